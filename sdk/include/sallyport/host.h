@@ -1,0 +1,69 @@
+// What the host offers to a plugin.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <sallyport/bus.h>
+#include <sallyport/events.h>
+#include <sallyport/jobs.h>
+#include <sallyport/log.h>
+#include <sallyport/route.h>
+#include <sallyport/settings.h>
+#include <sallyport/store.h>
+
+namespace sallyport {
+
+/// The host, as one plugin sees it. Everything a plugin registers through it (routes, subscriptions,
+/// timers, services) is taken back when the plugin stops. It outlives the plugin.
+class Host {
+public:
+    virtual ~Host() = default;
+
+    [[nodiscard]] virtual Routes& routes() = 0;
+    [[nodiscard]] virtual Jobs& jobs() = 0;
+    [[nodiscard]] virtual EventHub& events() = 0;
+    [[nodiscard]] virtual Bus& bus() = 0;
+    [[nodiscard]] virtual Store& store() = 0;
+    [[nodiscard]] virtual const Settings& settings() const = 0;
+    [[nodiscard]] virtual Logger& log() = 0;
+
+    /// The base URL at which a worker reaches that job: `http://…/worker/<id>`. [any thread]
+    [[nodiscard]] virtual std::string workerUrl(const JobId& job) const = 0;
+
+    /// The daemon's data directory, which only its user can enter. A plugin's files in it begin with the
+    /// plugin's name. [any thread]
+    [[nodiscard]] virtual std::string dataDirectory() const = 0;
+
+    /// Runs `task` on a pool thread soon. What it throws is logged. [any thread]
+    virtual void run(std::function<void()> task) = 0;
+
+    /// Runs `task` on a pool thread every `interval`, never twice at once, until the plugin stops.
+    /// [during start]
+    virtual void every(std::chrono::milliseconds interval, std::function<void()> task) = 0;
+
+    /// Offers a service to other plugins. S is an interface from an SDK header that names itself with
+    /// a `static constexpr const char* serviceName`; one provider at a time. [during start]
+    /// @throws std::logic_error when another plugin provides it.
+    template <class S>
+    void provide(std::shared_ptr<S> service) {
+        provideRaw(S::serviceName, std::static_pointer_cast<void>(std::move(service)));
+    }
+
+    /// The service, or null while nobody provides it. Ask each time it is needed, not once: a provider
+    /// may be reloaded. The pointer keeps its provider's code loaded. [any thread]
+    template <class S>
+    [[nodiscard]] std::shared_ptr<S> find() const {
+        return std::static_pointer_cast<S>(findRaw(S::serviceName));
+    }
+
+private:
+    virtual void provideRaw(std::string_view service, std::shared_ptr<void> provider) = 0;
+    [[nodiscard]] virtual std::shared_ptr<void> findRaw(std::string_view service) const = 0;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,146 @@
+// The registry of jobs: their states, and the only place where these change.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/job_id.h>
+#include <sallyport/timestamp.h>
+
+namespace sallyport {
+
+/// pending → running → completed | failed | cancelled | interrupted; a pending job may end too.
+enum class JobState { pending, running, completed, failed, cancelled, interrupted };
+
+/// The word in answers and in the database: `pending`, `running`, …
+[[nodiscard]] const char* name(JobState state);
+[[nodiscard]] std::optional<JobState> jobState(std::string_view name);
+/// Whether a job in that state is over: its token is dead and it never changes again.
+[[nodiscard]] bool isOver(JobState state);
+
+/// What runs in the sandbox.
+enum class JobMode { worker, claudeCode };
+
+/// The word in answers and in the database: `worker` or `claude_code`.
+[[nodiscard]] const char* name(JobMode mode);
+[[nodiscard]] std::optional<JobMode> jobMode(std::string_view name);
+
+/// How a job ended, as its worker or an operator told.
+struct JobResult {
+    bool success = false;
+    std::optional<std::string> message{};
+    std::uint32_t iterations = 0;
+};
+
+/// A job as it stood when it was read.
+struct Job {
+    JobId id;
+    std::string user;  ///< its owner
+    std::string title;
+    std::string task;
+    std::optional<std::string> projectDir;
+    JobMode mode = JobMode::worker;
+    JobState state = JobState::pending;
+    std::optional<std::string> statusMessage;  ///< from the worker's last status report
+    std::uint32_t iteration = 0;               ///< from the worker's last status report
+    std::optional<JobResult> result;           ///< when it is over
+    std::optional<JobId> restartOf;            ///< the job that this one repeats
+    Timestamp createdAt{};
+    std::optional<Timestamp> startedAt;
+    std::optional<Timestamp> finishedAt;
+};
+
+/// What is needed to create a job.
+struct NewJob {
+    std::string user = "default";
+    std::string task;
+    std::optional<std::string> title{};  ///< `Job <id>` when not given
+    std::optional<std::string> projectDir{};
+    JobMode mode = JobMode::worker;
+    std::optional<JobId> restartOf{};
+};
+
+/// A job just made, and the only copy of its token there will ever be.
+struct CreatedJob {
+    Job job;
+    std::string token;  ///< 64 lower-case hex characters
+};
+
+/// Which jobs to list. Newest first.
+struct JobQuery {
+    std::optional<std::string> user{};  ///< anyone's when not set
+    std::optional<JobState> state{};
+    std::size_t limit = 50;
+    std::string cursor{};  ///< from the page before; empty for the first
+};
+
+struct JobPage {
+    std::vector<Job> jobs;
+    std::string nextCursor;  ///< empty on the last page
+};
+
+struct JobCount {
+    JobState state;
+    std::uint64_t count;
+};
+
+/// Published on the bus when a job's first authenticated call has arrived, after that is durable.
+struct JobStarted {
+    static constexpr const char* topic = "job.started";
+    JobId job;
+    std::string user;
+};
+
+/// Published on the bus when a job is over, after that is durable and its token is revoked.
+struct JobFinished {
+    static constexpr const char* topic = "job.finished";
+    JobId job;
+    std::string user;
+    JobState state;
+};
+
+/// The registry. All changes are durable before they are reported. [any thread]
+class Jobs {
+public:
+    /// Called on the store's thread with nothing, or why it failed (a StoreError).
+    using Done = std::function<void(std::exception_ptr)>;
+    /// Called on the store's thread; `changed` is false when the job was over already.
+    using Finished = std::function<void(std::exception_ptr, bool changed)>;
+
+    virtual ~Jobs() = default;
+
+    /// Makes a pending job and its token. Blocks until both are durable.
+    /// @throws StoreError
+    [[nodiscard]] virtual CreatedJob create(NewJob job) = 0;
+
+    /// Nothing if there is no such job. May read the database. @throws StoreError
+    [[nodiscard]] virtual std::optional<Job> find(const JobId& id) = 0;
+
+    /// Who owns the job, from memory for jobs that are not over. @throws StoreError
+    [[nodiscard]] virtual std::optional<std::string> owner(const JobId& id) = 0;
+
+    /// @throws RequestError 400 for a cursor that this registry did not give, StoreError
+    [[nodiscard]] virtual JobPage list(const JobQuery& query) = 0;
+
+    /// How many jobs are in each state, every state named. All users' when `user` is not set.
+    /// @throws StoreError
+    [[nodiscard]] virtual std::vector<JobCount> count(const std::optional<std::string>& user) = 0;
+
+    /// Keeps the worker's last message (left as it was when not set) and iteration. Nothing changes on
+    /// a job that is over. Never blocks.
+    /// @throws StoreError when the store's queue is full; then `done` is not called.
+    virtual void reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
+                              Done done) = 0;
+
+    /// Ends a job that is not over: state becomes `end`, the result is kept, and the token is revoked on
+    /// every connection before `done` is called. Never blocks. `end` must be a state that is over.
+    /// @throws StoreError when the store's queue is full; then `done` is not called.
+    virtual void finish(const JobId& id, JobState end, JobResult result, Finished done) = 0;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,165 @@
+// What a handler returns. The kind of reply decides who owns the connection next.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <Poco/JSON/Object.h>
+
+#include <sallyport/events.h>
+
+namespace sallyport {
+
+class Reply;
+class RequestError;
+class Store;
+class Transaction;
+
+/// The right to answer one deferred request, once. Copies share the right. If the last copy goes away
+/// unused, the client gets a 500. [any thread]
+class Promise {
+public:
+    /// The host's end of a promise. Called at most once.
+    using Sink = std::function<void(Reply)>;
+
+    explicit Promise(Sink sink);
+
+    /// Answers the request. Calls after the first do nothing. The reply may be of any kind but
+    /// deferred.
+    void fulfil(Reply reply) const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+/// A response body that is written as it comes into being. [any thread]
+class Stream {
+public:
+    virtual ~Stream() = default;
+
+    /// Sends bytes to the client at once, in order, never blocking; what the network does not take is
+    /// buffered without bound, so watch `pending()`.
+    /// @return false when the client is gone; nothing more can be sent.
+    virtual bool write(std::string_view bytes) = 0;
+
+    /// Ends the body properly. Later calls do nothing.
+    virtual void end() = 0;
+
+    /// Cuts the connection, so that the client can tell that the body is not whole.
+    virtual void abort() = 0;
+
+    /// Bytes written and not yet taken by the network.
+    [[nodiscard]] virtual std::size_t pending() const = 0;
+
+    /// Calls `gone` once, when the client goes away, its token is revoked or the daemon stops before
+    /// `end()`; at once if that has happened. On the connection's thread: do not block.
+    virtual void onClosed(std::function<void()> gone) = 0;
+};
+
+/// An answer. Cheap to move; never copied.
+class Reply {
+public:
+    using Headers = std::vector<std::pair<std::string, std::string>>;
+    /// Starts a streamed body; called on the connection's thread once the head has been sent.
+    using Producer = std::function<void(std::shared_ptr<Stream>)>;
+    /// Tries again to answer a parked request; nothing means: keep waiting.
+    using Retry = std::function<std::optional<Reply>()>;
+
+    /// A complete answer.
+    struct Whole {
+        std::string contentType;
+        std::string body;
+    };
+    struct Deferred {
+        std::function<void(Promise)> start;
+    };
+    struct Streamed {
+        std::string contentType;
+        Producer producer;
+    };
+    struct Subscribed {
+        Subscription subscription;
+    };
+    struct Parked {
+        std::string topic;
+        std::chrono::milliseconds timeout;
+        Retry retry;
+        std::shared_ptr<Reply> otherwise;
+    };
+    using Content = std::variant<Whole, Deferred, Streamed, Subscribed, Parked>;
+
+    /// `application/json`.
+    [[nodiscard]] static Reply json(int status, const Poco::JSON::Object& value);
+    /// JSON text that is ready to send.
+    [[nodiscard]] static Reply jsonText(int status, std::string text);
+    /// No body.
+    [[nodiscard]] static Reply empty(int status);
+    /// Any other body.
+    [[nodiscard]] static Reply text(int status, std::string contentType, std::string body);
+    /// The error body of CONTRACT §1, with `Retry-After` if the error carries one.
+    [[nodiscard]] static Reply error(const RequestError& error);
+    /// The same for whatever was thrown: what a RequestError says, and a bare 500 for the rest.
+    [[nodiscard]] static Reply failure(const std::exception_ptr& problem);
+
+    /// An answer that some other thread gives later. `start` is called once, on the connection's
+    /// thread, after which the connection waits without a thread.
+    [[nodiscard]] static Reply deferred(std::function<void(Promise)> start);
+
+    /// The answer that `then` makes, on the store's thread, once `work` is durable; a 503 if it could
+    /// not be stored, and what `work` or `then` throw otherwise. `work` follows the rules of
+    /// Store::submit.
+    [[nodiscard]] static Reply whenStored(Store& store, std::function<void(Transaction&)> work,
+                                          std::function<Reply()> then);
+
+    /// A body that `producer` writes as it comes, chunked on HTTP/1.1.
+    [[nodiscard]] static Reply stream(int status, std::string contentType, Producer producer);
+
+    /// Server-Sent Events: gives the connection to the host's hub.
+    [[nodiscard]] static Reply events(Subscription subscription);
+
+    /// Parks the request without a thread until `Bus::wake(topic)` is called and `retry` gives an
+    /// answer, or `timeout` passes and `otherwise` is the answer. `retry` is called once right after
+    /// parking, so that nothing that happens in between is missed, and then after each wake, on the
+    /// connection's thread: it must not block. If the client goes away first, neither is used.
+    [[nodiscard]] static Reply waitFor(std::string topic, std::chrono::milliseconds timeout, Retry retry,
+                                       Reply otherwise);
+
+    Reply(Reply&&) noexcept = default;
+    Reply& operator=(Reply&&) noexcept = default;
+    Reply(const Reply&) = delete;
+    Reply& operator=(const Reply&) = delete;
+    ~Reply() = default;
+
+    /// Adds a header. Framing headers (`Content-Length`, `Connection`, …) are the host's and ignored.
+    Reply&& header(std::string name, std::string value) &&;
+
+    /// Has `delivered` called once for a complete answer: true when all its bytes were handed to the
+    /// network, false when the connection failed before that. On the connection's thread.
+    Reply&& onDelivered(std::function<void(bool)> delivered) &&;
+
+    [[nodiscard]] int status() const noexcept { return status_; }
+    [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+    [[nodiscard]] const Content& content() const noexcept { return content_; }
+    [[nodiscard]] Content& content() noexcept { return content_; }
+    [[nodiscard]] std::function<void(bool)> takeDelivered() { return std::exchange(delivered_, nullptr); }
+
+private:
+    Reply(int status, Content content) : status_(status), content_(std::move(content)) {}
+
+    int status_;
+    Headers headers_;
+    Content content_;
+    std::function<void(bool)> delivered_;
+};
+
+}  // namespace sallyport

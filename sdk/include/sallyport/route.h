@@ -1,0 +1,62 @@
+// Naming the requests that a plugin answers.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sallyport/call.h>
+#include <sallyport/reply.h>
+
+namespace sallyport {
+
+/// Answers one request. It may throw RequestError; any other exception is a 500 for this request and
+/// a log line that names the plugin.
+using Handler = std::function<Reply(const Call&)>;
+
+/// Where a handler runs.
+enum class Run {
+    pool,  ///< on a pool thread: it may block on disk or on a lock
+    loop,  ///< on the connection's own thread: it never blocks and ends within microseconds
+};
+
+/// What body a route takes.
+enum class Body {
+    none,  ///< a body is drained and not looked at
+    json,  ///< `application/json` or `+json`, else 415 before it is read
+    any,   ///< whatever comes
+};
+
+/// How a route is to be treated. The defaults are right for most.
+struct RouteOptions {
+    Run run = Run::pool;
+    /// Unset: `none` for GET and DELETE, `json` for the others.
+    std::optional<Body> body{};
+    /// Unset: `viewer` for GET, `user` for the others. Operator routes only.
+    std::optional<Role> role{};
+    /// Whether HEAD is answered by running a GET handler and dropping the body. Set false where
+    /// reading uses something up.
+    bool head = true;
+};
+
+/// The routes of one plugin. They come into force together, once the plugin's `start` has returned,
+/// and end when it is stopped. [during start]
+///
+/// A pattern is `/`-separated literals and `{name}` segments, each matching one whole segment; a last
+/// segment `{name...}` matches the rest of the path. Where two patterns fit, literals win.
+/// @throws std::invalid_argument for a malformed pattern, and one that is already taken, by whomever.
+class Routes {
+public:
+    virtual ~Routes() = default;
+
+    /// Mounted at `/worker/{job_id}` + pattern; `/prompt` becomes `/worker/{job_id}/prompt`.
+    virtual void worker(std::string_view method, std::string_view pattern, Handler handler,
+                        RouteOptions options = {}) = 0;
+
+    /// Mounted at `/api` + pattern; `/jobs/{job_id}` becomes `/api/jobs/{job_id}`.
+    virtual void operators(std::string_view method, std::string_view pattern, Handler handler,
+                           RouteOptions options = {}) = 0;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,131 @@
+#include <atomic>
+#include <sstream>
+
+#include <sallyport/errors.h>
+#include <sallyport/json.h>
+#include <sallyport/reply.h>
+#include <sallyport/store.h>
+
+#include "utf8.h"
+
+namespace sallyport {
+
+namespace {
+
+constexpr const char* jsonType = "application/json";
+
+Reply internalError() {
+    return Reply::error(RequestError(500, "internal_error", "the request could not be completed"));
+}
+
+}  // namespace
+
+struct Promise::State {
+    explicit State(Sink target) : sink(std::move(target)) {}
+    ~State() {
+        if (!used.exchange(true)) {
+            sink(internalError());
+        }
+    }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    Sink sink;
+    std::atomic<bool> used{false};
+};
+
+Promise::Promise(Sink sink) : state_(std::make_shared<State>(std::move(sink))) {}
+
+void Promise::fulfil(Reply reply) const {
+    if (!state_->used.exchange(true)) {
+        state_->sink(std::move(reply));
+    }
+}
+
+Reply Reply::json(int status, const Poco::JSON::Object& value) {
+    std::ostringstream text;
+    value.stringify(text);
+    // Poco escapes what JSON wants escaped, and passes bytes that are no UTF-8 on as they are.
+    return jsonText(status, utf8::repaired(std::move(text).str()));
+}
+
+Reply Reply::jsonText(int status, std::string text) {
+    return {status, Whole{jsonType, std::move(text)}};
+}
+
+Reply Reply::empty(int status) {
+    return {status, Whole{}};
+}
+
+Reply Reply::text(int status, std::string contentType, std::string body) {
+    return {status, Whole{std::move(contentType), std::move(body)}};
+}
+
+Reply Reply::error(const RequestError& error) {
+    Reply reply = jsonText(error.status(), R"({"error":{"code":)" + json::quote(error.code()) +
+                                               R"(,"message":)" + json::quote(error.what()) + "}}");
+    if (error.retryAfter()) {
+        reply.headers_.emplace_back("Retry-After", std::to_string(error.retryAfter()->count()));
+    }
+    return reply;
+}
+
+Reply Reply::failure(const std::exception_ptr& problem) {
+    try {
+        std::rethrow_exception(problem);
+    } catch (const RequestError& refusal) {
+        return error(refusal);
+    } catch (...) {
+        return internalError();
+    }
+}
+
+Reply Reply::deferred(std::function<void(Promise)> start) {
+    return {200, Deferred{std::move(start)}};
+}
+
+Reply Reply::whenStored(Store& store, std::function<void(Transaction&)> work, std::function<Reply()> then) {
+    return deferred([&store, work = std::move(work), then = std::move(then)](const Promise& promise) mutable {
+        const auto answer = [promise, then = std::move(then)](const std::exception_ptr& problem) {
+            try {
+                if (problem) {
+                    std::rethrow_exception(problem);
+                }
+                promise.fulfil(then());
+            } catch (const RequestError& refusal) {
+                promise.fulfil(error(refusal));
+            }
+            // Anything else goes on to the store, which logs it; the promise, unused, becomes a 500.
+        };
+        try {
+            store.submit(std::move(work), answer);
+        } catch (const RequestError& refusal) {
+            promise.fulfil(error(refusal));
+        }
+    });
+}
+
+Reply Reply::stream(int status, std::string contentType, Producer producer) {
+    return {status, Streamed{std::move(contentType), std::move(producer)}};
+}
+
+Reply Reply::events(Subscription subscription) {
+    return {200, Subscribed{std::move(subscription)}};
+}
+
+Reply Reply::waitFor(std::string topic, std::chrono::milliseconds timeout, Retry retry, Reply otherwise) {
+    return {200, Parked{std::move(topic), timeout, std::move(retry),
+                        std::make_shared<Reply>(std::move(otherwise))}};
+}
+
+Reply&& Reply::header(std::string name, std::string value) && {
+    headers_.emplace_back(std::move(name), std::move(value));
+    return std::move(*this);
+}
+
+Reply&& Reply::onDelivered(std::function<void(bool)> delivered) && {
+    delivered_ = std::move(delivered);
+    return std::move(*this);
+}
+
+}  // namespace sallyport
