@@ -1,0 +1,85 @@
+#include "host/config/host_settings.h"
+
+namespace sallyport::host::config {
+
+namespace {
+
+constexpr std::int64_t second = 1000;
+constexpr std::int64_t minute = 60 * second;
+constexpr std::int64_t hour = 60 * minute;
+constexpr std::int64_t day = 24 * hour;
+
+constexpr std::int64_t kib = 1024;
+constexpr std::int64_t mib = 1024 * kib;
+constexpr std::int64_t gib = 1024 * mib;
+
+// etc/sallyport.properties shows the same keys, defaults and words.
+constexpr Setting settings[] = {
+    {"worker.listen", SettingKind::text, "0.0.0.0:50051",
+     "Where workers connect: host:port, [ipv6]:port or unix:/path"},
+    {"worker.max_body", SettingKind::size, "32MiB",
+     "Largest body of a worker's request; a larger one is refused with 413", kib, gib},
+    {"worker.max_connections", SettingKind::integer, "4096", "Worker connections open at once", 1, 1'000'000},
+    {"worker.public_url", SettingKind::text, "",
+     "Base URL that workers are told, such as http://172.17.0.1:50051; empty: made from worker.listen"},
+    {"worker.silence_limit", SettingKind::duration, "24h",
+     "A running job whose worker has not called for so long is interrupted; 0: never", 0, 3650 * day},
+
+    {"operator.listen", SettingKind::text, "127.0.0.1:50052",
+     "Where operators connect: host:port, [ipv6]:port or unix:/path"},
+    {"operator.max_body", SettingKind::size, "8MiB",
+     "Largest body of an operator's request; a larger one is refused with 413", kib, gib},
+    {"operator.max_connections", SettingKind::integer, "1024", "Operator connections open at once", 1,
+     1'000'000},
+
+    {"data.dir", SettingKind::text, "/var/lib/sallyport",
+     "Folder of the database and of the operator token that the command line finds by itself"},
+    {"plugins.dir", SettingKind::text, "",
+     "Folders with plugins, colon-separated; empty: the one that was installed"},
+    {"plugins.disabled", SettingKind::list, "", "Names of plugins that are not loaded, comma-separated"},
+
+    {"log.level", SettingKind::text, "info", "Least level that is written: debug, info, warn or error"},
+    {"log.format", SettingKind::text, "text", "How lines are written: text or json"},
+    {"log.file", SettingKind::text, "",
+     "File that is appended to, opened anew on SIGHUP; empty: standard error"},
+
+    {"http.loops", SettingKind::integer, "0",
+     "Threads that serve connections; 0: one for each processor, at most 4", 0, 64},
+    {"http.threads", SettingKind::integer, "4", "Threads for handlers that wait for the disk", 1, 256},
+    {"http.header_timeout", SettingKind::duration, "10s", "Time for a request's whole head to arrive", 100,
+     hour},
+    {"http.body_timeout", SettingKind::duration, "60s", "Time for a request's whole body to arrive", 100,
+     hour},
+    {"http.idle_timeout", SettingKind::duration, "75s",
+     "Time that a connection may stay open between two requests", 100, day},
+    {"http.write_timeout", SettingKind::duration, "30s", "Time for a client to take any part of an answer",
+     100, hour},
+    {"http.max_header_size", SettingKind::size, "16KiB", "All headers of a request together", kib, mib},
+    {"http.max_headers", SettingKind::integer, "100", "Headers of a request", 8, 10'000},
+    {"http.max_uri", SettingKind::size, "8KiB", "A request's path and query", 256, mib},
+    {"http.max_json_depth", SettingKind::integer, "64", "Objects and arrays within each other in a JSON body",
+     4, 1000},
+    {"http.body_memory", SettingKind::size, "256MiB",
+     "All request bodies that are held in memory at once; more are refused with 503", mib},
+
+    {"sse.buffer", SettingKind::size, "1MiB", "Unsent events of one subscriber, who is cut off beyond it",
+     16 * kib, gib},
+    {"sse.heartbeat", SettingKind::duration, "15s",
+     "Time between the comments that keep a quiet subscriber connected", 100, 15 * second},
+
+    {"store.max_size", SettingKind::size, "0",
+     "Largest database, beyond which writes are refused with 503; 0: the disk decides"},
+    {"store.queue", SettingKind::integer, "8192",
+     "Writes that may wait for the disk; more are refused with 503", 1, 1'000'000},
+
+    {"shutdown.grace", SettingKind::duration, "10s", "Time for requests in flight to end after SIGTERM", 0,
+     hour},
+};
+
+}  // namespace
+
+std::span<const Setting> hostSettings() {
+    return settings;
+}
+
+}  // namespace sallyport::host::config

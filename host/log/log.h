@@ -1,0 +1,49 @@
+// Where log lines go.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <sallyport/log.h>
+
+namespace sallyport::host::log {
+
+enum class Format { text, json };
+
+/// The one place that log lines are written to: standard error, or a file. Lines of several threads
+/// never mix. A target that takes nothing (a full disk, a reader that is slow or gone) loses lines and
+/// delays nobody for long; how many were lost is said once it takes some again. [any thread]
+class Sink {
+public:
+    struct Options {
+        LogLevel level = LogLevel::info;
+        Format format = Format::text;
+        std::string file;  ///< empty: standard error
+    };
+
+    /// The process must ignore SIGPIPE. @throws std::runtime_error naming the file that cannot be opened.
+    explicit Sink(const Options& options);
+    ~Sink();
+    Sink(const Sink&) = delete;
+    Sink& operator=(const Sink&) = delete;
+
+    /// Applies new options, and opens the file anew, as log rotation wants. If the file cannot be opened
+    /// the old target stays and a line there says so.
+    void reopen(const Options& options);
+
+    /// A logger whose lines carry `component` (`http`, `store`, a plugin's name).
+    [[nodiscard]] std::unique_ptr<Logger> logger(std::string component);
+
+private:
+    class ComponentLogger;
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+/// `debug`, `info`, `warn` or `error`. @throws std::invalid_argument
+[[nodiscard]] LogLevel parseLevel(std::string_view text);
+/// `text` or `json`. @throws std::invalid_argument
+[[nodiscard]] Format parseFormat(std::string_view text);
+
+}  // namespace sallyport::host::log
