@@ -1,0 +1,62 @@
+#include "host/store/database.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "host/store/dialect.h"
+#include "host/store/migrations.h"
+#include "host/store/opening.h"
+#include "host/store/reader_pool.h"
+#include "host/store/writer.h"
+
+namespace sallyport::host::store {
+
+class Database::Impl {
+public:
+    Impl(const Options& options, Logger& log)
+        : dialect(sqlite()),
+          file(std::filesystem::absolute(options.file)),
+          writer(openDatabase(file, dialect, options.maxBytes, options.lockWait), dialect,
+                 {.queue = options.queue, .group = options.group}, log),
+          readers(file, dialect, options.readers, options.lockWait) {}
+
+    const Dialect& dialect;
+    const std::string file;
+    Writer writer;
+    ReaderPool readers;
+};
+
+Database::Database(const Options& options, Logger& log) : impl_(std::make_unique<Impl>(options, log)) {}
+
+Database::~Database() {
+    close();
+}
+
+void Database::migrate(std::string_view component, const std::vector<Migration>& steps) {
+    impl_->writer.write([&](Transaction& transaction) {
+        applyMigrations(transaction, impl_->dialect, impl_->file, component, steps);
+    });
+}
+
+void Database::submit(Work work, Done done) {
+    impl_->writer.submit(std::move(work), std::move(done));
+}
+
+void Database::write(Work work) {
+    impl_->writer.write(std::move(work));
+}
+
+Rows Database::query(std::string_view sql, const std::vector<SqlValue>& values) {
+    return impl_->readers.query(sql, values);
+}
+
+void Database::close() {
+    impl_->writer.close();
+    impl_->readers.close();
+}
+
+bool Database::healthy() const {
+    return impl_->writer.healthy();
+}
+
+}  // namespace sallyport::host::store

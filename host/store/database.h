@@ -1,0 +1,62 @@
+// SQLite through Poco::Data, with one writer that commits in groups.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <sallyport/log.h>
+#include <sallyport/store.h>
+
+namespace sallyport::host::store {
+
+/// The embedded database `<data.dir>/sallyport.db`. [any thread]
+class Database final : public Store {
+public:
+    struct Options {
+        std::string file;
+        std::size_t queue = 8192;  ///< writes waiting at the most; more are refused
+        std::size_t group = 256;   ///< writes in one transaction at the most
+        std::size_t maxBytes = 0;  ///< size of the database file at the most; 0: the disk decides
+        std::size_t readers = 4;   ///< read connections at the most
+        std::chrono::milliseconds lockWait{2000};  ///< how long a lock of another process is waited for
+    };
+
+    /// Opens or creates the database and starts the writer.
+    /// @throws StoreError whose detail() is a sentence for the operator: unreadable, read-only, locked,
+    ///         damaged, no database, not Sallyport's.
+    Database(const Options& options, Logger& log);
+    ~Database() override;
+
+    void migrate(std::string_view component, const std::vector<Migration>& steps) override;
+    void submit(Work work, Done done) override;
+    void write(Work work) override;
+    [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values = {}) override;
+
+    /// Commits what is queued, stops the writer and closes. Later writes throw StoreError.
+    void close();
+
+    /// Whether the last write succeeded, for `GET /api/status`.
+    [[nodiscard]] bool healthy() const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Holds a lock on the data directory for as long as it lives, so that two daemons never share one.
+class DirectoryLock {
+public:
+    /// Creates the directory (mode 0700) if need be.
+    /// @throws std::runtime_error a sentence that names the directory, and the other daemon's process id.
+    explicit DirectoryLock(const std::string& directory);
+    ~DirectoryLock();
+    DirectoryLock(const DirectoryLock&) = delete;
+    DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+private:
+    int file_ = -1;
+};
+
+}  // namespace sallyport::host::store

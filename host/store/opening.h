@@ -1,0 +1,22 @@
+// Opening the database file, and saying plainly why it cannot be.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "host/store/connection.h"
+#include "host/store/dialect.h"
+
+namespace sallyport::host::store {
+
+/// Opens `file` for the writer, creating it with mode 0600 if need be, and makes sure that it is ours,
+/// whole and can be written.
+/// @param maxBytes size of the file at the most; 0: the disk decides.
+/// @throws StoreError whose detail() is a sentence for the operator.
+[[nodiscard]] std::unique_ptr<Connection> openDatabase(const std::string& file, const Dialect& dialect,
+                                                       std::size_t maxBytes,
+                                                       std::chrono::milliseconds lockWait);
+
+}  // namespace sallyport::host::store

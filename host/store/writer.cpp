@@ -1,0 +1,267 @@
+#include "host/store/writer.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+#include "host/store/outcome.h"
+
+namespace sallyport::host::store {
+
+namespace {
+
+/// A disk that is full for some writes and not for others must not fill the log as well.
+constexpr std::chrono::seconds troubleLoggedEvery{10};
+
+/// What a work sees of the connection while its transaction is open.
+class OpenTransaction final : public Transaction {
+public:
+    explicit OpenTransaction(Connection& connection) : connection_(connection) {}
+
+    std::size_t execute(std::string_view sql, const std::vector<SqlValue>& values) override {
+        expectOpen();
+        return connection_.execute(sql, values);
+    }
+
+    std::int64_t insert(std::string_view sql, const std::vector<SqlValue>& values) override {
+        expectOpen();
+        return connection_.execute(sql, values) == 0 ? 0 : connection_.lastKey();
+    }
+
+    Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
+        expectOpen();
+        return connection_.run(sql, values);
+    }
+
+private:
+    /// SQLite itself ends a transaction on some errors. A work that swallowed such an error must not go
+    /// on: its next statement would be committed at once and alone.
+    void expectOpen() const {
+        if (!connection_.inTransaction()) {
+            throw StoreError("the transaction was rolled back by an earlier error in it");
+        }
+    }
+
+    Connection& connection_;
+};
+
+/// The database's failure behind an error, if that is what it is.
+std::optional<std::string> failureOfDatabase(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const EngineError& failure) {
+        return failure.ofDatabase() ? std::optional(failure.detail()) : std::nullopt;
+    } catch (...) {
+        return std::nullopt;
+    }
+}
+
+}  // namespace
+
+Writer::Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, Limits limits, Logger& log)
+    : connection_(std::move(connection)), dialect_(dialect), limits_(limits), log_(log), thread_([this] {
+          run();
+      }) {}
+
+Writer::~Writer() {
+    close();
+}
+
+void Writer::submit(Store::Work work, Store::Done done) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_) {
+            throw StoreError("the database is closed");
+        }
+        if (queue_.size() >= limits_.queue) {
+            throw StoreError("the queue of writes is full");
+        }
+        queue_.push_back({std::move(work), std::move(done), nullptr});
+    }
+    waiting_.notify_one();
+}
+
+void Writer::write(Store::Work work) {
+    if (std::this_thread::get_id() == thread_.get_id()) {
+        throw std::logic_error("Store::write was called on the store's own thread, which it would wait for");
+    }
+    const auto outcome = std::make_shared<Outcome>();
+    submit(std::move(work), [outcome](std::exception_ptr error) { outcome->set(std::move(error)); });
+    outcome->await();
+}
+
+void Writer::close() {
+    if (std::this_thread::get_id() == thread_.get_id()) {
+        throw std::logic_error("the store was closed on its own thread");
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        closing_ = true;
+    }
+    waiting_.notify_one();
+    if (thread_.joinable()) {
+        thread_.join();
+        checkpoint();
+        connection_.reset();
+    }
+}
+
+bool Writer::healthy() const {
+    const std::lock_guard lock(mutex_);
+    return healthy_;
+}
+
+void Writer::run() {
+    std::vector<Entry> group;
+    group.reserve(limits_.group);
+    while (take(group)) {
+        settle(group);
+        noteHealth(group);
+        for (Entry& entry : group) {
+            report(entry);
+        }
+        group.clear();
+    }
+}
+
+/// @return false when nothing is left to do, ever.
+bool Writer::take(std::vector<Entry>& group) {
+    std::unique_lock lock(mutex_);
+    waiting_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+    while (!queue_.empty() && group.size() < limits_.group) {
+        group.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+    }
+    return !group.empty();
+}
+
+/// Brings each write of the group to its end: durable, or with an error. First all together, which is
+/// what nearly always works. If one fails, the others again with a savepoint each, so that it harms none
+/// of them and the disk is still asked only once. If the engine gives up the whole transaction, as it may
+/// when the disk is full, each alone: one that deletes may still succeed, and make room.
+void Writer::settle(std::vector<Entry>& group) {
+    if (attempt(group, Isolation::none) || group.size() == 1 || attempt(group, Isolation::savepoints)) {
+        return;
+    }
+    for (Entry& entry : group) {
+        attempt({&entry, 1}, Isolation::none);
+    }
+}
+
+/// One transaction. @return false when it was rolled back because a work failed and others could not help
+/// but share its fate.
+bool Writer::attempt(std::span<Entry> group, Isolation isolation) {
+    try {
+        connection_->run(dialect_.begin);
+        if (!runWorks(group, isolation)) {
+            rollBack();
+            return false;
+        }
+        connection_->run("COMMIT");
+        return true;
+    } catch (const EngineError& failure) {
+        rollBack();
+        // Also for a work that had failed by itself: what it saw was not to last.
+        for (Entry& entry : group) {
+            entry.error = std::make_exception_ptr(failure);
+        }
+        // A commit that fails though the database is well fails for one of the works: a constraint that
+        // is checked at the end.
+        return failure.ofDatabase();
+    }
+}
+
+/// @return false when a work failed and took the transaction with it.
+bool Writer::runWorks(std::span<Entry> group, Isolation isolation) {
+    for (Entry& entry : group) {
+        entry.error = nullptr;
+        if (isolation == Isolation::savepoints) {
+            connection_->run("SAVEPOINT work");
+        }
+        if (!runWork(entry, isolation)) {
+            return false;
+        }
+        if (isolation == Isolation::savepoints) {
+            connection_->run("RELEASE work");
+        }
+    }
+    return true;
+}
+
+/// @return false when it failed and could not be undone by itself.
+bool Writer::runWork(Entry& entry, Isolation isolation) {
+    try {
+        OpenTransaction transaction(*connection_);
+        entry.work(transaction);
+        return true;
+    } catch (...) {
+        entry.error = std::current_exception();
+    }
+    if (isolation == Isolation::none || !connection_->inTransaction()) {
+        return false;
+    }
+    connection_->run("ROLLBACK TO work");
+    return true;
+}
+
+void Writer::rollBack() {
+    try {
+        if (connection_->inTransaction()) {
+            connection_->run("ROLLBACK");
+        }
+    } catch (const StoreError& error) {
+        log_.error("a transaction could not be rolled back", {{"reason", error.detail()}});
+    }
+}
+
+void Writer::report(Entry& entry) {
+    // Whoever waits may unload the code of the work as soon as it knows the outcome.
+    entry.work = nullptr;
+    const Store::Done done = std::exchange(entry.done, nullptr);
+    if (!done) {
+        return;
+    }
+    try {
+        done(std::exchange(entry.error, nullptr));
+    } catch (const std::exception& error) {
+        log_.error("what was to happen after a write failed", {{"reason", error.what()}});
+    } catch (...) {
+        log_.error("what was to happen after a write failed", {{"reason", "an exception of unknown type"}});
+    }
+}
+
+void Writer::noteHealth(const std::vector<Entry>& group) {
+    std::optional<std::string> trouble;
+    for (const Entry& entry : group) {
+        if (entry.error && !trouble) {
+            trouble = failureOfDatabase(entry.error);
+        }
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        healthy_ = !trouble;
+    }
+    const auto time = std::chrono::steady_clock::now();
+    if (!trouble && troubleLogged_) {
+        troubleLogged_ = false;
+        log_.info("the database can be written again");
+    } else if (trouble && !troubleLogged_ && (!lastTrouble_ || time - *lastTrouble_ >= troubleLoggedEvery)) {
+        troubleLogged_ = true;
+        lastTrouble_ = time;
+        log_.error("the database cannot be written; requests that need it are refused",
+                   {{"reason", *trouble}});
+    }
+}
+
+/// So that the file alone is the whole database while no daemon runs.
+void Writer::checkpoint() {
+    try {
+        connection_->run("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (const StoreError& error) {
+        // Nothing is lost: the next start reads the log.
+        log_.warn("the log could not be brought into the database file", {{"reason", error.detail()}});
+    }
+}
+
+}  // namespace sallyport::host::store
