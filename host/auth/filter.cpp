@@ -1,0 +1,135 @@
+#include "host/auth/filter.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <sallyport/timestamp.h>
+
+namespace sallyport::host::auth {
+
+namespace {
+
+constexpr std::size_t tokenLength = 64;
+
+constexpr const char* repeatedHeader = "the token was sent in more than one header of the same name";
+constexpr const char* noToken = "a token is needed: send the header 'Authorization: Bearer <token>'";
+constexpr const char* otherScheme = "the Authorization header must be the word Bearer, a space and the token";
+constexpr const char* otherShape = "the token must be 64 lower-case hexadecimal digits";
+// The same words for a job that does not exist and for one that is another worker's: who probes for jobs
+// learns nothing.
+constexpr const char* notThisJobs = "the token is not valid for this job";
+constexpr const char* notAnOperators = "the token is not valid";
+
+RequestError unauthorized(const char* message) {
+    return {401, "unauthorized", message};
+}
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool isToken(std::string_view text) {
+    return text.size() == tokenLength && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           });
+}
+
+/// What follows the scheme in `Bearer <token>` (RFC 6750 section 2.1), or nothing for any other text.
+std::optional<std::string_view> afterScheme(std::string_view authorization) {
+    constexpr std::string_view scheme = "bearer";
+    if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ' ||
+        !std::equal(scheme.begin(), scheme.end(), authorization.begin(),
+                    [](char expected, char given) { return expected == lower(given); })) {
+        return std::nullopt;
+    }
+    authorization.remove_prefix(scheme.size());
+    authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
+    return authorization;
+}
+
+/// The digests of the well-formed tokens of one request: at most one from each header.
+struct Candidates {
+    std::optional<Digest> authorization;
+    std::optional<Digest> apiKey;
+    const char* refusal = noToken;  ///< why there is none
+
+    [[nodiscard]] bool none() const { return !authorization && !apiKey; }
+};
+
+std::optional<Digest> digestOf(std::string_view token, Candidates& candidates) {
+    if (!isToken(token)) {
+        candidates.refusal = otherShape;
+        return std::nullopt;
+    }
+    return digest(token);
+}
+
+Candidates candidatesIn(const Presented& presented, bool withApiKey) {
+    Candidates candidates;
+    if (presented.repeated) {
+        candidates.refusal = repeatedHeader;
+        return candidates;
+    }
+    if (presented.authorization) {
+        if (const auto token = afterScheme(*presented.authorization)) {
+            candidates.authorization = digestOf(*token, candidates);
+        } else {
+            candidates.refusal = otherScheme;
+        }
+    }
+    if (withApiKey && presented.apiKey) {
+        candidates.apiKey = digestOf(*presented.apiKey, candidates);
+    }
+    return candidates;
+}
+
+/// Whether one of the candidates is `expected`. Its time tells nothing about which, or how nearly.
+bool matches(const Candidates& candidates, const Digest& expected) {
+    const bool first = candidates.authorization && equal(*candidates.authorization, expected);
+    const bool second = candidates.apiKey && equal(*candidates.apiKey, expected);
+    return first || second;
+}
+
+}  // namespace
+
+Filter::Filter(const WorkerTokens& workers, const Operators& operators)
+    : workers_(workers), operators_(operators) {}
+
+std::variant<Identity, RequestError> Filter::worker(std::string_view job, const Presented& presented) const {
+    const auto id = JobId::parse(job);
+    if (!id) {
+        return RequestError(400, "invalid_job_id", "the job id in the path is not a UUID");
+    }
+    const Candidates candidates = candidatesIn(presented, true);
+    if (candidates.none()) {
+        return unauthorized(candidates.refusal);
+    }
+    // A job that is unknown or over has no digest to compare with. It is compared all the same, so that
+    // the time to the answer does not tell it from one with another token.
+    static constexpr Digest nobodys{};
+    auto lease = workers_.find(*id);
+    const bool matched = matches(candidates, lease ? lease->digest : nobodys);
+    if (!matched || !lease || lease->revoked) {
+        return unauthorized(notThisJobs);
+    }
+    lease->lastSeenMs.store(now().time_since_epoch().count(), std::memory_order_relaxed);
+    std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, Role::viewer));
+    return Identity{std::move(caller), std::move(lease)};
+}
+
+std::variant<Identity, RequestError> Filter::operators(const Presented& presented) const {
+    const Candidates candidates = candidatesIn(presented, false);
+    if (candidates.none()) {
+        return unauthorized(candidates.refusal);
+    }
+    auto token = operators_.find(*candidates.authorization);
+    if (!token) {
+        return unauthorized(notAnOperators);
+    }
+    std::shared_ptr<const Caller> caller(
+        new Caller(Realm::operators, std::move(token->user), JobId{}, token->role));
+    return Identity{std::move(caller), nullptr};
+}
+
+}  // namespace sallyport::host::auth

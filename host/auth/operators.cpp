@@ -1,0 +1,354 @@
+#include "host/auth/operators.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <unordered_map>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::host::auth {
+
+namespace {
+
+constexpr const char* localName = "local";
+constexpr const char* localUser = "default";
+
+const std::vector<Migration>& migrations() {
+    static const std::vector<Migration> steps{
+        {1,
+         {"CREATE TABLE operator_tokens ("
+          "id {key}, "  // never reused: a revoked id names no later token
+          "name TEXT NOT NULL, "
+          "user_id TEXT NOT NULL, "
+          "role TEXT NOT NULL, "
+          "digest TEXT NOT NULL UNIQUE, "
+          "local_file INTEGER NOT NULL, "  // 1: made for <data.dir>/operator.token
+          "created_at INTEGER NOT NULL)"}}};
+    return steps;
+}
+
+/// Digests are uniformly distributed, so any part of one is a hash of it.
+struct DigestHash {
+    std::size_t operator()(const Digest& digest) const noexcept {
+        std::size_t value = 0;
+        std::memcpy(&value, digest.data(), sizeof value);
+        return value;
+    }
+};
+
+struct DigestEqual {
+    bool operator()(const Digest& a, const Digest& b) const noexcept { return equal(a, b); }
+};
+
+struct Entry {
+    OperatorToken token;
+    bool localFile = false;
+};
+
+using Entries = std::unordered_map<Digest, Entry, DigestHash, DigestEqual>;
+
+[[noreturn]] void fail(const std::string& file, const std::string& problem) {
+    throw std::runtime_error(file + ": " + problem);
+}
+
+[[noreturn]] void failWithErrno(const std::string& file, const std::string& action) {
+    fail(file, action + ": " + std::strerror(errno));
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+public:
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() {
+        if (number_ >= 0) {
+            ::close(number_);
+        }
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+
+    [[nodiscard]] int number() const noexcept { return number_; }
+    [[nodiscard]] bool open() const noexcept { return number_ >= 0; }
+
+private:
+    int number_;
+};
+
+void requirePrivate(const std::string& file, int descriptor) {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) {
+        failWithErrno(file, "cannot be examined");
+    }
+    if (!S_ISREG(status.st_mode)) {
+        fail(file, "is no regular file: remove it, and a new token is written at the next start");
+    }
+    if (status.st_uid != ::geteuid()) {
+        fail(file, "belongs to user id " + std::to_string(status.st_uid) + " and not to " +
+                       std::to_string(::geteuid()) + ", who runs the daemon: run chown " +
+                       std::to_string(::geteuid()) + " " + file +
+                       ", or remove it, and a new token is written at the next start");
+    }
+    if ((status.st_mode & 077U) != 0) {
+        char mode[8];
+        std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777U));
+        fail(file,
+             std::string("has mode ") + mode +
+                 ", so that others can use the admin token in it: remove it, and a new token is written at "
+                 "the next start, or run chmod 600 " +
+                 file + " if nobody has read it");
+    }
+}
+
+/// The token in the file; nothing if there is no such file.
+std::optional<std::string> readTokenFile(const std::string& file) {
+    // Neither a link to elsewhere nor a pipe that never answers.
+    const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!descriptor.open()) {
+        if (errno == ENOENT) {
+            return std::nullopt;
+        }
+        failWithErrno(file, "cannot be opened");
+    }
+    requirePrivate(file, descriptor.number());
+    std::array<char, 80> text{};
+    const ssize_t length = ::read(descriptor.number(), text.data(), text.size());
+    if (length < 0) {
+        failWithErrno(file, "cannot be read");
+    }
+    std::string token(text.data(), static_cast<std::size_t>(length));
+    OPENSSL_cleanse(text.data(), text.size());
+    while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) {
+        token.pop_back();
+    }
+    try {
+        static_cast<void>(fromHex(token));  // a token and a digest are written alike
+    } catch (const std::invalid_argument&) {
+        fail(file, "holds no token: remove it, and a new one is written at the next start");
+    }
+    return token;
+}
+
+void writeAll(const std::string& file, int descriptor, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(descriptor, text.data(), text.size());
+        if (written < 0 && errno != EINTR) {
+            failWithErrno(file, "cannot be written");
+        }
+        text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+    }
+}
+
+void syncDirectoryOf(const std::string& file) {
+    const auto slash = file.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+    const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+    if (!descriptor.open() || ::fsync(descriptor.number()) != 0) {
+        failWithErrno(directory, "cannot be written to disk");
+    }
+}
+
+/// Whoever looks sees the old file or the new one whole, also after a power cut.
+void writeTokenFile(const std::string& file, const std::string& token) {
+    const std::string fresh = file + ".new";
+    if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) {
+        failWithErrno(fresh, "cannot be removed");
+    }
+    const Descriptor descriptor(
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
+    if (!descriptor.open()) {
+        failWithErrno(fresh, "cannot be created");
+    }
+    try {
+        writeAll(fresh, descriptor.number(), token + "\n");
+        if (::fsync(descriptor.number()) != 0) {
+            failWithErrno(fresh, "cannot be written to disk");
+        }
+        if (::rename(fresh.c_str(), file.c_str()) != 0) {
+            failWithErrno(file, "cannot be replaced");
+        }
+    } catch (...) {
+        ::unlink(fresh.c_str());
+        throw;
+    }
+    syncDirectoryOf(file);
+}
+
+std::int64_t insertRow(Transaction& transaction, const Entry& entry, const Digest& digest) {
+    return transaction.insert(
+        "INSERT INTO operator_tokens (name, user_id, role, digest, local_file, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        {entry.token.name, entry.token.user, std::string(name(entry.token.role)), hex(digest),
+         std::int64_t{entry.localFile}, entry.token.createdAt.time_since_epoch().count()});
+}
+
+std::pair<Digest, Entry> readRow(const Row& row) {
+    const auto role = parseRole(row.text(3));
+    if (!role) {
+        throw StoreError("operator_tokens: unknown role '" + row.text(3) + "'");
+    }
+    Entry entry{{row.integer(0), row.text(1), row.text(2), *role,
+                 Timestamp(std::chrono::milliseconds(row.integer(6)))},
+                row.integer(5) != 0};
+    try {
+        return {fromHex(row.text(4)), std::move(entry)};
+    } catch (const std::invalid_argument& problem) {
+        throw StoreError("operator_tokens: token " + std::to_string(row.integer(0)) + ": " + problem.what());
+    }
+}
+
+}  // namespace
+
+std::optional<Role> parseRole(std::string_view text) {
+    for (const Role role : {Role::viewer, Role::user, Role::admin}) {
+        if (text == name(role)) {
+            return role;
+        }
+    }
+    return std::nullopt;
+}
+
+struct Operators::State {
+    explicit State(Store& database) : store(database) {}
+
+    Store& store;
+    std::mutex changing;              ///< held through a change, database and memory, so that the two agree
+    mutable std::shared_mutex mutex;  ///< guards `entries`; never held while the database works
+    Entries entries;
+
+    /// Stores `entry` and takes away the tokens `ended`, all or nothing. [with `changing` held]
+    std::int64_t replace(const std::vector<Digest>& ended, Entry entry, const Digest& digest);
+
+    [[nodiscard]] std::vector<Digest> localTokens() const;
+};
+
+std::int64_t Operators::State::replace(const std::vector<Digest>& ended, Entry entry, const Digest& digest) {
+    auto id = std::make_shared<std::int64_t>(0);
+    store.write([ended, entry, digest, id](Transaction& transaction) {
+        for (const Digest& old : ended) {
+            transaction.execute("DELETE FROM operator_tokens WHERE digest = ?", {hex(old)});
+        }
+        *id = insertRow(transaction, entry, digest);
+    });
+    entry.token.id = *id;
+    const std::unique_lock lock(mutex);
+    for (const Digest& old : ended) {
+        entries.erase(old);
+    }
+    entries.insert_or_assign(digest, std::move(entry));
+    return *id;
+}
+
+std::vector<Digest> Operators::State::localTokens() const {
+    std::vector<Digest> local;
+    const std::shared_lock lock(mutex);
+    for (const auto& [digest, entry] : entries) {
+        if (entry.localFile) {
+            local.push_back(digest);
+        }
+    }
+    return local;
+}
+
+Operators::Operators(Store& store) : state_(std::make_unique<State>(store)) {
+    store.migrate("operator_tokens", migrations());
+    for (const Row& row :
+         store.query("SELECT id, name, user_id, role, digest, local_file, created_at FROM operator_tokens")) {
+        state_->entries.insert(readRow(row));
+    }
+}
+
+Operators::~Operators() = default;
+
+Operators::Created Operators::create(std::string name, std::string user, Role role) {
+    const std::lock_guard changing(state_->changing);
+    Created created{{0, std::move(name), std::move(user), role, now()}, newToken()};
+    created.token.id = state_->replace({}, {created.token, false}, digest(created.secret));
+    return created;
+}
+
+bool Operators::revoke(std::int64_t id) {
+    const std::lock_guard changing(state_->changing);
+    std::optional<Digest> ended;
+    bool admin = false;
+    std::size_t admins = 0;
+    {
+        const std::shared_lock lock(state_->mutex);
+        for (const auto& [digest, entry] : state_->entries) {
+            admins += entry.token.role == Role::admin ? 1 : 0;
+            if (entry.token.id == id) {
+                ended = digest;
+                admin = entry.token.role == Role::admin;
+            }
+        }
+    }
+    if (!ended) {
+        return false;
+    }
+    if (admin && admins == 1) {
+        throw conflict("last_admin", "this is the last admin token: create another before revoking it");
+    }
+    state_->store.write([id](Transaction& transaction) {
+        transaction.execute("DELETE FROM operator_tokens WHERE id = ?", {id});
+    });
+    const std::unique_lock lock(state_->mutex);
+    state_->entries.erase(*ended);
+    return true;
+}
+
+std::vector<OperatorToken> Operators::list() const {
+    std::vector<OperatorToken> tokens;
+    {
+        const std::shared_lock lock(state_->mutex);
+        tokens.reserve(state_->entries.size());
+        for (const auto& [digest, entry] : state_->entries) {
+            tokens.push_back(entry.token);
+        }
+    }
+    std::sort(tokens.begin(), tokens.end(),
+              [](const OperatorToken& a, const OperatorToken& b) { return a.id < b.id; });
+    return tokens;
+}
+
+std::optional<OperatorToken> Operators::find(const Digest& digest) const {
+    const std::shared_lock lock(state_->mutex);
+    const auto found = state_->entries.find(digest);
+    return found == state_->entries.end() ? std::nullopt : std::optional(found->second.token);
+}
+
+bool Operators::ensureLocalToken(const std::string& file) {
+    const std::lock_guard changing(state_->changing);
+    const Entry local{{0, localName, localUser, Role::admin, now()}, true};
+    if (const auto secret = readTokenFile(file)) {
+        const Digest presented = digest(*secret);
+        if (const auto known = find(presented)) {
+            if (known->role != Role::admin) {
+                fail(file, std::string("holds a token with the role ") + name(known->role) +
+                               ", not admin: remove it, and a new token is written at the next start");
+            }
+            return false;
+        }
+        // A database without any token is a new one beside an old file: people who kept the token go on
+        // using it. In any other the token was revoked, and must not come back.
+        if (list().empty()) {
+            state_->replace({}, local, presented);
+            return false;
+        }
+    }
+    const std::string secret = newToken();
+    state_->replace(state_->localTokens(), local, digest(secret));
+    writeTokenFile(file, secret);
+    return true;
+}
+
+}  // namespace sallyport::host::auth

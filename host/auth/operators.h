@@ -1,0 +1,68 @@
+// Operator tokens: who may use the operator door, as what.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/caller.h>
+#include <sallyport/store.h>
+#include <sallyport/timestamp.h>
+
+#include "host/auth/token.h"
+
+namespace sallyport::host::auth {
+
+/// `viewer`, `user` or `admin`; nothing for any other word.
+[[nodiscard]] std::optional<Role> parseRole(std::string_view text);
+
+/// An operator token without its secret.
+struct OperatorToken {
+    std::int64_t id = 0;
+    std::string name;  ///< what a person calls it
+    std::string user;
+    Role role = Role::viewer;
+    Timestamp createdAt{};
+};
+
+/// All operator tokens, kept in memory and in the database. [any thread]
+class Operators {
+public:
+    /// Creates its table and loads the tokens. @throws StoreError
+    explicit Operators(Store& store);
+    ~Operators();
+
+    /// Makes a token. @return it and its secret, shown once. Blocks until durable. @throws StoreError
+    struct Created {
+        OperatorToken token;
+        std::string secret;
+    };
+    Created create(std::string name, std::string user, Role role);
+
+    /// Ends a token at once. @return false if there is none of that id.
+    /// @throws RequestError `409 last_admin`, for that would lock everybody out; StoreError
+    bool revoke(std::int64_t id);
+
+    [[nodiscard]] std::vector<OperatorToken> list() const;
+
+    /// The token with that digest, if any.
+    [[nodiscard]] std::optional<OperatorToken> find(const Digest& digest) const;
+
+    /// Makes sure that `file` holds a valid admin token of user `default`, named `local`: at the first
+    /// start, and again when the file was deleted or its token revoked (the token made for it before is
+    /// revoked). A database without any token adopts the one in the file. The file gets mode 0600 and
+    /// appears complete or not at all. @return whether it was written.
+    /// @throws StoreError; std::runtime_error saying how to mend the file, when it is not the daemon's
+    ///         own, others can read it, or it holds no token.
+    bool ensureLocalToken(const std::string& file);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace sallyport::host::auth
