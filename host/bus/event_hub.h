@@ -1,0 +1,42 @@
+// The hub behind live events: from the one who publishes to the loops that hold subscribers.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <sallyport/events.h>
+
+#include "host/bus/fanout.h"
+
+namespace sallyport::host::bus {
+
+/// Keeps count and passes frames on; the subscribers themselves are in each loop's Fanout. [any thread]
+class LiveHub final : public EventHub {
+public:
+    /// Hands a frame to one loop without blocking, keeping the order of calls.
+    using Outlet = std::function<void(std::shared_ptr<const Frame>)>;
+
+    /// @param outlet is called by every publish. [before any publish]
+    void addOutlet(Outlet outlet) { outlets_.push_back(std::move(outlet)); }
+
+    void advanceTo(std::uint64_t id) override;
+    void publish(LiveEvent event) override;
+    [[nodiscard]] std::size_t subscribers() const override { return subscribers_; }
+
+    /// The newest number that has been published or stored.
+    [[nodiscard]] std::uint64_t last() const { return last_; }
+
+    /// A subscriber came or went. It counts before its first read of what is stored: a publisher that may
+    /// leave out what nobody listens to relies on that.
+    void joined() { ++subscribers_; }
+    void left() { --subscribers_; }
+
+private:
+    std::vector<Outlet> outlets_;
+    std::atomic<std::uint64_t> last_{0};
+    std::atomic<std::size_t> subscribers_{0};
+};
+
+}  // namespace sallyport::host::bus

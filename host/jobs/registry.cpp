@@ -1,0 +1,374 @@
+#include "host/jobs/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <stdexcept>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+#include "host/auth/token.h"
+#include "host/jobs/cursor.h"
+#include "host/jobs/schema.h"
+#include "host/jobs/states.h"
+#include "host/store/outcome.h"
+
+namespace sallyport::host::jobs {
+
+namespace {
+
+/// Jobs ended by one write, so that a crowd of silent workers does not hold up other writes.
+constexpr std::size_t endedTogether = 100;
+
+/// The names of the states that satisfy `wanted`, for `state IN (…)`.
+template <class Predicate>
+std::string namesOf(Predicate wanted) {
+    std::string names;
+    for (const JobState state : states) {
+        if (wanted(state)) {
+            names += std::string(names.empty() ? "'" : ", '") + name(state) + "'";
+        }
+    }
+    return names;
+}
+
+/// The condition under which a job may change to `to`.
+const std::string& mayBecome(JobState to) {
+    static const auto conditions = [] {
+        std::array<std::string, states.size()> made;
+        for (const JobState target : states) {
+            made.at(static_cast<std::size_t>(target)) =
+                "state IN (" + namesOf([&](JobState from) { return mayChange(from, target); }) + ")";
+        }
+        return made;
+    }();
+    return conditions.at(static_cast<std::size_t>(to));
+}
+
+/// The condition for a job that is not over.
+const std::string& notOver() {
+    static const std::string condition =
+        "state IN (" + namesOf([](JobState state) { return !isOver(state); }) + ")";
+    return condition;
+}
+
+/// A job that a write has ended.
+struct Ended {
+    JobId job;
+    std::string user;
+    JobState state;
+};
+
+std::string ownerOf(Transaction& transaction, const JobId& id) {
+    return transaction.query("SELECT user_id FROM jobs WHERE job_id = ?", {id.str()}).at(0).text(0);
+}
+
+/// Lets a pending job run. @return its owner; nothing if it was not pending.
+std::optional<std::string> begin(Transaction& transaction, const JobId& id) {
+    const std::size_t changed = transaction.execute(
+        "UPDATE jobs SET state = ?, started_at = ? WHERE job_id = ? AND " + mayBecome(JobState::running),
+        {name(JobState::running), stored(now()), id.str()});
+    return changed == 0 ? std::nullopt : std::optional(ownerOf(transaction, id));
+}
+
+/// Ends the job if it is not over. @return nothing if it was.
+std::optional<Ended> end(Transaction& transaction, const JobId& id, JobState state, const JobResult& result) {
+    const std::size_t changed = transaction.execute(
+        "UPDATE jobs SET state = ?, token_digest = NULL, finished_at = ?, success = ?, result_message = ?,"
+        " result_iterations = ? WHERE job_id = ? AND " +
+            mayBecome(state),
+        {name(state), stored(now()), std::int64_t{result.success}, sqlValue(result.message),
+         std::int64_t{result.iterations}, id.str()});
+    if (changed == 0) {
+        return std::nullopt;
+    }
+    return Ended{id, ownerOf(transaction, id), state};
+}
+
+/// Queues a write and waits until `then`, which follows it on the store's thread once it is durable, has
+/// returned. Whatever is written later finds both done. @throws StoreError
+void writeThen(Store& store, Store::Work work, std::function<void()> then) {
+    const auto outcome = std::make_shared<store::Outcome>();
+    store.submit(std::move(work), [outcome, then = std::move(then)](std::exception_ptr error) {
+        if (!error) {
+            try {
+                then();
+            } catch (...) {
+                error = std::current_exception();
+            }
+        }
+        outcome->set(std::move(error));
+    });
+    outcome->await();
+}
+
+/// The WHERE clause of a list, and its values.
+class Filter {
+public:
+    void add(const char* condition, SqlValue value) {
+        clause_ += (clause_.empty() ? " WHERE " : " AND ") + std::string(condition);
+        values_.push_back(std::move(value));
+    }
+    [[nodiscard]] const std::string& clause() const noexcept { return clause_; }
+    [[nodiscard]] const std::vector<SqlValue>& values() const noexcept { return values_; }
+
+private:
+    std::string clause_;
+    std::vector<SqlValue> values_;
+};
+
+}  // namespace
+
+class Registry::Impl {
+public:
+    Impl(Store& database, auth::WorkerTokens& leases, Bus& messages, Logger& logger)
+        : store(database), tokens(leases), bus(messages), log(logger) {}
+
+    void load();
+    void admit(const JobId& job, std::string user, const std::string& digest, bool started);
+    void insert(const Job& job, const std::string& digest);
+    void announceStart(const JobId& job, const std::optional<std::string>& user);
+    void announce(const Ended& ended);
+    void interrupt(std::span<const std::shared_ptr<auth::Lease>> silent, std::chrono::milliseconds silence);
+
+    Store& store;
+    auth::WorkerTokens& tokens;
+    Bus& bus;
+    Logger& log;
+};
+
+/// Admits the workers of the jobs that an earlier run left unfinished.
+void Registry::Impl::load() {
+    const Rows rows = store.query("SELECT job_id, user_id, token_digest, state FROM jobs WHERE " + notOver());
+    for (const Row& row : rows) {
+        try {
+            admit(jobIdFrom(row.text(0)), row.text(1), row.text(2),
+                  stateFrom(row.text(3)) != JobState::pending);
+        } catch (const std::invalid_argument&) {
+            log.error("a job has no readable token, so that its worker cannot call", {{"job", row.text(0)}});
+        }
+    }
+}
+
+/// @throws std::invalid_argument if that is no digest.
+void Registry::Impl::admit(const JobId& job, std::string user, const std::string& digest, bool started) {
+    auto lease = std::make_shared<auth::Lease>();
+    lease->job = job;
+    lease->user = std::move(user);
+    lease->digest = auth::fromHex(digest);
+    lease->started = started;
+    // Whether its worker fell silent is counted from here, not from before the daemon was down.
+    lease->lastSeenMs = stored(now());
+    tokens.add(std::move(lease));
+}
+
+/// Stores a new job and admits its worker, on the store's thread so that nothing can end the job before
+/// there is a lease to revoke.
+void Registry::Impl::insert(const Job& job, const std::string& digest) {
+    writeThen(
+        store,
+        [&](Transaction& transaction) {
+            transaction.execute(
+                "INSERT INTO jobs (job_id, user_id, state, token_digest, created_at, mode, restart_of, title,"
+                " project_dir, task) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                {job.id.str(), job.user, name(job.state), digest, stored(job.createdAt), name(job.mode),
+                 job.restartOf ? SqlValue{job.restartOf->str()} : SqlValue{}, job.title,
+                 sqlValue(job.projectDir), job.task});
+        },
+        [&] { admit(job.id, job.user, digest, false); });
+    log.info("job created", {{"job", job.id.str()}, {"user", job.user}});
+}
+
+/// What follows once it is durable that the job runs. On the store's thread.
+/// @param user its owner, if it did not run before.
+void Registry::Impl::announceStart(const JobId& job, const std::optional<std::string>& user) {
+    if (const auto lease = tokens.find(job)) {
+        lease->started = true;
+    }
+    if (user) {
+        log.info("job started", {{"job", job.str()}});
+        bus.publish(JobStarted{job, *user});
+    }
+}
+
+/// What follows once the end of a job is durable. On the store's thread.
+void Registry::Impl::announce(const Ended& ended) {
+    tokens.revoke(ended.job);
+    log.info("job finished", {{"job", ended.job.str()}, {"state", name(ended.state)}});
+    bus.publish(JobFinished{ended.job, ended.user, ended.state});
+}
+
+/// Ends those jobs whose workers have still not called when their turn to be written comes.
+void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> silent,
+                               std::chrono::milliseconds silence) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence).count();
+    std::vector<Ended> ended;
+    writeThen(
+        store,
+        [&](Transaction& transaction) {
+            ended.clear();
+            for (const auto& lease : silent) {
+                if (lease->lastSeenMs >= stored(now() - silence)) {
+                    continue;
+                }
+                const Rows rows =
+                    transaction.query("SELECT iteration FROM jobs WHERE job_id = ?", {lease->job.str()});
+                const JobResult result{
+                    .success = false,
+                    .message = "its worker has not called for " + std::to_string(seconds) + " s",
+                    .iterations = rows.empty() ? 0 : static_cast<std::uint32_t>(rows.front().integer(0))};
+                if (auto done = end(transaction, lease->job, JobState::interrupted, result)) {
+                    ended.push_back(*std::move(done));
+                }
+            }
+        },
+        [&] {
+            for (const Ended& each : ended) {
+                announce(each);
+            }
+        });
+}
+
+Registry::Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log)
+    : impl_(std::make_unique<Impl>(store, tokens, bus, log)) {
+    store.migrate("jobs", migrations());
+    impl_->load();
+}
+
+Registry::~Registry() {
+    try {
+        // Writes end in their order: once this one has, none is left that would call back.
+        impl_->store.write([](Transaction&) {});
+    } catch (const StoreError&) {
+        // Closed, and so it has none left, or failing, and so the others have failed before.
+    }
+}
+
+CreatedJob Registry::create(NewJob job) {
+    Job made;
+    made.id = JobId::random();
+    made.user = std::move(job.user);
+    made.title = job.title ? *std::move(job.title) : "Job " + made.id.str();
+    made.task = std::move(job.task);
+    made.projectDir = std::move(job.projectDir);
+    made.mode = job.mode;
+    made.restartOf = job.restartOf;
+    made.createdAt = now();
+    std::string token = auth::newToken();
+    impl_->insert(made, auth::hex(auth::digest(token)));
+    return {std::move(made), std::move(token)};
+}
+
+std::optional<Job> Registry::find(const JobId& id) {
+    const Rows rows =
+        impl_->store.query(std::string("SELECT ") + jobColumns + " FROM jobs WHERE job_id = ?", {id.str()});
+    return rows.empty() ? std::nullopt : std::optional(jobFrom(rows.front()).job);
+}
+
+std::optional<std::string> Registry::owner(const JobId& id) {
+    if (const auto lease = impl_->tokens.find(id)) {
+        return lease->user;
+    }
+    const Rows rows = impl_->store.query("SELECT user_id FROM jobs WHERE job_id = ?", {id.str()});
+    return rows.empty() ? std::nullopt : std::optional(rows.front().text(0));
+}
+
+JobPage Registry::list(const JobQuery& query) {
+    Filter filter;
+    if (query.user) {
+        filter.add("user_id = ?", *query.user);
+    }
+    if (query.state) {
+        filter.add("state = ?", name(*query.state));
+    }
+    if (!query.cursor.empty()) {
+        filter.add("number < ?", numberIn(query.cursor));
+    }
+    const std::size_t limit = std::max<std::size_t>(1, query.limit);
+    // One more than asked for tells whether there is a next page.
+    const Rows rows =
+        impl_->store.query(std::string("SELECT ") + jobColumns + " FROM jobs" + filter.clause() +
+                               " ORDER BY number DESC LIMIT " + std::to_string(limit + 1),
+                           filter.values());
+    JobPage page;
+    for (std::size_t index = 0; index < std::min(limit, rows.size()); ++index) {
+        auto [job, number] = jobFrom(rows[index]);
+        page.jobs.push_back(std::move(job));
+        page.nextCursor = rows.size() > limit ? cursorAfter(number) : "";
+    }
+    return page;
+}
+
+std::vector<JobCount> Registry::count(const std::optional<std::string>& user) {
+    Filter filter;
+    if (user) {
+        filter.add("user_id = ?", *user);
+    }
+    std::vector<JobCount> counts;
+    counts.reserve(states.size());
+    for (const JobState state : states) {
+        counts.push_back({state, 0});
+    }
+    const Rows rows = impl_->store.query(
+        "SELECT state, count(*) FROM jobs" + filter.clause() + " GROUP BY state", filter.values());
+    for (const Row& row : rows) {
+        const JobState state = stateFrom(row.text(0));
+        std::ranges::find(counts, state, &JobCount::state)->count =
+            static_cast<std::uint64_t>(row.integer(1));
+    }
+    return counts;
+}
+
+void Registry::reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
+                            Done done) {
+    impl_->store.submit(
+        [id, message = std::move(message), iteration](Transaction& transaction) {
+            transaction.execute(
+                "UPDATE jobs SET status_message = coalesce(?, status_message), iteration = ?"
+                " WHERE job_id = ? AND " +
+                    notOver(),
+                {sqlValue(message), std::int64_t{iteration}, id.str()});
+        },
+        std::move(done));
+}
+
+void Registry::finish(const JobId& id, JobState state, JobResult result, Finished done) {
+    if (!isOver(state)) {
+        throw std::invalid_argument(std::string("a job cannot finish as ") + name(state));
+    }
+    const auto ended = std::make_shared<std::optional<Ended>>();
+    impl_->store.submit([=, result = std::move(result)](
+                            Transaction& transaction) { *ended = end(transaction, id, state, result); },
+                        [ended, impl = impl_.get(), done = std::move(done)](std::exception_ptr error) {
+                            const bool changed = !error && ended->has_value();
+                            if (changed) {
+                                impl->announce(**ended);
+                            }
+                            done(std::move(error), changed);
+                        });
+}
+
+void Registry::start(const JobId& id, Done done) {
+    const auto user = std::make_shared<std::optional<std::string>>();
+    impl_->store.submit([=](Transaction& transaction) { *user = begin(transaction, id); },
+                        [user, id, impl = impl_.get(), done = std::move(done)](std::exception_ptr error) {
+                            if (!error) {
+                                impl->announceStart(id, *user);
+                            }
+                            done(std::move(error));
+                        });
+}
+
+void Registry::interruptSilent(std::chrono::milliseconds silence) {
+    const std::int64_t deadline = stored(now() - silence);
+    std::vector<std::shared_ptr<auth::Lease>> silent = impl_->tokens.all();
+    std::erase_if(silent,
+                  [&](const auto& lease) { return !lease->started || lease->lastSeenMs >= deadline; });
+    for (std::size_t first = 0; first < silent.size(); first += endedTogether) {
+        impl_->interrupt(std::span(silent).subspan(first, std::min(endedTogether, silent.size() - first)),
+                         silence);
+    }
+}
+
+}  // namespace sallyport::host::jobs

@@ -1,0 +1,119 @@
+#include "host/jobs/schema.h"
+
+#include <optional>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::host::jobs {
+
+namespace {
+
+template <class T>
+T readable(std::optional<T> value, const char* column, const std::string& text) {
+    if (!value) {
+        throw StoreError(std::string("column ") + column + " of table jobs holds \"" + text + "\"");
+    }
+    return *std::move(value);
+}
+
+Timestamp timeFrom(std::int64_t milliseconds) {
+    return Timestamp(std::chrono::milliseconds(milliseconds));
+}
+
+std::optional<Timestamp> optionalTimeFrom(std::optional<std::int64_t> milliseconds) {
+    return milliseconds ? std::optional(timeFrom(*milliseconds)) : std::nullopt;
+}
+
+/// Reads a row's columns one after the other.
+class Columns {
+public:
+    explicit Columns(const Row& row) : row_(row) {}
+
+    std::string text() { return row_.text(next_++); }
+    std::int64_t integer() { return row_.integer(next_++); }
+    std::optional<std::string> optionalText() { return row_.optionalText(next_++); }
+    std::optional<std::int64_t> optionalInteger() { return row_.optionalInteger(next_++); }
+
+private:
+    const Row& row_;
+    std::size_t next_ = 0;
+};
+
+std::optional<JobResult> resultFrom(Columns& columns) {
+    const auto success = columns.optionalInteger();
+    JobResult result{.success = success.value_or(0) != 0,
+                     .message = columns.optionalText(),
+                     .iterations = static_cast<std::uint32_t>(columns.integer())};
+    return success ? std::optional(std::move(result)) : std::nullopt;
+}
+
+}  // namespace
+
+const std::vector<Migration>& migrations() {
+    // `number` is the order of creation, which the wall clock is not: it may be set back.
+    static const std::vector<Migration> steps{
+        {1,
+         {"CREATE TABLE jobs ("
+          " number {key},"
+          " job_id TEXT NOT NULL UNIQUE,"
+          " user_id TEXT NOT NULL,"
+          " state TEXT NOT NULL,"
+          " token_digest TEXT,"  // NULL once the job is over
+          " created_at BIGINT NOT NULL,"
+          " started_at BIGINT,"
+          " finished_at BIGINT,"
+          " mode TEXT NOT NULL,"
+          " restart_of TEXT,"
+          " iteration BIGINT NOT NULL DEFAULT 0,"
+          " success BIGINT,"  // NULL until the job is over
+          " result_iterations BIGINT,"
+          " title TEXT NOT NULL,"
+          " project_dir TEXT,"
+          " status_message TEXT,"
+          " result_message TEXT,"
+          " task TEXT NOT NULL)",
+          // One index for each set of filters that jobs are listed and counted by.
+          "CREATE INDEX jobs_by_user ON jobs (user_id, number)",
+          "CREATE INDEX jobs_by_user_and_state ON jobs (user_id, state, number)",
+          "CREATE INDEX jobs_by_state ON jobs (state, number)"}},
+    };
+    return steps;
+}
+
+NumberedJob jobFrom(const Row& row) {
+    Columns columns(row);
+    Job job;
+    job.id = jobIdFrom(columns.text());
+    job.user = columns.text();
+    job.title = columns.text();
+    job.task = columns.text();
+    job.projectDir = columns.optionalText();
+    const std::string mode = columns.text();
+    job.mode = readable(jobMode(mode), "mode", mode);
+    job.state = stateFrom(columns.text());
+    job.statusMessage = columns.optionalText();
+    job.iteration = static_cast<std::uint32_t>(columns.integer());
+    job.result = resultFrom(columns);
+    if (const auto restartOf = columns.optionalText()) {
+        job.restartOf = jobIdFrom(*restartOf);
+    }
+    job.createdAt = timeFrom(columns.integer());
+    job.startedAt = optionalTimeFrom(columns.optionalInteger());
+    job.finishedAt = optionalTimeFrom(columns.optionalInteger());
+    return {std::move(job), columns.integer()};
+}
+
+JobId jobIdFrom(const std::string& text) {
+    return readable(JobId::parse(text), "job_id", text);
+}
+
+JobState stateFrom(const std::string& text) {
+    return readable(jobState(text), "state", text);
+}
+
+std::int64_t stored(Timestamp time) {
+    return time.time_since_epoch().count();
+}
+
+}  // namespace sallyport::host::jobs
