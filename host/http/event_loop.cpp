@@ -1,0 +1,307 @@
+#include "host/http/event_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <random>
+#include <system_error>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <Poco/DateTimeFormat.h>
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/Timestamp.h>
+
+#include "host/http/connection.h"
+
+namespace sallyport::host::http {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t scratchSize = 64 * 1024;
+constexpr std::uint64_t wakeupKey = 0;
+/// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
+constexpr auto checkInterval = 50ms;
+constexpr std::size_t denialsPerSecond = 10;
+
+int checked(int result, const char* what) {
+    if (result < 0)
+        throw std::system_error(errno, std::generic_category(), what);
+    return result;
+}
+
+/// A bijection that scatters consecutive numbers (the finalizer of SplitMix64).
+std::uint64_t scatter(std::uint64_t x) {
+    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebU;
+    return x ^ (x >> 31U);
+}
+
+std::uint64_t randomStart() {
+    std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+}  // namespace
+
+EventLoop::EventLoop(Services& services)
+    : services_(services),
+      epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      now_(Clock::now()),
+      requestIds_(randomStart()),
+      scratch_(scratchSize),
+      routes_(std::make_shared<const RouteTable>(RouteTable::Routes{})),
+      fanout_([this](auto read, auto done) {
+          // On the pool, because reading blocks on the disk.
+          const bool queued =
+              services_.pool.submit(WorkerPool::Lane::background, [this, read = std::move(read), done] {
+                  std::shared_ptr<StoredEvents> events;
+                  try {
+                      events = std::make_shared<StoredEvents>(read());
+                  } catch (const std::exception& error) {
+                      services_.log.warn("stored events could not be read", {{"error", error.what()}});
+                  }
+                  post([done, events] { done(events.get()); });
+              });
+          if (!queued)
+              post([done] { done(nullptr); });
+      }) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = wakeupKey;
+    checked(::epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event), "epoll_ctl");
+}
+
+EventLoop::~EventLoop() {
+    stop();
+    ::close(wakeup_);
+    ::close(epoll_);
+}
+
+void EventLoop::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void EventLoop::stop() {
+    if (!thread_.joinable())
+        return;
+    post([this] { stopping_ = true; });
+    thread_.join();
+    const std::lock_guard lock(mutex_);
+    tasks_.clear();
+}
+
+void EventLoop::post(Task task) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = tasks_.empty();
+        tasks_.push_back(std::move(task));
+    }
+    // One wake-up serves all that is posted until the loop looks.
+    if (first) {
+        const std::uint64_t one = 1;
+        while (::write(wakeup_, &one, sizeof one) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call,
+                          Reply reply) {
+    // In this order: the reply may hold code that the call keeps loaded.
+    struct Completion {
+        std::shared_ptr<HostCall> call;
+        Reply reply;
+    };
+    post([this, id, exchange, completion = Completion{std::move(call), std::move(reply)}]() mutable {
+        auto* connection = find(id);
+        if (connection != nullptr && connection->complete(exchange, completion.reply))
+            return;
+        if (const auto delivered = completion.reply.takeDelivered())
+            delivered(false);
+    });
+}
+
+void EventLoop::run() {
+    std::array<epoll_event, 256> events{};
+    while (!stopping_) {
+        const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout());
+        now_ = Clock::now();
+        for (int i = 0; i < count; ++i) {
+            const auto& event = events[static_cast<std::size_t>(i)];
+            if (event.data.u64 == wakeupKey) {
+                std::uint64_t ignored = 0;
+                static_cast<void>(!::read(wakeup_, &ignored, sizeof ignored));
+            } else if (auto* connection = find(event.data.u64)) {
+                connection->onEvents(event.events);
+            }
+        }
+        runTasks();
+        if (now_ >= nextCheck_)
+            checkDeadlines();
+        bury();
+    }
+    abortAll();
+    bury();
+}
+
+int EventLoop::timeout() const {
+    if (nextCheck_ == Clock::time_point::max())
+        return -1;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(nextCheck_ - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, 60'000));
+}
+
+void EventLoop::runTasks() {
+    std::vector<Task> tasks;
+    {
+        const std::lock_guard lock(mutex_);
+        tasks.swap(tasks_);
+    }
+    for (auto& task : tasks) {
+        try {
+            task();
+        } catch (const std::exception& error) {
+            services_.log.error("a callback failed", {{"error", error.what()}});
+        } catch (...) {
+            services_.log.error("a callback failed", {{"error", "not a std::exception"}});
+        }
+    }
+}
+
+void EventLoop::checkDeadlines() {
+    nextCheck_ = Clock::time_point::max();
+    std::vector<Connection*> late;
+    for (const auto& [id, connection] : connections_) {
+        if (connection->deadline() <= now_)
+            late.push_back(connection.get());
+        else
+            wakeBy(connection->deadline());
+    }
+    // What was collected stays in memory until bury(), whatever these calls close.
+    for (auto* connection : late)
+        connection->onDeadline();
+}
+
+void EventLoop::wakeBy(Clock::time_point deadline) {
+    if (deadline < nextCheck_)
+        nextCheck_ = std::max(deadline, now_ + checkInterval);
+}
+
+void EventLoop::adopt(Poco::Net::StreamSocket socket, Door& door) {
+    post([this, socket = std::move(socket), &door]() mutable {
+        const auto id = nextId_++;
+        const int descriptor = socket.impl()->sockfd();
+        auto& connection =
+            *connections_.emplace(id, std::make_unique<Connection>(*this, id, std::move(socket), door))
+                 .first->second;
+        epoll_event event{};
+        event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        event.data.u64 = id;
+        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) < 0)
+            connection.close();
+        else if (draining_)
+            connection.drain();
+    });
+}
+
+Connection* EventLoop::find(ConnectionId id) {
+    const auto found = connections_.find(id);
+    return found == connections_.end() ? nullptr : found->second.get();
+}
+
+void EventLoop::retire(ConnectionId id) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end())
+        return;
+    graveyard_.push_back(std::move(found->second));
+    connections_.erase(found);
+}
+
+void EventLoop::bury() {
+    // A destructor may call plugin code, which may close further connections.
+    while (!graveyard_.empty())
+        std::exchange(graveyard_, {}).clear();
+}
+
+const std::string& EventLoop::dateHeader() {
+    const Poco::Timestamp time;
+    if (time.epochTime() != dateSecond_) {
+        dateSecond_ = time.epochTime();
+        dateHeader_ =
+            "Date: " + Poco::DateTimeFormatter::format(time, Poco::DateTimeFormat::HTTP_FORMAT) + "\r\n";
+    }
+    return dateHeader_;
+}
+
+std::string EventLoop::newRequestId() {
+    constexpr std::string_view digits = "0123456789abcdef";
+    auto number = scatter(++requestIds_);
+    std::string id(16, '0');
+    for (auto& digit : id) {
+        digit = digits[number & 0xfU];
+        number >>= 4U;
+    }
+    return id;
+}
+
+void EventLoop::logDenial(const std::string& requestId, const std::string& path,
+                          const Poco::Net::StreamSocket& peer) {
+    if (now_ - denialsSince_ >= 1s) {
+        if (denials_ > denialsPerSecond)
+            services_.log.warn("requests were not authenticated", {{"more", denials_ - denialsPerSecond}});
+        denialsSince_ = now_;
+        denials_ = 0;
+    }
+    if (++denials_ > denialsPerSecond)
+        return;
+    std::string address;
+    try {
+        address = peer.peerAddress().toString();
+    } catch (const Poco::Exception&) {
+        address = "gone";
+    }
+    services_.log.info("a request was not authenticated",
+                       {{"path", path}, {"peer", address}, {"request", requestId}});
+}
+
+void EventLoop::setRoutes(std::shared_ptr<const RouteTable> routes) {
+    routes_ = std::move(routes);
+    ++routesVersion_;
+}
+
+template <class F>
+void EventLoop::forEach(F function) {
+    std::vector<ConnectionId> ids;
+    ids.reserve(connections_.size());
+    for (const auto& [id, connection] : connections_)
+        ids.push_back(id);
+    for (const auto id : ids) {
+        if (auto* connection = find(id))
+            function(*connection);
+    }
+}
+
+void EventLoop::revoked(const JobId& job) {
+    forEach([&job](Connection& connection) { connection.revoked(job); });
+}
+
+void EventLoop::endWaits(const Gate& gate) {
+    forEach([&gate](Connection& connection) { connection.endWait(gate); });
+}
+
+void EventLoop::drain() {
+    draining_ = true;
+    forEach([](Connection& connection) { connection.drain(); });
+}
+
+void EventLoop::abortAll() {
+    forEach([](Connection& connection) { connection.close(); });
+}
+
+}  // namespace sallyport::host::http

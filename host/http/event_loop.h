@@ -1,0 +1,125 @@
+// One thread that serves many connections.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include <Poco/Net/StreamSocket.h>
+
+#include <sallyport/caller.h>
+
+#include "host/bus/fanout.h"
+#include "host/http/router.h"
+#include "host/http/services.h"
+#include "host/http/task.h"
+
+namespace sallyport::host::http {
+
+class Connection;
+class HostCall;
+
+/// An epoll(7) loop, edge-triggered. Everything about a connection happens on its loop's thread; other
+/// threads reach it by `post`.
+class EventLoop {
+public:
+    using ConnectionId = std::uint64_t;
+    using Clock = std::chrono::steady_clock;
+
+    explicit EventLoop(Services& services);
+    ~EventLoop();
+    EventLoop(const EventLoop&) = delete;
+    EventLoop& operator=(const EventLoop&) = delete;
+
+    void start();
+    /// Closes what is left and ends the thread.
+    void stop();
+
+    /// Runs `task` on the loop's thread soon, in the order of posting. [any thread]
+    void post(Task task);
+
+    /// Takes over an accepted connection, which `door` counts already. [any thread]
+    void adopt(Poco::Net::StreamSocket socket, Door& door);
+
+    // The rest is for connections, on the loop's thread.
+
+    [[nodiscard]] Services& services() noexcept { return services_; }
+    /// Null once the connection has gone.
+    [[nodiscard]] Connection* find(ConnectionId id);
+    /// The time at which the loop woke up.
+    [[nodiscard]] Clock::time_point now() const noexcept { return now_; }
+    /// `Date: …` with CRLF (RFC 9110 section 6.6.1).
+    [[nodiscard]] const std::string& dateHeader();
+    /// Lent to one read at a time.
+    [[nodiscard]] std::vector<char>& scratch() noexcept { return scratch_; }
+    /// 16 hex digits, unique while the daemon runs and in all likelihood ever after.
+    [[nodiscard]] std::string newRequestId();
+    /// Says that a request was not authenticated, without letting a flood of them fill the log.
+    void logDenial(const std::string& requestId, const std::string& path,
+                   const Poco::Net::StreamSocket& peer);
+    /// Hands a reply to an exchange of a connection. [any thread]
+    void postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call, Reply reply);
+    /// Destroys the connection once what is being done for it has returned.
+    void retire(ConnectionId id);
+    /// Has the loop look at connections' deadlines by then.
+    void wakeBy(Clock::time_point deadline);
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+
+    [[nodiscard]] const RouteTable& routes() const { return *routes_; }
+    /// Changes whenever the routes do.
+    [[nodiscard]] std::uint64_t routesVersion() const noexcept { return routesVersion_; }
+    void setRoutes(std::shared_ptr<const RouteTable> routes);
+    [[nodiscard]] bus::Fanout& fanout() noexcept { return fanout_; }
+
+    /// Answers the parked requests of a job whose token was revoked, and cuts its streams.
+    void revoked(const JobId& job);
+    /// Ends what one plugin has parked or subscribed, so that it can be replaced.
+    void endWaits(const Gate& gate);
+    /// Closes idle connections, ends what waits, and has the others close after their answer.
+    void drain();
+    /// Cuts every connection that is left.
+    void abortAll();
+
+private:
+    void run();
+    int timeout() const;
+    void runTasks();
+    void checkDeadlines();
+    void bury();
+    template <class F>
+    void forEach(F function);
+
+    Services& services_;
+    int epoll_ = -1;
+    int wakeup_ = -1;
+    std::thread thread_;
+    bool stopping_ = false;
+    bool draining_ = false;
+
+    std::mutex mutex_;
+    std::vector<Task> tasks_;  ///< guarded by mutex_
+
+    ConnectionId nextId_ = 1;
+    std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
+    std::vector<std::unique_ptr<Connection>> graveyard_;
+    Clock::time_point now_;
+    Clock::time_point nextCheck_ = Clock::time_point::max();
+    std::time_t dateSecond_ = 0;
+    std::string dateHeader_;
+    std::uint64_t requestIds_;
+    Clock::time_point denialsSince_;
+    std::size_t denials_ = 0;
+    std::vector<char> scratch_;
+    std::shared_ptr<const RouteTable> routes_;
+    std::uint64_t routesVersion_ = 0;
+    bus::Fanout fanout_;
+};
+
+}  // namespace sallyport::host::http

@@ -1,0 +1,309 @@
+#include "host/http/request_head.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace sallyport::host::http {
+
+namespace {
+
+constexpr std::string_view lineEnd = "\r\n";
+
+/// Characters of a token (RFC 9110 section 5.6.2): methods and header names.
+constexpr auto tokenCharacters = [] {
+    std::array<bool, 256> table{};
+    for (char c = 'a'; c <= 'z'; ++c)
+        table[static_cast<unsigned char>(c)] = true;
+    for (char c = 'A'; c <= 'Z'; ++c)
+        table[static_cast<unsigned char>(c)] = true;
+    for (char c = '0'; c <= '9'; ++c)
+        table[static_cast<unsigned char>(c)] = true;
+    for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+        table[static_cast<unsigned char>(c)] = true;
+    return table;
+}();
+
+bool isToken(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return tokenCharacters[static_cast<unsigned char>(c)];
+    });
+}
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+std::string lowered(std::string_view text) {
+    std::string result(text);
+    std::transform(result.begin(), result.end(), result.begin(), lower);
+    return result;
+}
+
+bool equalsIgnoringCase(std::string_view a, std::string_view b) {
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+        text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+        text.remove_suffix(1);
+    return text;
+}
+
+/// Visible characters, spaces, tabs and bytes above ASCII (RFC 9110 section 5.5).
+bool isFieldValue(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+    });
+}
+
+/// Visible ASCII: no space, control character or raw byte above ASCII can be in a request target.
+bool isTarget(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte > 0x20 && byte < 0x7f;
+    });
+}
+
+bool listContains(std::string_view list, std::string_view wanted) {
+    while (!list.empty()) {
+        const auto comma = list.find(',');
+        if (equalsIgnoringCase(trimmed(list.substr(0, comma)), wanted))
+            return true;
+        if (comma == std::string_view::npos)
+            break;
+        list.remove_prefix(comma + 1);
+    }
+    return false;
+}
+
+/// Splits the target into path and query. Absolute form (RFC 9112 section 3.2.2) loses scheme and authority.
+bool splitTarget(std::string_view target, RequestHead& head) {
+    if (target == "*") {
+        head.path = "*";
+        return head.method == "OPTIONS";
+    }
+    if (target.front() != '/') {
+        const auto scheme = target.find("://");
+        if (scheme == std::string_view::npos || !equalsIgnoringCase(target.substr(0, scheme), "http"))
+            return false;
+        target.remove_prefix(scheme + 3);
+        const auto end = target.find_first_of("/?");
+        if (end == 0)
+            return false;
+        target = end == std::string_view::npos ? std::string_view{} : target.substr(end);
+        if (target.empty() || target.front() == '?')
+            head.path = "/";
+    }
+    const auto question = target.find('?');
+    head.path += target.substr(0, question);
+    if (question != std::string_view::npos)
+        head.query = target.substr(question + 1);
+    return head.path.find('#') == std::string::npos;
+}
+
+std::optional<HeadError> parseVersion(std::string_view version, RequestHead& head) {
+    const bool shaped = version.size() == 8 && version.substr(0, 5) == "HTTP/" && version[6] == '.' &&
+                        version[5] >= '0' && version[5] <= '9' && version[7] >= '0' && version[7] <= '9';
+    if (!shaped)
+        return HeadError{400, "bad_request", "the request line does not end in an HTTP version"};
+    if (version[5] != '1')
+        return HeadError{505, "http_version_not_supported", "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+    head.http10 = version[7] == '0';
+    return std::nullopt;
+}
+
+std::optional<HeadError> parseRequestLine(std::string_view line, RequestHead& head, const Limits& limits) {
+    const auto first = line.find(' ');
+    const auto last = line.rfind(' ');
+    if (first == std::string_view::npos || first == last || !isToken(line.substr(0, first)))
+        return HeadError{400, "bad_request", "the request line is not METHOD TARGET VERSION"};
+    head.method = line.substr(0, first);
+    const auto target = line.substr(first + 1, last - first - 1);
+    if (target.size() > limits.maxUriBytes)
+        return HeadError{414, "uri_too_long", "the request target is too long"};
+    if (const auto error = parseVersion(line.substr(last + 1), head))
+        return error;
+    if (!isTarget(target) || !splitTarget(target, head))
+        return HeadError{400, "bad_request", "the request target is malformed"};
+    return std::nullopt;
+}
+
+std::optional<HeadError> parseField(std::string_view line, RequestHead& head) {
+    if (line.front() == ' ' || line.front() == '\t')
+        return HeadError{400, "bad_request", "folded header lines are not accepted"};
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || !isToken(line.substr(0, colon)))
+        return HeadError{400, "bad_request", "A header line is not NAME: VALUE."};
+    const auto value = trimmed(line.substr(colon + 1));
+    if (!isFieldValue(value))
+        return HeadError{400, "bad_request", "A header value contains a control character."};
+    head.headers.emplace_back(lowered(line.substr(0, colon)), value);
+    return std::nullopt;
+}
+
+/// What the header fields say about framing and connection, each checked for contradiction.
+class Interpreter {
+public:
+    explicit Interpreter(RequestHead& head) : head_(head) {}
+
+    std::optional<HeadError> run() {
+        head_.keepAlive = !head_.http10;
+        for (const auto& [name, value] : head_.headers) {
+            if (const auto error = field(name, value))
+                return error;
+        }
+        return conclude();
+    }
+
+private:
+    std::optional<HeadError> field(const std::string& name, const std::string& value) {
+        if (name == "content-length")
+            return contentLength(value);
+        if (name == "transfer-encoding")
+            return transferEncoding(value);
+        if (name == "host")
+            ++hosts_;
+        else if (name == "connection")
+            connection(value);
+        else if (name == "expect")
+            return expect(value);
+        return std::nullopt;
+    }
+
+    std::optional<HeadError> contentLength(const std::string& value) {
+        if (head_.framing == Framing::length)
+            return HeadError{400, "ambiguous_length", "Content-Length was given more than once"};
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), head_.length);
+        if (value.empty() || error != std::errc{} || end != value.data() + value.size())
+            return HeadError{400, "bad_request", "Content-Length is not a number"};
+        if (head_.framing == Framing::chunked)
+            return ambiguous();
+        head_.framing = Framing::length;
+        return std::nullopt;
+    }
+
+    std::optional<HeadError> transferEncoding(const std::string& value) {
+        if (head_.framing == Framing::length)
+            return ambiguous();
+        if (head_.framing == Framing::chunked)
+            return HeadError{400, "ambiguous_length", "Transfer-Encoding was given more than once"};
+        if (head_.http10)
+            return HeadError{400, "bad_request", "HTTP/1.0 has no Transfer-Encoding."};
+        if (!equalsIgnoringCase(value, "chunked"))
+            return HeadError{501, "transfer_encoding", "the only transfer coding accepted is chunked"};
+        head_.framing = Framing::chunked;
+        return std::nullopt;
+    }
+
+    static HeadError ambiguous() {
+        return {400, "ambiguous_length", "Content-Length and Transfer-Encoding contradict each other"};
+    }
+
+    void connection(const std::string& value) {
+        if (listContains(value, "close"))
+            close_ = true;
+        else if (head_.http10 && listContains(value, "keep-alive"))
+            head_.keepAlive = true;
+    }
+
+    std::optional<HeadError> expect(const std::string& value) {
+        if (!equalsIgnoringCase(value, "100-continue"))
+            return HeadError{417, "expectation_failed", "the only expectation met is 100-continue"};
+        head_.expectsContinue = !head_.http10;
+        return std::nullopt;
+    }
+
+    std::optional<HeadError> conclude() {
+        if (hosts_ > 1 || (hosts_ == 0 && !head_.http10))
+            return HeadError{400, "bad_request", "A request needs exactly one Host header."};
+        if (close_)
+            head_.keepAlive = false;
+        if (head_.framing == Framing::length && head_.length == 0)
+            head_.framing = Framing::none;
+        return std::nullopt;
+    }
+
+    RequestHead& head_;
+    int hosts_ = 0;
+    bool close_ = false;
+};
+
+/// The next line without its CRLF. A line feed without a carriage return, or the reverse, is an error.
+struct Line {
+    enum class State { complete, incomplete, bad } state;
+    std::string_view text{};
+};
+
+Line nextLine(std::string_view input) {
+    const auto end = input.find('\n');
+    if (end == std::string_view::npos)
+        return {Line::State::incomplete};
+    if (end == 0 || input[end - 1] != '\r' || input.substr(0, end - 1).find('\r') != std::string_view::npos)
+        return {Line::State::bad};
+    return {Line::State::complete, input.substr(0, end - 1)};
+}
+
+constexpr HeadError badLineEnd{400, "bad_request", "lines of a request head end in CR LF"};
+constexpr HeadError tooLarge{431, "header_too_large", "the header fields are too large or too many"};
+
+}  // namespace
+
+const std::string* RequestHead::find(std::string_view name) const {
+    const auto found = std::find_if(headers.begin(), headers.end(),
+                                    [&](const auto& header) { return header.first == name; });
+    return found == headers.end() ? nullptr : &found->second;
+}
+
+HeadResult parseHead(std::string_view input, const Limits& limits) {
+    constexpr std::size_t methodAndVersion = 64;
+    std::size_t at = 0;
+    // RFC 9112 section 2.2: an empty line before the request line is tolerated.
+    while (input.substr(at, 2) == lineEnd && at < 8)
+        at += 2;
+
+    auto line = nextLine(input.substr(at));
+    const auto lineSize = line.state == Line::State::complete ? line.text.size() : input.size() - at;
+    if (lineSize > limits.maxUriBytes + methodAndVersion)
+        return HeadError{414, "uri_too_long", "the request target is too long"};
+    if (line.state == Line::State::bad)
+        return badLineEnd;
+    if (line.state == Line::State::incomplete)
+        return NeedMore{};
+
+    ParsedHead parsed;
+    if (const auto error = parseRequestLine(line.text, parsed.head, limits))
+        return *error;
+    at += line.text.size() + lineEnd.size();
+
+    const auto fieldsBegin = at;
+    parsed.head.headers.reserve(12);
+    for (;;) {
+        line = nextLine(input.substr(at));
+        if (line.state == Line::State::bad)
+            return badLineEnd;
+        const auto used =
+            (line.state == Line::State::complete ? at + line.text.size() : input.size()) - fieldsBegin;
+        if (used > limits.maxHeaderBytes)
+            return tooLarge;
+        if (line.state == Line::State::incomplete)
+            return NeedMore{};
+        at += line.text.size() + lineEnd.size();
+        if (line.text.empty())
+            break;
+        if (parsed.head.headers.size() == limits.maxHeaders)
+            return tooLarge;
+        if (const auto error = parseField(line.text, parsed.head))
+            return *error;
+    }
+    if (const auto error = Interpreter(parsed.head).run())
+        return *error;
+    parsed.size = at;
+    return parsed;
+}
+
+}  // namespace sallyport::host::http

@@ -1,0 +1,72 @@
+// From realm, method and path to a route.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/route.h>
+
+#include "host/http/gate.h"
+
+namespace sallyport::host::http {
+
+/// One route of one plugin, its options filled in. The gate comes first so that the handler, which is the
+/// plugin's code, is destroyed before whatever keeps that code loaded.
+struct Route {
+    std::shared_ptr<Gate> gate;
+    std::shared_ptr<void> code;  ///< keeps the plugin's code loaded
+    Realm realm = Realm::worker;
+    std::string method;
+    std::string pattern;  ///< below the realm's mount point
+    Run run = Run::pool;
+    Body body = Body::none;
+    Role role = Role::viewer;
+    bool head = true;
+    Handler handler;
+};
+
+/// A route as a client sees it: `/worker/{job_id}/prompt`.
+[[nodiscard]] std::string mountedPath(const Route& route);
+
+/// An immutable set of routes. Segments of a path are compared as they were sent, undecoded, so that no
+/// spelling of a path can mean another route; `.` and `..` mean nothing special. [any thread]
+class RouteTable {
+public:
+    using Routes = std::vector<std::shared_ptr<const Route>>;
+
+    /// @throws std::invalid_argument for a malformed pattern, and two routes that are the same, naming them.
+    explicit RouteTable(Routes routes);
+    ~RouteTable();
+
+    struct Match {
+        std::shared_ptr<const Route> route;  ///< null: see `allow`
+        std::string allow;                   ///< the methods that the path does have; empty: no such path
+        Call::Pairs params;                  ///< percent-decoded
+        bool badEncoding = false;            ///< a parameter's percent-encoding is malformed
+    };
+
+    /// @param path below the realm's mount point, beginning with `/`.
+    [[nodiscard]] Match match(Realm realm, std::string_view method, std::string_view path) const;
+
+    [[nodiscard]] const Routes& routes() const noexcept { return routes_; }
+
+private:
+    struct Node;
+    using Found = std::pair<const Node*, std::vector<std::string_view>>;
+
+    void insert(const std::shared_ptr<const Route>& route);
+
+    Routes routes_;
+    std::map<Realm, std::unique_ptr<Node>> roots_;
+};
+
+/// @throws std::invalid_argument saying what is wrong with the pattern.
+void checkPattern(std::string_view pattern);
+
+/// Decodes `%41`. Nothing if a `%` is not followed by two hex digits.
+[[nodiscard]] std::optional<std::string> percentDecode(std::string_view text);
+
+}  // namespace sallyport::host::http

@@ -1,0 +1,121 @@
+#include "host/http/server.h"
+
+#include <latch>
+#include <semaphore>
+#include <thread>
+
+namespace sallyport::host::http {
+
+namespace {
+
+/// Tasks that may wait for a pool thread; what comes on top is answered 503.
+constexpr std::size_t poolQueue = 1024;
+
+}  // namespace
+
+Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
+               Logger& log)
+    : pool_(options.threads, poolQueue, log),
+      bodies_(options.limits.bodyMemory),
+      services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, log} {
+    for (std::size_t i = 0; i < options.loops; ++i) {
+        auto& loop = *loops_.emplace_back(std::make_unique<EventLoop>(services_));
+        hub.addOutlet([&loop](std::shared_ptr<const bus::Frame> frame) {
+            loop.post([&loop, frame = std::move(frame)] { loop.fanout().deliver(frame); });
+        });
+        loop.start();
+    }
+}
+
+Server::~Server() {
+    listeners_.clear();
+    stop();
+}
+
+std::string Server::open(Realm realm, const std::string& address, std::size_t maxBody,
+                         std::size_t maxConnections) {
+    auto& door = *doors_.emplace_back(std::make_unique<Door>());
+    door.realm = realm;
+    door.maxBody = maxBody;
+    door.maxConnections = maxConnections;
+    const auto& listener = listeners_.emplace_back(std::make_unique<Listener>(
+        address, door, [this]() -> EventLoop& { return *loops_[turn_++ % loops_.size()]; }));
+    return listener->url();
+}
+
+void Server::start() {
+    for (const auto& listener : listeners_)
+        listener->start();
+}
+
+void Server::onEveryLoop(const std::function<void(EventLoop&)>& task) {
+    std::latch done(static_cast<std::ptrdiff_t>(loops_.size()));
+    for (const auto& loop : loops_) {
+        loop->post([&, target = loop.get()] {
+            task(*target);
+            done.count_down();
+        });
+    }
+    done.wait();
+}
+
+void Server::publish(const std::shared_ptr<const RouteTable>& routes) {
+    onEveryLoop([&routes](EventLoop& loop) { loop.setRoutes(routes); });
+}
+
+void Server::endWaits(const std::shared_ptr<Gate>& gate) {
+    onEveryLoop([&gate](EventLoop& loop) { loop.endWaits(*gate); });
+}
+
+void Server::revoked(const JobId& job) {
+    for (const auto& loop : loops_)
+        loop->post([target = loop.get(), job] { target->revoked(job); });
+}
+
+bool Server::responsive(std::chrono::milliseconds patience) {
+    // Shared, because a loop that is stuck may come to its task after this has returned.
+    const auto waiting = std::make_shared<std::counting_semaphore<>>(0);
+    for (const auto& loop : loops_)
+        loop->post([waiting] { waiting->release(); });
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        if (!waiting->try_acquire_until(deadline))
+            return false;
+    }
+    return true;
+}
+
+bool Server::drain(std::chrono::milliseconds grace) {
+    for (const auto& listener : listeners_)
+        listener->stop();
+    listeners_.clear();
+    onEveryLoop([](EventLoop& loop) { loop.drain(); });
+    const auto deadline = std::chrono::steady_clock::now() + grace;
+    const auto ended = [this](std::chrono::steady_clock::time_point until) {
+        while (connections() > 0) {
+            if (std::chrono::steady_clock::now() >= until)
+                return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        return true;
+    };
+    if (ended(deadline))
+        return true;
+    onEveryLoop([](EventLoop& loop) { loop.abortAll(); });
+    return false;
+}
+
+void Server::stop() {
+    pool_.stop();
+    for (const auto& loop : loops_)
+        loop->stop();
+}
+
+std::size_t Server::connections() const {
+    std::size_t count = 0;
+    for (const auto& door : doors_)
+        count += door->connections;
+    return count;
+}
+
+}  // namespace sallyport::host::http

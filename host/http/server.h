@@ -1,0 +1,83 @@
+// Both doors: listeners, loops and the pool behind them.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/http/event_loop.h"
+#include "host/http/listener.h"
+#include "host/http/services.h"
+
+namespace sallyport::host::http {
+
+/// The HTTP server. It outlives the plugins, whose streams and promises refer to its loops. [any thread but
+/// the loops' own, unless it says otherwise]
+class Server {
+public:
+    struct Options {
+        Limits limits;
+        std::size_t loops = 1;
+        std::size_t threads = 4;  ///< of the pool on which handlers may block
+    };
+    using StartJob = decltype(Services::startJob);
+
+    Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
+           Logger& log);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Binds a door, so that a taken port is known early. [before start]
+    /// @return how a client on this host reaches it.
+    /// @throws std::runtime_error a sentence naming the address.
+    std::string open(Realm realm, const std::string& address, std::size_t maxBody,
+                     std::size_t maxConnections);
+
+    /// Begins to accept connections.
+    void start();
+
+    /// Replaces the routes. When it returns, every request whose handler has not begun will use them.
+    void publish(const std::shared_ptr<const RouteTable>& routes);
+
+    /// Answers what a plugin has parked and closes its subscribers, at once.
+    void endWaits(const std::shared_ptr<Gate>& gate);
+
+    /// Answers a job's parked requests with 401 and cuts its streams, soon. [any thread]
+    void revoked(const JobId& job);
+
+    /// Has parked requests try again. [any thread]
+    void wake(std::string_view topic) { topics_.wake(topic); }
+
+    /// Whether every loop comes to a new task within `patience`.
+    [[nodiscard]] bool responsive(std::chrono::milliseconds patience);
+
+    /// Stops accepting, lets requests in flight finish for up to `grace`, closes the rest.
+    /// @return whether all of them finished.
+    bool drain(std::chrono::milliseconds grace);
+
+    /// Ends loops and pool. After it nothing of a plugin is called from here.
+    void stop();
+
+    [[nodiscard]] WorkerPool& pool() noexcept { return pool_; }
+    /// Open at this moment.
+    [[nodiscard]] std::size_t connections() const;
+
+private:
+    /// Runs `task` on every loop and waits for all of them.
+    void onEveryLoop(const std::function<void(EventLoop&)>& task);
+
+    WorkerPool pool_;
+    Topics topics_;
+    BodyBudget bodies_;
+    Services services_;
+    std::vector<std::unique_ptr<EventLoop>> loops_;
+    std::vector<std::unique_ptr<Door>> doors_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    std::atomic<std::size_t> turn_{0};
+};
+
+}  // namespace sallyport::host::http

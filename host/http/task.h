@@ -1,0 +1,35 @@
+// A callable that need not be copyable.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+namespace sallyport::host::http {
+
+/// Runs once, owns what it captured (std::function would demand that it can be copied).
+class Task {
+public:
+    Task() = default;
+
+    template <class F>
+    // NOLINTNEXTLINE(google-explicit-constructor): any callable is a task.
+    Task(F&& function) : callable_(std::make_unique<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
+
+    void operator()() { callable_->run(); }
+
+private:
+    struct Base {
+        virtual ~Base() = default;
+        virtual void run() = 0;
+    };
+    template <class F>
+    struct Callable final : Base {
+        explicit Callable(F f) : function(std::move(f)) {}
+        void run() override { function(); }
+        F function;
+    };
+
+    std::unique_ptr<Base> callable_;
+};
+
+}  // namespace sallyport::host::http

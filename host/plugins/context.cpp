@@ -1,0 +1,186 @@
+#include "host/plugins/context.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "host/plugins/kept.h"
+
+namespace sallyport::host::plugins {
+
+/// Checks routes as they are named, and fills in the defaults.
+class Context::RouteCollector final : public sallyport::Routes {
+public:
+    RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken)
+        : code_(std::move(code)), gate_(std::move(gate)), taken_(std::move(taken)) {}
+
+    void worker(std::string_view method, std::string_view pattern, Handler handler,
+                RouteOptions options) override {
+        add(Realm::worker, method, pattern, std::move(handler), options);
+    }
+
+    void operators(std::string_view method, std::string_view pattern, Handler handler,
+                   RouteOptions options) override {
+        add(Realm::operators, method, pattern, std::move(handler), options);
+    }
+
+    std::vector<std::shared_ptr<const http::Route>> seal() {
+        sealed_ = true;
+        return std::move(routes_);
+    }
+
+private:
+    void add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
+             const RouteOptions& options) {
+        if (sealed_)
+            throw std::logic_error("routes are named while the plugin starts, not later");
+        constexpr std::array<std::string_view, 5> methods{"GET", "POST", "PUT", "PATCH", "DELETE"};
+        if (std::find(methods.begin(), methods.end(), method) == methods.end())
+            throw std::invalid_argument("\"" + std::string(method) +
+                                        "\" is not GET, POST, PUT, PATCH or DELETE");
+        if (!handler)
+            throw std::invalid_argument("a route needs a handler");
+        http::checkPattern(pattern);
+
+        auto route = std::make_shared<http::Route>();
+        route->gate = gate_;
+        route->code = code_;
+        route->realm = realm;
+        route->method = method;
+        route->pattern = pattern;
+        route->run = options.run;
+        const bool reads = method == "GET";
+        route->body = options.body.value_or(reads || method == "DELETE" ? Body::none : Body::json);
+        route->role = options.role.value_or(reads ? Role::viewer : Role::user);
+        route->head = options.head;
+        route->handler = std::move(handler);
+        if (const auto owner = taken_(*route); !owner.empty())
+            throw std::invalid_argument(route->method + " " + http::mountedPath(*route) +
+                                        " is already a route of " + owner);
+        // The collected routes among themselves: the table refuses two of the same.
+        auto extended = routes_;
+        extended.push_back(std::move(route));
+        static_cast<void>(http::RouteTable(extended));
+        routes_ = std::move(extended);
+    }
+
+    std::shared_ptr<void> code_;
+    std::shared_ptr<http::Gate> gate_;
+    Taken taken_;
+    std::vector<std::shared_ptr<const http::Route>> routes_;
+    bool sealed_ = false;
+};
+
+/// The store, keeping the plugin alive for its callbacks.
+class Context::GuardedStore final : public Store {
+public:
+    GuardedStore(Store& store, std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate)
+        : store_(store), code_(std::move(code)), gate_(std::move(gate)) {}
+
+    void migrate(std::string_view component, const std::vector<Migration>& steps) override {
+        store_.migrate(component, steps);
+    }
+    void submit(Work work, Done done) override {
+        store_.submit(Kept(code_, gate_, std::move(work)), Kept(code_, gate_, std::move(done)));
+    }
+    void write(Work work) override { store_.write(std::move(work)); }
+    [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
+        return store_.query(sql, values);
+    }
+
+private:
+    Store& store_;
+    std::shared_ptr<void> code_;
+    std::shared_ptr<http::Gate> gate_;
+};
+
+/// The registry, keeping the plugin alive for its callbacks.
+class Context::GuardedJobs final : public Jobs {
+public:
+    GuardedJobs(Jobs& jobs, std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate)
+        : jobs_(jobs), code_(std::move(code)), gate_(std::move(gate)) {}
+
+    [[nodiscard]] CreatedJob create(NewJob job) override { return jobs_.create(std::move(job)); }
+    [[nodiscard]] std::optional<Job> find(const JobId& id) override { return jobs_.find(id); }
+    [[nodiscard]] std::optional<std::string> owner(const JobId& id) override { return jobs_.owner(id); }
+    [[nodiscard]] JobPage list(const JobQuery& query) override { return jobs_.list(query); }
+    [[nodiscard]] std::vector<JobCount> count(const std::optional<std::string>& user) override {
+        return jobs_.count(user);
+    }
+    void reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
+                      Done done) override {
+        jobs_.reportStatus(id, std::move(message), iteration, Kept(code_, gate_, std::move(done)));
+    }
+    void finish(const JobId& id, JobState end, JobResult result, Finished done) override {
+        jobs_.finish(id, end, std::move(result), Kept(code_, gate_, std::move(done)));
+    }
+
+private:
+    Jobs& jobs_;
+    std::shared_ptr<void> code_;
+    std::shared_ptr<http::Gate> gate_;
+};
+
+Context::Context(const Facilities& facilities, std::string plugin, std::shared_ptr<void> code,
+                 std::shared_ptr<http::Gate> gate, std::shared_ptr<const Settings> settings, Taken taken)
+    : facilities_(facilities),
+      code_(std::move(code)),
+      gate_(std::move(gate)),
+      settings_(std::move(settings)),
+      log_(facilities.log.logger(std::move(plugin))),
+      bus_(facilities.bus.group()),
+      routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken))),
+      store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_)),
+      jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)) {}
+
+Context::~Context() {
+    withdraw();
+}
+
+sallyport::Routes& Context::routes() {
+    return *routes_;
+}
+
+Jobs& Context::jobs() {
+    return *jobs_;
+}
+
+Store& Context::store() {
+    return *store_;
+}
+
+void Context::run(std::function<void()> task) {
+    if (!facilities_.pool.submit(http::WorkerPool::Lane::background, Kept(code_, gate_, std::move(task))))
+        log_->warn("a task was dropped: too many are waiting");
+}
+
+void Context::every(std::chrono::milliseconds interval, std::function<void()> task) {
+    facilities_.ticker.add(this, interval, [code = code_, task = std::move(task)] { task(); });
+}
+
+std::vector<std::shared_ptr<const http::Route>> Context::sealRoutes() {
+    return routes_->seal();
+}
+
+void Context::withdraw() {
+    facilities_.ticker.remove(this);
+    facilities_.services.remove(this);
+    bus_ = nullptr;
+    bus_ = facilities_.bus.group();
+}
+
+void Context::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    auto* const pointer = provider.get();
+    struct Held {
+        std::shared_ptr<void> code;
+        std::shared_ptr<void> provider;
+    };
+    facilities_.services.add(service, this,
+                             {std::make_shared<Held>(Held{code_, std::move(provider)}), pointer});
+}
+
+std::shared_ptr<void> Context::findRaw(std::string_view service) const {
+    return facilities_.services.find(service);
+}
+
+}  // namespace sallyport::host::plugins

@@ -1,0 +1,86 @@
+// The host as one plugin sees it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/host.h>
+
+#include "host/bus/message_bus.h"
+#include "host/http/gate.h"
+#include "host/http/router.h"
+#include "host/http/worker_pool.h"
+#include "host/log/log.h"
+#include "host/plugins/services.h"
+#include "host/plugins/ticker.h"
+
+namespace sallyport::host::plugins {
+
+/// What the contexts of all plugins share. It outlives them.
+struct Facilities {
+    Jobs& jobs;
+    Store& store;
+    EventHub& events;
+    bus::MessageBus& bus;
+    log::Sink& log;
+    http::WorkerPool& pool;
+    ServiceDirectory& services;
+    Ticker& ticker;
+    std::string dataDirectory;
+    std::function<std::string(const JobId&)> workerUrl;
+};
+
+/// Collects what a plugin registers and takes it back. Closures that the plugin leaves with the host are
+/// counted at the plugin's gate and keep its code loaded.
+class Context final : public Host {
+public:
+    /// @param code  keeps the plugin's code loaded.
+    /// @param taken tells which plugin has a route of the same realm, method and shape; empty for none.
+    using Taken = std::function<std::string(const http::Route&)>;
+    Context(const Facilities& facilities, std::string plugin, std::shared_ptr<void> code,
+            std::shared_ptr<http::Gate> gate, std::shared_ptr<const Settings> settings, Taken taken);
+    ~Context() override;
+
+    [[nodiscard]] sallyport::Routes& routes() override;
+    [[nodiscard]] Jobs& jobs() override;
+    [[nodiscard]] EventHub& events() override { return facilities_.events; }
+    [[nodiscard]] Bus& bus() override { return *bus_; }
+    [[nodiscard]] Store& store() override;
+    [[nodiscard]] const Settings& settings() const override { return *settings_; }
+    [[nodiscard]] Logger& log() override { return *log_; }
+    [[nodiscard]] std::string workerUrl(const JobId& job) const override {
+        return facilities_.workerUrl(job);
+    }
+    [[nodiscard]] std::string dataDirectory() const override { return facilities_.dataDirectory; }
+    void run(std::function<void()> task) override;
+    void every(std::chrono::milliseconds interval, std::function<void()> task) override;
+
+    /// The routes registered so far. After this no more can be.
+    [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
+
+    /// Ends subscriptions, timers and services, waiting for those that are running.
+    void withdraw();
+
+private:
+    class RouteCollector;
+    class GuardedStore;
+    class GuardedJobs;
+
+    void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
+    [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
+
+    Facilities facilities_;
+    std::shared_ptr<void> code_;
+    std::shared_ptr<http::Gate> gate_;
+    std::shared_ptr<const Settings> settings_;
+    std::unique_ptr<Logger> log_;
+    std::unique_ptr<Bus> bus_;
+    std::unique_ptr<RouteCollector> routes_;
+    std::unique_ptr<GuardedStore> store_;
+    std::unique_ptr<GuardedJobs> jobs_;
+};
+
+}  // namespace sallyport::host::plugins

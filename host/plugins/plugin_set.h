@@ -1,0 +1,109 @@
+// All plugins of a daemon: finding, starting, replacing, stopping them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/config/configuration.h"
+#include "host/http/server.h"
+#include "host/plugins/context.h"
+#include "host/plugins/library.h"
+
+namespace sallyport::host::plugins {
+
+/// A plugin as an operator sees it.
+struct PluginInfo {
+    std::string name;
+    std::string version;
+    std::string summary;
+    std::string file;
+    bool running = false;
+    std::string error;                   ///< why it was refused
+    std::optional<std::string> trouble;  ///< what a running plugin complains about
+    std::vector<std::string> methods;    ///< with `paths`, its routes
+    std::vector<std::string> paths;
+};
+
+/// What a reload did, by plugin name.
+struct ReloadReport {
+    struct Refusal {
+        std::string file;
+        std::string reason;
+    };
+    std::vector<std::string> loaded;
+    std::vector<std::string> reloaded;
+    std::vector<std::string> unloaded;
+    std::vector<std::string> unchanged;
+    std::vector<Refusal> refused;
+};
+
+/// Where plugins come from.
+struct PluginSources {
+    std::vector<std::string> directories;     ///< in order; `*.so` in each, by name
+    std::vector<std::string> disabled;        ///< names
+    std::string workspace;                    ///< for private copies; emptied at start
+    std::chrono::milliseconds grace{10'000};  ///< how long a replaced plugin's calls may take
+};
+
+/// A plugin file that was opened and not started, or why it could not be.
+struct Inspected {
+    std::string file;
+    std::shared_ptr<Library> library;  ///< null when refused
+    std::string problem;
+};
+
+/// Opens every plugin in the directories that is not disabled, for a look at its descriptor.
+[[nodiscard]] std::vector<Inspected> inspect(const PluginSources& sources);
+
+/// The plugins. Loading, replacing and unloading never happen twice at once. [any thread but a loop's]
+class PluginSet {
+public:
+    /// @param hostRoutes always in force, and in no plugin's way.
+    PluginSet(Facilities facilities, http::Server& server, http::RouteTable::Routes hostRoutes, Logger& log);
+    ~PluginSet();
+
+    /// Makes the running plugins agree with what is in the directories: loads what is new, replaces what has
+    /// changed, unloads what is gone or disabled. A plugin that cannot be loaded is refused with one clear
+    /// line, in the log and in the report; if it was to replace another, that one goes on.
+    ///
+    /// A replaced plugin's new requests wait while its calls in progress end, so that none fails and no two
+    /// copies of a plugin are at work at once. What it has parked is answered at once.
+    /// @throws config::BadValue for a plugin's setting that cannot be, if `strict`; else it is a refusal.
+    ReloadReport reload(const PluginSources& sources, const config::Configuration& configuration,
+                        bool strict = false);
+
+    /// Stops all plugins, the last started first. Requests must have been drained.
+    void stop();
+
+    [[nodiscard]] std::vector<PluginInfo> list() const;
+
+    /// The keys that running plugins declare, whole.
+    [[nodiscard]] std::vector<std::string> settingKeys() const;
+
+private:
+    struct Running;
+    class Reloading;
+
+    [[nodiscard]] http::RouteTable::Routes routesWithout(const Running* left) const;
+    void publish();
+    void retire(std::unique_ptr<Running> running);
+    void buryRetired();
+
+    Facilities facilities_;
+    http::Server& server_;
+    http::RouteTable::Routes hostRoutes_;
+    Logger& log_;
+    std::mutex reloading_;      ///< held for all of a reload
+    mutable std::mutex mutex_;  ///< guards the lists
+    std::vector<std::unique_ptr<Running>> running_;
+    std::vector<std::unique_ptr<Running>> retired_;  ///< stopped but for streams that go on
+    std::vector<PluginInfo> refused_;
+};
+
+}  // namespace sallyport::host::plugins

@@ -1,0 +1,36 @@
+#include "host/plugins/services.h"
+
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+namespace sallyport::host::plugins {
+
+void ServiceDirectory::add(std::string_view service, const void* owner, std::shared_ptr<void> provider) {
+    const std::unique_lock lock(mutex_);
+    const auto [entry, added] = entries_.try_emplace(std::string(service), Entry{owner, std::move(provider)});
+    if (!added)
+        throw std::logic_error("the service " + std::string(service) + " is provided already");
+}
+
+void ServiceDirectory::remove(const void* owner) {
+    // Destroyed outside the lock: a provider's destructor is the plugin's code.
+    std::vector<Entry> removed;
+    const std::unique_lock lock(mutex_);
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        if (entry->second.owner == owner) {
+            removed.push_back(std::move(entry->second));
+            entry = entries_.erase(entry);
+        } else {
+            ++entry;
+        }
+    }
+}
+
+std::shared_ptr<void> ServiceDirectory::find(std::string_view service) const {
+    const std::shared_lock lock(mutex_);
+    const auto entry = entries_.find(service);
+    return entry == entries_.end() ? nullptr : entry->second.provider;
+}
+
+}  // namespace sallyport::host::plugins

@@ -1,0 +1,31 @@
+// Interfaces that plugins offer to each other.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+namespace sallyport::host::plugins {
+
+/// [any thread]
+class ServiceDirectory {
+public:
+    /// @throws std::logic_error when another owner provides it.
+    void add(std::string_view service, const void* owner, std::shared_ptr<void> provider);
+    /// Takes back all that the owner provides.
+    void remove(const void* owner);
+    /// Null when nobody provides it.
+    [[nodiscard]] std::shared_ptr<void> find(std::string_view service) const;
+
+private:
+    struct Entry {
+        const void* owner;
+        std::shared_ptr<void> provider;
+    };
+    mutable std::shared_mutex mutex_;
+    std::map<std::string, Entry, std::less<>> entries_;
+};
+
+}  // namespace sallyport::host::plugins
