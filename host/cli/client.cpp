@@ -1,0 +1,131 @@
+#include "host/cli/client.h"
+
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include <Poco/URI.h>
+
+#include "host/cli/failure.h"
+
+namespace sallyport::host::cli {
+
+namespace {
+
+/// Events nest as deep as the worker door lets them, inside what the operator door puts around them.
+constexpr std::size_t greatestDepth = 512;
+
+json::Value parse(const std::string& body) {
+    try {
+        const json::Value value = json::Value::parse(body, greatestDepth);
+        if (value.kind() == json::Kind::object) {
+            return value;
+        }
+    } catch (const json::ParseError&) {
+        // Said below, as for any other text that is no object.
+    }
+    throw Refused(200, "the answer is not JSON as Sallyport writes it",
+                  {"Is the address that of the operator door?"});
+}
+
+std::string percentEncoded(std::string_view text) {
+    std::string result;
+    Poco::URI::encode(std::string(text), "!#$&'()*+,/:;=?@[]", result);
+    return result;
+}
+
+}  // namespace
+
+Answer::Answer(std::string body)
+    : text_(std::make_shared<const std::string>(std::move(body))),
+      value_(parse(*text_)),
+      object_(value_.object()) {}
+
+std::optional<std::string> optionalText(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.find(name);
+    return value == nullptr ? std::nullopt : value->string();
+}
+
+std::string textOf(const json::Object& object, std::string_view name, std::string fallback) {
+    return optionalText(object, name).value_or(std::move(fallback));
+}
+
+std::string idOf(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.find(name);
+    if (value != nullptr && value->kind() == json::Kind::number) {
+        return std::string(value->raw());
+    }
+    return textOf(object, name);
+}
+
+std::int64_t numberOf(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.find(name);
+    return value == nullptr ? 0 : value->integer().value_or(0);
+}
+
+bool isTrue(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.find(name);
+    return value != nullptr && value->boolean().value_or(false);
+}
+
+std::vector<json::Value> elementsOf(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.find(name);
+    return value == nullptr ? std::vector<json::Value>() : value->elements();
+}
+
+json::Object objectOf(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.find(name);
+    return value == nullptr ? json::Object({}) : value->object();
+}
+
+Target& Target::segment(std::string_view text) {
+    text_ += "/" + percentEncoded(text);
+    return *this;
+}
+
+Target& Target::query(std::string_view name, std::string_view value) {
+    text_ +=
+        (std::exchange(hasQuery_, true) ? "&" : "?") + percentEncoded(name) + "=" + percentEncoded(value);
+    return *this;
+}
+
+EventStream::EventStream(const Access& access, std::chrono::milliseconds timeout, const Target& target,
+                         std::uint64_t lastEventId, std::chrono::milliseconds idle)
+    : connection_(access, timeout) {
+    connection_.ask("GET", target.text(), {}, std::to_string(lastEventId));
+    if (connection_.contentType() != "text/event-stream") {
+        throw Refused(200, "expected a stream of events, got " + connection_.contentType());
+    }
+    connection_.setReadTimeout(idle);
+}
+
+std::optional<SseEvent> EventStream::next() {
+    for (;;) {
+        if (std::optional<SseEvent> event = parser_.next()) {
+            return event;
+        }
+        const std::string bytes = connection_.read();
+        if (bytes.empty()) {
+            return std::nullopt;
+        }
+        try {
+            parser_.feed(bytes);
+        } catch (const std::length_error& problem) {
+            throw Refused(200, std::string("the stream of events cannot be read: ") + problem.what());
+        }
+    }
+}
+
+Answer Client::post(const Target& target, const Poco::JSON::Object& body) const {
+    std::ostringstream text;
+    body.stringify(text);
+    return ask("POST", target, text.str());
+}
+
+Answer Client::ask(const std::string& method, const Target& target, const std::string& body) const {
+    Connection connection(access_, timeout_);
+    connection.ask(method, target.text(), body);
+    return Answer(connection.readAll());
+}
+
+}  // namespace sallyport::host::cli

@@ -1,0 +1,29 @@
+// The `sallyport` program as a function, so that it can be tested without a process.
+#pragma once
+
+#include <cstddef>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/cli/locate.h"
+
+namespace sallyport::host::cli {
+
+/// How the program was started.
+struct Invocation {
+    std::vector<std::string> arguments;  ///< without the program's name
+    Environment environment;
+    std::istream& in;
+    std::ostream& out;
+    std::ostream& err;
+    bool outIsTerminal = false;
+    bool errIsTerminal = false;
+    std::optional<std::size_t> columns = std::nullopt;  ///< of the terminal that `out` is
+};
+
+/// Runs one command. The result is the program's exit code.
+[[nodiscard]] int run(const Invocation& invocation);
+
+}  // namespace sallyport::host::cli

@@ -1,0 +1,60 @@
+// Ctrl-C, for a command that waits.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include <signal.h>
+
+namespace sallyport::host::cli {
+
+/// A request to stop that reaches a thread wherever it waits: asleep, or reading from a socket.
+class Interruption {
+public:
+    /// @throws std::system_error
+    Interruption();
+    ~Interruption();
+    Interruption(const Interruption&) = delete;
+    Interruption& operator=(const Interruption&) = delete;
+
+    /// Asks to stop. [any thread; from a signal handler too]
+    void request() noexcept;
+
+    [[nodiscard]] bool requested() const noexcept { return requested_; }
+
+    /// Sleeps so long, or until a request. Tells whether there was one.
+    [[nodiscard]] bool sleep(std::chrono::milliseconds time) const;
+
+    /// While it lives, a request shuts that socket down, so that reading from it ends. One at a time, and
+    /// it must be gone before the socket is closed.
+    class Guard {
+    public:
+        Guard(Interruption& interruption, int descriptor);
+        ~Guard();
+        Guard(const Guard&) = delete;
+        Guard& operator=(const Guard&) = delete;
+
+    private:
+        Interruption& interruption_;
+    };
+
+private:
+    std::atomic<bool> requested_ = false;
+    std::atomic<int> socket_ = -1;
+    int wake_;  ///< an eventfd
+};
+
+/// While it lives, Ctrl-C requests an interruption. A second Ctrl-C ends the program as it always did,
+/// in case the first cannot be obeyed.
+class InterruptOnCtrlC {
+public:
+    explicit InterruptOnCtrlC(Interruption& interruption);
+    ~InterruptOnCtrlC();
+    InterruptOnCtrlC(const InterruptOnCtrlC&) = delete;
+    InterruptOnCtrlC& operator=(const InterruptOnCtrlC&) = delete;
+
+private:
+    struct sigaction before_ {};
+};
+
+}  // namespace sallyport::host::cli

@@ -1,0 +1,128 @@
+#include "host/cli/job_commands.h"
+
+#include <cstdint>
+#include <istream>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <Poco/JSON/Object.h>
+
+#include "host/cli/interruption.h"
+#include "host/cli/job_event.h"
+#include "host/cli/job_reference.h"
+#include "host/cli/text_input.h"
+#include "host/cli/watch.h"
+
+namespace sallyport::host::cli {
+
+namespace {
+
+struct PromptOptions {
+    std::string job;
+    std::string text;
+    bool done = false;
+};
+
+ExitCode prompt(Context& context, const PromptOptions& options) {
+    // With --done alone there is nothing to say but that nothing more will come.
+    const std::string content =
+        options.text.empty() && options.done ? std::string() : textFrom(options.text, context.in, "prompt");
+    const Client client = context.connect();
+    const JobId job = resolveJob(client, options.job);
+    Poco::JSON::Object body(Poco::JSON_PRESERVE_KEY_ORDER);
+    body.set("content", content).set("done", options.done);
+    const Answer answer = client.post(Target("/api/jobs").segment(job.str()).segment("prompt"), body);
+    if (context.options.json) {
+        context.out.json(answer.text());
+    } else {
+        context.out.line({{"Queued for job " + job.str()}});
+    }
+    return ExitCode::ok;
+}
+
+ExitCode cancel(Context& context, const std::string& reference) {
+    const Client client = context.connect();
+    const JobId job = resolveJob(client, reference);
+    const Answer answer = client.post(Target("/api/jobs").segment(job.str()).segment("cancel"));
+    if (context.options.json) {
+        context.out.json(answer.text());
+    } else {
+        context.out.line({{"Job " + job.str() + " is "}, {"cancelled", styleOfState("cancelled")}});
+    }
+    return ExitCode::ok;
+}
+
+ExitCode watch(Context& context, const std::string& reference, Watch::Options options) {
+    Interruption interruption;
+    const InterruptOnCtrlC ctrlC(interruption);
+    const JobId job = resolveJob(context.connect(), reference);
+    options.json = context.options.json;
+    Watch watch([&] { return context.connect(); }, job, options, context.out, context.err, interruption);
+    return watch.run();
+}
+
+}  // namespace
+
+void addJobCommands(CLI::App& app, Command& chosen) {
+    CLI::App& job = *app.add_subcommand("job", "Jobs: create, list, show, cancel, restart, watch, prompt");
+    job.require_subcommand(1);
+    addJobCreate(job, chosen);
+    addJobList(job, chosen);
+    addJobShow(job, chosen);
+    addJobWatch(job, chosen);
+    addJobPrompt(job, chosen);
+    addJobCancel(job, chosen);
+    addJobRestart(job, chosen);
+}
+
+void addJobCancel(CLI::App& job, Command& chosen) {
+    CLI::App& command = *job.add_subcommand("cancel", "Cancel a job; its worker's token dies at once");
+    const auto reference = std::make_shared<std::string>();
+    command.add_option("JOB", *reference, "Id of the job, or its first six or more characters")
+        ->required()
+        ->type_name("");
+    command.callback([&chosen, reference] {
+        chosen = [reference](Context& context) { return cancel(context, *reference); };
+    });
+}
+
+void addJobWatch(CLI::App& job, Command& chosen) {
+    CLI::App& command = *job.add_subcommand("watch", "Show a job's events as they come, until it is over");
+    command.footer("Ends with 0 if the job completed, 4 if it ended otherwise, 130 after Ctrl-C.");
+    const auto reference = std::make_shared<std::string>();
+    const auto options = std::make_shared<Watch::Options>();
+    command.add_option("JOB", *reference, "Id of the job, or its first six or more characters")
+        ->required()
+        ->type_name("");
+    command.add_option("--since", options->since, "Leave out events up to this number")
+        ->type_name("N")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()).description(""));
+    command.add_flag("!--no-follow", options->follow, "Show what there is, and stop");
+    command.callback([&chosen, reference, options] {
+        chosen = [reference, options](Context& context) { return watch(context, *reference, *options); };
+    });
+}
+
+void addJobPrompt(CLI::App& job, Command& chosen) {
+    CLI::App& command = *job.add_subcommand("prompt", "Send a follow-up prompt to a running job");
+    command.footer(
+        "Examples:\n"
+        "  sallyport job prompt 3f2b8c1e \"Also cover the command line\"\n"
+        "  sallyport job prompt 3f2b8c1e - < notes.txt\n"
+        "  sallyport job prompt 3f2b8c1e --done \"That is all, finish up\"");
+    const auto options = std::make_shared<PromptOptions>();
+    command.add_option("JOB", options->job, "Id of the job, or its first six or more characters")
+        ->required()
+        ->type_name("");
+    command
+        .add_option("TEXT", options->text,
+                    "The prompt, or '-' to read it from standard input; may be left out with --done")
+        ->type_name("");
+    command.add_flag("--done", options->done, "Tell the worker that this is the last prompt");
+    command.callback(
+        [&chosen, options] { chosen = [options](Context& context) { return prompt(context, *options); }; });
+}
+
+}  // namespace sallyport::host::cli

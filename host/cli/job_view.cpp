@@ -1,0 +1,218 @@
+// `job list` and `job show`.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "host/cli/age.h"
+#include "host/cli/job_commands.h"
+#include "host/cli/job_event.h"
+#include "host/cli/job_reference.h"
+#include "host/cli/table.h"
+
+namespace sallyport::host::cli {
+
+namespace {
+
+constexpr std::size_t greatestPage = 200;  ///< what the daemon gives at once
+
+struct ListOptions {
+    std::optional<std::string> state;
+    std::optional<std::string> user;
+    std::size_t limit = 50;
+    bool all = false;
+};
+
+/// The pages of a list, and whether the last of them was the last there is.
+struct Listing {
+    std::vector<Answer> pages;
+    std::vector<json::Value> jobs;
+    std::string nextCursor;
+};
+
+Listing readList(const Client& client, const ListOptions& options) {
+    Listing listing;
+    do {
+        const std::size_t missing = options.all ? greatestPage : options.limit - listing.jobs.size();
+        Target target("/api/jobs");
+        target.query("limit", std::to_string(std::min(missing, greatestPage)));
+        if (options.state) {
+            target.query("state", *options.state);
+        }
+        if (options.user) {
+            target.query("user_id", *options.user);
+        }
+        if (!listing.nextCursor.empty()) {
+            target.query("cursor", listing.nextCursor);
+        }
+        const Answer& page = listing.pages.emplace_back(client.get(target));
+        for (const json::Value& job : elementsOf(page.object(), "jobs")) {
+            listing.jobs.push_back(job);
+        }
+        listing.nextCursor = textOf(page.object(), "next_cursor");
+    } while (!listing.nextCursor.empty() && (options.all || listing.jobs.size() < options.limit));
+    return listing;
+}
+
+/// One page as the daemon wrote it; several as one document of the same form.
+std::string jsonOf(const Listing& listing) {
+    if (listing.pages.size() == 1) {
+        return listing.pages.front().text();
+    }
+    std::string text = R"({"jobs":[)";
+    for (const json::Value& job : listing.jobs) {
+        text += text.back() == '[' ? "" : ",";
+        text += job.raw();
+    }
+    text += "]";
+    if (!listing.nextCursor.empty()) {
+        text += R"(,"next_cursor":)" + json::quote(listing.nextCursor);
+    }
+    return text + "}";
+}
+
+/// The title, or the beginning of the task for a job that was given none.
+std::string titleOf(const json::Object& job) {
+    const std::string title = textOf(job, "title");
+    return title.empty() || title == "Job " + textOf(job, "job_id") ? textOf(job, "task") : title;
+}
+
+void printList(const Listing& listing, const Context& context) {
+    if (listing.jobs.empty()) {
+        context.err.line({{"No jobs."}});
+        return;
+    }
+    Table table({"JOB", "STATE", "USER", "CREATED", "TITLE"});
+    for (const json::Value& element : listing.jobs) {
+        const json::Object job = element.object();
+        const std::string state = textOf(job, "state");
+        table.row({{textOf(job, "job_id")},
+                   {state, styleOfState(state)},
+                   {textOf(job, "user_id")},
+                   {age(textOf(job, "created_at"), context.now)},
+                   {titleOf(job)}});
+    }
+    table.print(context.out);
+    if (!listing.nextCursor.empty()) {
+        context.err.line({{"There are more: --limit N or --all."}});
+    }
+}
+
+ExitCode list(Context& context, const ListOptions& options) {
+    const Listing listing = readList(context.connect(), options);
+    if (context.options.json) {
+        context.out.json(jsonOf(listing));
+    } else {
+        printList(listing, context);
+    }
+    return ExitCode::ok;
+}
+
+Span moment(const json::Object& job, const char* name, Timestamp now) {
+    const std::string time = textOf(job, name);
+    return {time.empty() ? "-" : time + " (" + age(time, now) + ")"};
+}
+
+Span resultOf(const json::Object& job) {
+    const json::Object result = objectOf(job, "result");
+    if (result.members().empty()) {
+        return {"-"};
+    }
+    const bool success = isTrue(result, "success");
+    const std::string message = textOf(result, "message");
+    return {std::string(success ? "success" : "failure") + " after " +
+                std::to_string(numberOf(result, "iterations")) + " iterations" +
+                (message.empty() ? "" : ": " + message),
+            success ? Style::green : Style::red};
+}
+
+Fields fieldsOf(const json::Object& job, Timestamp now) {
+    Fields fields;
+    const auto add = [&](const char* name, const char* member) {
+        if (std::string value = textOf(job, member); !value.empty()) {
+            fields.add(name, {std::move(value)});
+        }
+    };
+    const std::string state = textOf(job, "state");
+    fields.add("job", {textOf(job, "job_id"), Style::bold});
+    add("title", "title");
+    fields.add("state", {state, styleOfState(state)});
+    add("user", "user_id");
+    add("mode", "mode");
+    add("project", "project_dir");
+    add("restart of", "restart_of");
+    fields.add("created", moment(job, "created_at", now));
+    fields.add("started", moment(job, "started_at", now));
+    fields.add("finished", moment(job, "finished_at", now));
+    fields.add("iteration", {std::to_string(numberOf(job, "iteration"))});
+    add("status", "status_message");
+    fields.add("result", resultOf(job));
+    for (const json::Value& element : elementsOf(job, "credentials")) {
+        const json::Object grant = element.object();
+        fields.add("grant", {textOf(grant, "secret_name") + " as " + textOf(grant, "env_var")});
+    }
+    return fields;
+}
+
+/// Text of several lines keeps them; each is indented, so that none can pass for a field.
+void printBlock(const std::string& text, Terminal& out) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find('\n', begin), text.size());
+        out.line({{"    " + text.substr(begin, end - begin)}});
+        begin = end + 1;
+    }
+}
+
+ExitCode show(Context& context, const std::string& reference) {
+    const Client client = context.connect();
+    const JobId id = resolveJob(client, reference);
+    const Answer answer = client.get(Target("/api/jobs").segment(id.str()));
+    if (context.options.json) {
+        context.out.json(answer.text());
+        return ExitCode::ok;
+    }
+    fieldsOf(answer.object(), context.now).print(context.out);
+    context.out.line({{"task", Style::dim}});
+    printBlock(textOf(answer.object(), "task"), context.out);
+    return ExitCode::ok;
+}
+
+}  // namespace
+
+void addJobList(CLI::App& job, Command& chosen) {
+    CLI::App& command = *job.add_subcommand("list", "List jobs, newest first");
+    command.footer(
+        "Examples:\n"
+        "  sallyport job list --state running\n"
+        "  sallyport job list --user '*' --all --json");
+    const auto options = std::make_shared<ListOptions>();
+    command
+        .add_option("--state", options->state,
+                    "Only pending, running, completed, failed, cancelled or interrupted ones")
+        ->type_name("STATE");
+    command.add_option("--user", options->user, "Only this user's; '*' for everybody's (admins)")
+        ->type_name("USER");
+    CLI::Option* const limit = command.add_option("--limit", options->limit, "At most so many (50)")
+                                   ->type_name("N")
+                                   ->check(CLI::Range(1, 1000000).description(""));
+    command.add_flag("--all", options->all, "All there are")->excludes(limit);
+    command.callback(
+        [&chosen, options] { chosen = [options](Context& context) { return list(context, *options); }; });
+}
+
+void addJobShow(CLI::App& job, Command& chosen) {
+    CLI::App& command = *job.add_subcommand("show", "Show everything about one job");
+    const auto reference = std::make_shared<std::string>();
+    command.add_option("JOB", *reference, "Id of the job, or its first six or more characters")
+        ->required()
+        ->type_name("");
+    command.callback([&chosen, reference] {
+        chosen = [reference](Context& context) { return show(context, *reference); };
+    });
+}
+
+}  // namespace sallyport::host::cli

@@ -1,0 +1,51 @@
+// Finding the daemon, and a token for it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "host/cli/address.h"
+
+namespace sallyport::host::cli {
+
+/// Looks up a variable of the environment; nothing when it is not set or empty.
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+
+/// What the command line says about where to look.
+struct LocateOptions {
+    std::optional<std::string> url;
+    std::optional<std::string> tokenFile;
+    std::optional<std::string> config;
+    std::optional<std::string> dataDir;
+};
+
+/// Where to look when nothing is said.
+struct DefaultPlaces {
+    std::string config = "/etc/sallyport/sallyport.properties";
+    std::string dataDir = "/var/lib/sallyport";
+};
+
+/// Where to ask, and what to prove with. The origins are for sentences.
+struct Access {
+    Address address;
+    std::string addressOrigin;
+    std::string token;
+    std::string tokenOrigin;
+};
+
+/// Address: `--url`, else SALLYPORT_URL, else `operator.address` in the data directory. Token:
+/// `--token-file`, else SALLYPORT_TOKEN, else `operator.token` there. Data directory: `--data-dir`,
+/// else SALLYPORT_DATA_DIR, else `data.dir` in the configuration file (`--config`, else
+/// SALLYPORT_CONFIG, else the installed one), else the default.
+///
+/// The token of the data directory is sent to this machine only: an address elsewhere needs one of its
+/// own. SALLYPORT_URL and SALLYPORT_TOKEN are passed over when they are a worker's: the two programs'
+/// variables have the same names, and the shell that starts a worker is often the operator's.
+///
+/// @throws UsageError for an address that is none, Unreachable when something is not found, saying what
+/// was looked for, where, and what to do.
+[[nodiscard]] Access locate(const LocateOptions& options, const Environment& environment,
+                            const DefaultPlaces& places = {});
+
+}  // namespace sallyport::host::cli

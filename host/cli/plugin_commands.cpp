@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+
+namespace sallyport::host::cli {
+
+namespace {
+
+/// What people want to know next: what is wrong, or else what the plugin is for.
+Span remarkOf(const json::Object& plugin) {
+    for (const char* member : {"error", "trouble"}) {
+        if (const auto problem = optionalText(plugin, member)) {
+            return {*problem, Style::red};
+        }
+    }
+    return {textOf(plugin, "summary")};
+}
+
+void printRoutes(const json::Object& plugin, Terminal& out) {
+    const std::vector<json::Value> routes = elementsOf(plugin, "routes");
+    if (routes.empty()) {
+        return;
+    }
+    out.line({});
+    out.line({{textOf(plugin, "name"), Style::bold}});
+    for (const json::Value& element : routes) {
+        const json::Object route = element.object();
+        std::string method = textOf(route, "method");
+        method.resize(std::max<std::size_t>(method.size(), 6), ' ');
+        out.line({{"  " + method + " ", Style::cyan}, {textOf(route, "path")}});
+    }
+}
+
+ExitCode list(Context& context, bool verbose) {
+    const Answer answer = context.connect().get(Target("/api/plugins"));
+    if (context.options.json) {
+        context.out.json(answer.text());
+        return ExitCode::ok;
+    }
+    const std::vector<json::Value> plugins = elementsOf(answer.object(), "plugins");
+    Table table({"NAME", "VERSION", "STATE", "SUMMARY"});
+    for (const json::Value& element : plugins) {
+        const json::Object plugin = element.object();
+        const std::string state = textOf(plugin, "state");
+        const std::string name = textOf(plugin, "name");
+        table.row({{name.empty() ? textOf(plugin, "file") : name},
+                   {textOf(plugin, "version")},
+                   {state, state == "running" ? Style::green : Style::red},
+                   remarkOf(plugin)});
+    }
+    table.print(context.out);
+    for (const json::Value& element : plugins) {
+        if (verbose) {
+            printRoutes(element.object(), context.out);
+        }
+    }
+    return ExitCode::ok;
+}
+
+void printReload(const json::Object& answer, Context& context) {
+    struct Outcome {
+        const char* member;
+        Style style;
+    };
+    for (const Outcome& outcome : {Outcome{"loaded", Style::green}, Outcome{"reloaded", Style::green},
+                                   Outcome{"unloaded", Style::yellow}, Outcome{"unchanged", Style::dim}}) {
+        for (const json::Value& name : elementsOf(answer, outcome.member)) {
+            context.out.line({{outcome.member, outcome.style}, {" " + name.string().value_or("")}});
+        }
+    }
+    for (const json::Value& element : elementsOf(answer, "refused")) {
+        const json::Object refused = element.object();
+        context.out.line(
+            {{"refused", Style::red}, {" " + textOf(refused, "file") + ": " + textOf(refused, "reason")}});
+    }
+}
+
+ExitCode reload(Context& context) {
+    const Answer answer = context.connect().post(Target("/api/plugins/reload"));
+    if (context.options.json) {
+        context.out.json(answer.text());
+    } else {
+        printReload(answer.object(), context);
+    }
+    return elementsOf(answer.object(), "refused").empty() ? ExitCode::ok : ExitCode::refused;
+}
+
+}  // namespace
+
+void addPluginCommands(CLI::App& app, Command& chosen) {
+    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, reload");
+    plugin.require_subcommand(1);
+    CLI::App& listing = *plugin.add_subcommand("list", "List what is loaded, and what was refused and why");
+    const auto verbose = std::make_shared<bool>(false);
+    listing.add_flag("-v,--verbose", *verbose, "Show the routes, too");
+    listing.callback(
+        [&chosen, verbose] { chosen = [verbose](Context& context) { return list(context, *verbose); }; });
+    CLI::App& reloading =
+        *plugin.add_subcommand("reload", "Load new and changed plugins, unload those that are gone");
+    reloading.footer("Ends with 1 if a plugin was refused; the others are loaded all the same.");
+    reloading.callback([&chosen] { chosen = reload; });
+}
+
+}  // namespace sallyport::host::cli

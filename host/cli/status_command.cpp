@@ -1,0 +1,67 @@
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "host/cli/age.h"
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+
+namespace sallyport::host::cli {
+
+namespace {
+
+std::string jobsOf(const json::Object& status) {
+    const json::Object jobs = objectOf(status, "jobs");
+    std::string text;
+    for (const char* state : {"running", "pending", "completed", "failed", "cancelled", "interrupted"}) {
+        text += (text.empty() ? "" : ", ") + std::to_string(numberOf(jobs, state)) + " " + state;
+    }
+    return text;
+}
+
+Span health(bool healthy) {
+    return healthy ? Span{"healthy", Style::green} : Span{"in trouble", Style::red};
+}
+
+void print(const json::Object& status, const Context& context) {
+    Fields fields;
+    fields.add("version", {textOf(status, "version"), Style::bold});
+    fields.add("process", {std::to_string(numberOf(status, "pid"))});
+    fields.add("started", {textOf(status, "started_at") + " (up " +
+                           duration(std::chrono::seconds(numberOf(status, "uptime_seconds"))) + ")"});
+    for (const json::Value& element : elementsOf(status, "listeners")) {
+        const json::Object listener = element.object();
+        fields.add(textOf(listener, "realm") + " door", {textOf(listener, "address")});
+    }
+    fields.add("connections", {std::to_string(numberOf(status, "connections")) + ", " +
+                               std::to_string(numberOf(status, "subscribers")) + " following events"});
+    fields.add("jobs", {jobsOf(status)});
+    fields.add("store", health(isTrue(objectOf(status, "store"), "healthy")));
+    for (const json::Value& element : elementsOf(status, "plugins")) {
+        const json::Object plugin = element.object();
+        Span state = health(isTrue(plugin, "healthy"));
+        state.text = textOf(plugin, "name") + " " + textOf(plugin, "version") + ", " + state.text;
+        fields.add("plugin", std::move(state));
+    }
+    fields.print(context.out);
+}
+
+ExitCode status(Context& context) {
+    const Answer answer = context.connect().get(Target("/api/status"));
+    if (context.options.json) {
+        context.out.json(answer.text());
+    } else {
+        print(answer.object(), context);
+    }
+    return ExitCode::ok;
+}
+
+}  // namespace
+
+void addStatusCommand(CLI::App& app, Command& chosen) {
+    app.add_subcommand("status", "Show the daemon's version, doors, load and health")->callback([&chosen] {
+        chosen = status;
+    });
+}
+
+}  // namespace sallyport::host::cli

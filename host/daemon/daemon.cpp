@@ -1,0 +1,306 @@
+#include "host/daemon/daemon.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include <build_info.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <Poco/URI.h>
+
+#include <sallyport/errors.h>
+
+#include "host/auth/filter.h"
+#include "host/bus/event_hub.h"
+#include "host/bus/message_bus.h"
+#include "host/config/host_settings.h"
+#include "host/daemon/host_options.h"
+#include "host/daemon/host_routes.h"
+#include "host/jobs/registry.h"
+#include "host/plugins/ticker.h"
+
+namespace sallyport::host {
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto silenceCheck = 1min;
+constexpr std::string_view unixPrefix = "unix:";
+
+/// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
+std::string baseUrl(const std::string& address) {
+    if (!address.starts_with(unixPrefix))
+        return address;
+    std::string encoded;
+    Poco::URI::encode(address.substr(unixPrefix.size()), "/", encoded);
+    return "http+unix://" + encoded;
+}
+
+/// Replaces the file at once, so that a reader sees the old line or the new one.
+void writeLine(const fs::path& file, const std::string& line) {
+    const fs::path fresh = file.string() + ".new";
+    {
+        std::ofstream output(fresh);
+        output << line << '\n';
+        if (!output.flush())
+            throw std::runtime_error("cannot write " + fresh.string());
+    }
+    fs::rename(fresh, file);
+}
+
+std::vector<std::string> keysOf(std::span<const Setting> settings, const std::string& prefix) {
+    std::vector<std::string> keys;
+    for (const auto& setting : settings)
+        keys.push_back(prefix + setting.key);
+    return keys;
+}
+
+}  // namespace
+
+/// The rooms in the order in which they depend on each other.
+class Daemon::Parts {
+public:
+    explicit Parts(Source source)
+        : source_(std::move(source)),
+          configuration_(std::make_unique<config::Configuration>(source_.file, source_.overrides)),
+          options_(readHostOptions(*configuration_)),
+          log_(options_.log),
+          hostLog_(log_.logger("host")),
+          httpLog_(log_.logger("http")),
+          storeLog_(log_.logger("store")),
+          jobsLog_(log_.logger("jobs")),
+          pluginLog_(log_.logger("plugins")),
+          lock_(options_.dataDirectory),
+          database_(options_.database, *storeLog_),
+          bus_(*hostLog_),
+          hostBus_(bus_.group()),
+          operators_(database_),
+          registry_(database_, tokens_, *hostBus_, *jobsLog_),
+          filter_(tokens_, operators_),
+          server_(
+              options_.server, filter_,
+              [this](const JobId& job, std::function<void(std::exception_ptr)> done) {
+                  registry_.start(job, std::move(done));
+              },
+              hub_, *httpLog_),
+          ticker_(server_.pool()),
+          plugins_({registry_, database_, hub_, bus_, log_, server_.pool(), services_, ticker_,
+                    options_.dataDirectory,
+                    [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
+                   server_, hostRoutes(view()), *pluginLog_) {
+        warnAboutPort();
+        if (operators_.ensureLocalToken(options_.dataDirectory + "/operator.token"))
+            hostLog_->info("the admin token was written",
+                           {{"file", options_.dataDirectory + "/operator.token"}});
+        bus_.onWake([this](std::string_view topic) { server_.wake(topic); });
+        tokens_.onRevoked([this](const JobId& job) { server_.revoked(job); });
+        openDoors();
+        emptyWorkspace();
+        static_cast<void>(plugins_.reload(options_.plugins, *configuration_, true));
+        warnAboutUnknownKeys();
+        if (options_.workerSilence > 0ms)
+            ticker_.add(this, silenceCheck, [this] { registry_.interruptSilent(options_.workerSilence); });
+    }
+
+    ~Parts() { shutDown(); }
+    Parts(const Parts&) = delete;
+    Parts& operator=(const Parts&) = delete;
+
+    void serve() {
+        server_.start();
+        writeLine(addressFile("worker"), workerUrl_);
+        writeLine(addressFile("operator"), operatorUrl_);
+        hostLog_->info(
+            "ready",
+            {{"worker", workerUrl_}, {"operator", operatorUrl_}, {"version", version}, {"pid", ::getpid()}});
+    }
+
+    plugins::ReloadReport reload() {
+        const std::lock_guard lock(reloading_);
+        try {
+            auto configuration = std::make_unique<config::Configuration>(source_.file, source_.overrides);
+            auto options = readHostOptions(*configuration);
+            log_.reopen(options.log);
+            configuration_ = std::move(configuration);
+            pluginSources_ = std::move(options.plugins);
+        } catch (const config::BadValue& error) {
+            hostLog_->error("the configuration was not reloaded", {{"reason", error.what()}});
+        }
+        auto report = plugins_.reload(pluginSources_.value_or(options_.plugins), *configuration_);
+        warnAboutUnknownKeys();
+        hostLog_->info("reloaded");
+        return report;
+    }
+
+    bool responsive(std::chrono::milliseconds patience) { return server_.responsive(patience); }
+
+    [[nodiscard]] std::string summary() const {
+        return "worker door " + workerUrl_ + ", operator door " + operatorUrl_;
+    }
+
+    void shutDown() {
+        if (stopped_)
+            return;
+        stopped_ = true;
+        hostLog_->info("stopping");
+        if (!server_.drain(options_.shutdownGrace))
+            hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
+        ticker_.remove(this);
+        plugins_.stop();
+        server_.stop();
+        database_.close();
+        std::error_code ignored;
+        fs::remove(addressFile("worker"), ignored);
+        fs::remove(addressFile("operator"), ignored);
+        hostLog_->info("stopped");
+    }
+
+private:
+    [[nodiscard]] fs::path addressFile(const std::string& door) const {
+        return fs::path(options_.dataDirectory) / (door + ".address");
+    }
+
+    HostView view() {
+        return {operators_,
+                registry_,
+                [this] { return plugins_.list(); },
+                [this] { return reload(); },
+                [this] { return server_.connections(); },
+                [this] { return hub_.subscribers(); },
+                [this] { return database_.healthy(); },
+                [this] {
+                    return std::vector<std::pair<std::string, std::string>>{{"worker", workerUrl_},
+                                                                            {"operator", operatorUrl_}};
+                }};
+    }
+
+    void openDoors() {
+        const auto& worker = options_.worker;
+        const auto& operators = options_.operators;
+        workerUrl_ = server_.open(Realm::worker, worker.address, worker.maxBody, worker.maxConnections);
+        operatorUrl_ =
+            server_.open(Realm::operators, operators.address, operators.maxBody, operators.maxConnections);
+        workerBase_ = options_.workerPublicUrl.empty() ? baseUrl(workerUrl_) : options_.workerPublicUrl;
+        while (workerBase_.ends_with('/'))
+            workerBase_.pop_back();
+    }
+
+    /// Copies of plugins from a run that was killed.
+    void emptyWorkspace() const {
+        std::error_code ignored;
+        fs::remove_all(options_.plugins.workspace, ignored);
+    }
+
+    void warnAboutPort() const {
+        if (!options_.portWarning.empty())
+            hostLog_->warn("ORCHESTRATOR_PORT is no port and was ignored", {{"value", options_.portWarning}});
+    }
+
+    void warnAboutUnknownKeys() const {
+        auto known = keysOf(config::hostSettings(), "");
+        const auto ofPlugins = plugins_.settingKeys();
+        known.insert(known.end(), ofPlugins.begin(), ofPlugins.end());
+        std::vector<std::string> absent = options_.plugins.disabled;
+        for (const auto& plugin : plugins_.list()) {
+            if (!plugin.running)
+                absent.push_back(plugin.name);
+        }
+        for (const auto& sentence : configuration_->unknownKeys(known, absent))
+            hostLog_->warn("unknown key", {{"hint", sentence}});
+    }
+
+    Source source_;
+    std::unique_ptr<config::Configuration> configuration_;
+    HostOptions options_;
+    log::Sink log_;
+    std::unique_ptr<Logger> hostLog_;
+    std::unique_ptr<Logger> httpLog_;
+    std::unique_ptr<Logger> storeLog_;
+    std::unique_ptr<Logger> jobsLog_;
+    std::unique_ptr<Logger> pluginLog_;
+    store::DirectoryLock lock_;
+    store::Database database_;
+    bus::MessageBus bus_;
+    std::unique_ptr<Bus> hostBus_;
+    bus::LiveHub hub_;
+    auth::WorkerTokens tokens_;
+    auth::Operators operators_;
+    jobs::Registry registry_;
+    auth::Filter filter_;
+    http::Server server_;
+    plugins::ServiceDirectory services_;
+    plugins::Ticker ticker_;
+    plugins::PluginSet plugins_;
+    std::string workerUrl_;
+    std::string operatorUrl_;
+    std::string workerBase_;
+    std::mutex reloading_;
+    std::optional<plugins::PluginSources> pluginSources_;  ///< from the last reload
+    bool stopped_ = false;
+};
+
+Daemon::Daemon(Source source) : parts_(std::make_unique<Parts>(std::move(source))) {}
+
+Daemon::~Daemon() = default;
+
+void Daemon::serve() {
+    parts_->serve();
+}
+
+plugins::ReloadReport Daemon::reload() {
+    return parts_->reload();
+}
+
+bool Daemon::responsive(std::chrono::milliseconds patience) {
+    return parts_->responsive(patience);
+}
+
+std::string Daemon::summary() const {
+    return parts_->summary();
+}
+
+void Daemon::shutDown() {
+    parts_->shutDown();
+}
+
+std::vector<std::string> Daemon::check(const Source& source) {
+    const config::Configuration configuration(source.file, source.overrides);
+    const auto options = readHostOptions(configuration);
+    auto known = keysOf(config::hostSettings(), "");
+    std::vector<std::string> absent = options.plugins.disabled;
+
+    std::string workspace = fs::temp_directory_path() / "sallyport-check-XXXXXX";
+    if (::mkdtemp(workspace.data()) == nullptr)
+        throw std::runtime_error("cannot make a temporary directory in " +
+                                 fs::temp_directory_path().string());
+    const std::unique_ptr<std::string, void (*)(std::string*)> cleanUp(
+        &workspace, [](std::string* directory) {
+            std::error_code ignored;
+            fs::remove_all(*directory, ignored);
+        });
+    std::vector<std::string> sentences;
+    auto sources = options.plugins;
+    sources.workspace = workspace;
+    for (const auto& inspected : plugins::inspect(sources)) {
+        if (!inspected.library) {
+            absent.push_back(fs::path(inspected.file).stem());
+            sentences.push_back(inspected.file + ": " + inspected.problem);
+            continue;
+        }
+        const auto& descriptor = inspected.library->descriptor();
+        const std::span<const Setting> declared(descriptor.settings, descriptor.settingCount);
+        static_cast<void>(configuration.settings(descriptor.name, declared));
+        const auto keys = keysOf(declared, std::string(descriptor.name) + ".");
+        known.insert(known.end(), keys.begin(), keys.end());
+    }
+    for (auto& sentence : configuration.unknownKeys(known, absent))
+        sentences.push_back(std::move(sentence));
+    return sentences;
+}
+
+}  // namespace sallyport::host

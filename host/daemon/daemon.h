@@ -1,0 +1,56 @@
+// The daemon: all rooms put together.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "host/config/configuration.h"
+#include "host/plugins/plugin_set.h"
+
+namespace sallyport::host {
+
+/// One running daemon. Construction opens everything and starts the plugins; after `serve` both doors are
+/// open.
+class Daemon {
+public:
+    /// Where the configuration is read from, at start and at each reload.
+    struct Source {
+        std::string file;
+        config::Configuration::Overrides overrides;
+    };
+
+    /// @throws config::BadValue, StoreError (its detail() is for the operator), std::runtime_error: sentences
+    ///         that say what is wrong and where.
+    explicit Daemon(Source source);
+    ~Daemon();
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    /// Opens both doors and writes where they are to the data directory.
+    void serve();
+
+    /// Reads the configuration again and applies what can change while running: the log settings, and the
+    /// plugins with theirs. A configuration that cannot be read changes nothing. [any thread but a loop's]
+    plugins::ReloadReport reload();
+
+    /// Whether every loop answers within `patience`.
+    [[nodiscard]] bool responsive(std::chrono::milliseconds patience);
+
+    /// One line about what it is doing.
+    [[nodiscard]] std::string summary() const;
+
+    /// Stops accepting, finishes what is in flight within the grace, stops plugins, closes the store.
+    void shutDown();
+
+    /// Reads and checks a configuration as a start would, the settings of the plugins it names included.
+    /// @return one sentence for each key that is not known.
+    /// @throws config::BadValue
+    [[nodiscard]] static std::vector<std::string> check(const Source& source);
+
+private:
+    class Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sallyport::host

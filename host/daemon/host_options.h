@@ -1,0 +1,40 @@
+// The host's settings, read into the structures of those who use them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include "host/config/configuration.h"
+#include "host/http/server.h"
+#include "host/log/log.h"
+#include "host/plugins/plugin_set.h"
+#include "host/store/database.h"
+
+namespace sallyport::host {
+
+struct ListenOptions {
+    std::string address;
+    std::size_t maxBody = 0;
+    std::size_t maxConnections = 0;
+};
+
+/// Everything that the configuration says to the host itself.
+struct HostOptions {
+    std::string dataDirectory;
+    ListenOptions worker;
+    ListenOptions operators;
+    std::string workerPublicUrl;
+    std::chrono::milliseconds workerSilence{0};  ///< 0: never interrupt
+    http::Server::Options server;
+    store::Database::Options database;
+    log::Sink::Options log;
+    plugins::PluginSources plugins;
+    std::chrono::milliseconds shutdownGrace{0};
+    std::string portWarning;  ///< what is wrong with ORCHESTRATOR_PORT, if anything
+};
+
+/// @throws config::BadValue
+[[nodiscard]] HostOptions readHostOptions(const config::Configuration& configuration);
+
+}  // namespace sallyport::host

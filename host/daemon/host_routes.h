@@ -1,0 +1,30 @@
+// The routes that are the host's own: what runs, and who may use it.
+#pragma once
+
+#include <functional>
+
+#include <sallyport/jobs.h>
+
+#include "host/auth/operators.h"
+#include "host/http/router.h"
+#include "host/plugins/plugin_set.h"
+
+namespace sallyport::host {
+
+/// What these routes show. All of it outlives them.
+struct HostView {
+    auth::Operators& operators;
+    Jobs& jobs;
+    std::function<std::vector<plugins::PluginInfo>()> plugins;
+    std::function<plugins::ReloadReport()> reload;
+    std::function<std::size_t()> connections;
+    std::function<std::size_t()> subscribers;
+    std::function<bool()> storeHealthy;
+    /// Realm word and address of each listener.
+    std::function<std::vector<std::pair<std::string, std::string>>()> listeners;
+};
+
+/// `/api/status`, `/api/plugins`, `/api/plugins/reload`, `/api/tokens`.
+[[nodiscard]] http::RouteTable::Routes hostRoutes(HostView view);
+
+}  // namespace sallyport::host
