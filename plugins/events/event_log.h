@@ -1,0 +1,66 @@
+// The table of events.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sallyport/job_id.h>
+#include <sallyport/store.h>
+#include <sallyport/timestamp.h>
+
+namespace sallyport::plugins {
+
+/// An event as a worker sent it.
+struct ReportedEvent {
+    std::uint64_t id;  ///< grows with every event and is never used again
+    JobId job;
+    std::string type;
+    std::string data;  ///< JSON, byte for byte as it was sent
+    Timestamp createdAt;
+};
+
+/// Which events to read, lowest number first.
+struct EventRange {
+    std::string user;          ///< of this user's jobs
+    std::optional<JobId> job;  ///< of this one of them, when set
+    std::uint64_t after = 0;
+    std::size_t limit = 0;  ///< at most so many
+    std::size_t bytes = 0;  ///< with at most so much data, unless the first alone has more
+};
+
+/// What was read of a range.
+struct EventPage {
+    std::vector<ReportedEvent> events;
+    bool more = false;  ///< whether there were further ones
+};
+
+/// Events in the database. [any thread]
+class EventLog {
+public:
+    /// Brings the table up to date. @throws StoreError
+    explicit EventLog(Store& store);
+
+    /// The columns of a new row, made once and bound as often as the write is tried.
+    [[nodiscard]] static std::vector<SqlValue> row(const JobId& job, std::string user, std::string type,
+                                                   std::string data, Timestamp createdAt);
+    /// Where a row has these.
+    static constexpr std::size_t typeColumn = 2;
+    static constexpr std::size_t dataColumn = 5;
+    /// @return the number of the new event.
+    static std::uint64_t insert(Transaction& transaction, const std::vector<SqlValue>& row);
+
+    /// The number of the last event. @throws StoreError
+    [[nodiscard]] std::uint64_t last() const;
+
+    /// Reads the first events of a range. However large they are, it takes no more memory than `bytes` says
+    /// and one event needs. @throws StoreError
+    [[nodiscard]] EventPage read(const EventRange& range) const;
+
+private:
+    Store& store_;
+};
+
+}  // namespace sallyport::plugins

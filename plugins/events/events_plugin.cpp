@@ -1,0 +1,214 @@
+#include "events_plugin.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <sallyport/errors.h>
+
+#include "broadcast.h"
+
+namespace sallyport::plugins {
+
+namespace {
+
+constexpr std::size_t maxTypeLength = 256;  // bytes
+constexpr std::int64_t maxHistory = 1000;
+constexpr std::int64_t defaultHistory = 100;
+constexpr std::size_t historyBytes = std::size_t{8} * 1024 * 1024;
+constexpr std::size_t replayedAtOnce = 256;
+constexpr std::size_t replayedBytesAtOnce = std::size_t{256} * 1024;
+
+std::string readType(const json::Object& body) {
+    std::string type = body.string("event_type");
+    if (type.size() > maxTypeLength) {
+        throw invalidField("event_type", "must have at most " + std::to_string(maxTypeLength) + " bytes");
+    }
+    return type;
+}
+
+/// The number of an event in a request; nothing when it was left out.
+std::optional<std::uint64_t> resumeAfter(const Call& call) {
+    // A browser that reconnects sends the header, and the address it began with.
+    std::optional<std::string> text;
+    if (const auto header = call.header("last-event-id")) {
+        text = *header;
+    } else {
+        text = call.query("last_event_id");
+    }
+    if (!text) {
+        return std::nullopt;
+    }
+    std::int64_t id = 0;
+    const char* const end = text->data() + text->size();
+    const auto [stop, problem] = std::from_chars(text->data(), end, id);
+    if (problem != std::errc() || stop != end || id < 0) {
+        throw badRequest("the last event's id must be a number that this server sent");
+    }
+    return static_cast<std::uint64_t>(id);
+}
+
+/// Stored data was accepted when it came, however deep it nests.
+LiveEvent liveEvent(const ReportedEvent& event, const std::string& user) {
+    Broadcast shown = broadcastOf(event.job, event.type,
+                                  json::Value::parse(event.data, std::numeric_limits<std::size_t>::max()));
+    return {event.id, user, event.job, shown.type, std::move(shown.data)};
+}
+
+/// Reads on from the table for a subscriber. It outlives the plugin's object where the plugin is reloaded,
+/// so that it holds all that it needs.
+Replay replayOf(const EventLog& log, std::string user, std::optional<JobId> job) {
+    return [log, user = std::move(user), job](std::uint64_t after) {
+        const EventPage page = log.read({user, job, after, replayedAtOnce, replayedBytesAtOnce});
+        StoredEvents stored;
+        stored.more = page.more;
+        for (const ReportedEvent& event : page.events) {
+            stored.events.push_back(liveEvent(event, user));
+        }
+        return stored;
+    };
+}
+
+std::string historyJson(const JobId& job, const EventPage& page) {
+    std::string text = R"({"job_id":")" + job.str() + R"(","events":[)";
+    for (const ReportedEvent& event : page.events) {
+        text.append(text.back() == '[' ? "" : ",");
+        text.append(R"({"id":)").append(std::to_string(event.id));
+        text.append(R"(,"event_type":)").append(json::quote(event.type));
+        text.append(R"(,"data":)").append(event.data);
+        text.append(R"(,"created_at":")").append(rfc3339(event.createdAt)).append("\"}");
+    }
+    text += "]";
+    if (page.more) {
+        text.append(R"(,"next_after":)").append(std::to_string(page.events.back().id));
+    }
+    return text + "}";
+}
+
+}  // namespace
+
+/// An event on its way into the table and on to those who follow.
+struct EventsPlugin::Posted {
+    JobId job;
+    std::string user;
+    std::vector<SqlValue> row;
+    std::optional<Broadcast> broadcast;  ///< made ahead if somebody follows at the time
+    std::uint64_t id = 0;
+};
+
+void EventsPlugin::start(Host& host) {
+    host_ = &host;
+    log_.emplace(host.store());
+    maxSize_ = host.settings().size("max_size");
+    host.events().advanceTo(log_->last());
+    host.routes().worker("POST", "/event", [this](const Call& call) { return post(call); },
+                         {.run = Run::loop});
+    host.routes().operators("GET", "/jobs/{job_id}/events",
+                            [this](const Call& call) { return history(call); });
+    host.routes().operators("GET", "/events", [this](const Call& call) { return follow(call); },
+                            {.head = false});
+}
+
+Reply EventsPlugin::post(const Call& call) {
+    const json::Object body = call.json();
+    std::string type = readType(body);
+    const json::Value& data = body.required("data");
+    if (data.raw().size() > maxSize_) {
+        throw tooLarge("the event's data has more than " + std::to_string(maxSize_) + " bytes");
+    }
+    auto event = std::make_shared<Posted>();
+    event->job = call.caller().job();
+    event->user = call.caller().user();
+    if (host_->events().subscribers() > 0) {
+        // Here, where several can do it at once, rather than on the store's thread.
+        event->broadcast = broadcastOf(event->job, type, data);
+    }
+    event->row = EventLog::row(event->job, event->user, std::move(type), std::string(data.raw()), now());
+    return Reply::whenStored(
+        host_->store(),
+        [event](Transaction& transaction) { event->id = EventLog::insert(transaction, event->row); },
+        [this, event] {
+            publish(*event);
+            return Reply::empty(200);
+        });
+}
+
+/// On the store's thread, in the order of the numbers.
+void EventsPlugin::publish(Posted& event) {
+    EventHub& hub = host_->events();
+    // A subscriber counts before it reads what is stored: one that comes after this look reads the event.
+    if (hub.subscribers() == 0) {
+        hub.advanceTo(event.id);
+        return;
+    }
+    if (!event.broadcast) {
+        const auto& type = std::get<std::string>(event.row[EventLog::typeColumn]);
+        const auto& data = std::get<std::string>(event.row[EventLog::dataColumn]);
+        event.broadcast =
+            broadcastOf(event.job, type, json::Value::parse(data, std::numeric_limits<std::size_t>::max()));
+    }
+    hub.publish({event.id, std::move(event.user), event.job, event.broadcast->type,
+                 std::move(event.broadcast->data)});
+}
+
+Reply EventsPlugin::history(const Call& call) {
+    const JobId job = call.jobId();
+    EventRange range;
+    range.user = ownerOf(job, call.caller());
+    range.job = job;
+    range.after = static_cast<std::uint64_t>(
+        call.queryInteger("after", 0, std::numeric_limits<std::int64_t>::max(), 0));
+    range.limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxHistory, defaultHistory));
+    range.bytes = historyBytes;
+    return Reply::jsonText(200, historyJson(job, log_->read(range)));
+}
+
+Reply EventsPlugin::follow(const Call& call) {
+    std::optional<JobId> job;
+    if (const auto text = call.query("job_id")) {
+        job = JobId::parse(*text);
+        if (!job) {
+            throw badRequest("query parameter 'job_id' is not a UUID");
+        }
+    }
+    Subscription subscription;
+    subscription.user = userToFollow(call, job);
+    subscription.job = job;
+    if (const auto after = resumeAfter(call)) {
+        // A number from beyond the end, of a database that was set back, would hide all that is to come.
+        subscription.after = std::min(*after, log_->last());
+    }
+    subscription.replay = replayOf(*log_, subscription.user, job);
+    return Reply::events(std::move(subscription));
+}
+
+std::string EventsPlugin::ownerOf(const JobId& job, const Caller& caller) {
+    auto owner = host_->jobs().owner(job);
+    if (!owner || !caller.mayAccess(*owner)) {
+        throw notFound("there is no such job");
+    }
+    return *std::move(owner);
+}
+
+std::string EventsPlugin::userToFollow(const Call& call, const std::optional<JobId>& job) {
+    const auto named = call.query("user_id");
+    if (named && !call.caller().mayAccess(*named)) {
+        throw forbidden("only an administrator may follow the jobs of another user");
+    }
+    if (named == "*") {
+        throw badRequest("only one user's jobs can be followed at a time");
+    }
+    if (!job) {
+        return named.value_or(call.caller().user());
+    }
+    std::string owner = ownerOf(*job, call.caller());
+    if (named && *named != owner) {
+        throw notFound("that user has no such job");
+    }
+    return owner;
+}
+
+}  // namespace sallyport::plugins

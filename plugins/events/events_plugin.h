@@ -1,0 +1,41 @@
+// Events: what workers report, kept for good and shown live.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <sallyport/plugin.h>
+
+#include "event_log.h"
+
+namespace sallyport::plugins {
+
+inline constexpr Setting eventsSettings[] = {
+    {"max_size", SettingKind::size, "32MiB", "Largest data of one event; a larger one is refused with 413",
+     1},
+};
+
+/// Takes events from workers (`POST /event`), and shows them to operators as history
+/// (`GET /jobs/{job_id}/events`) and live (`GET /events`).
+class EventsPlugin final : public Plugin {
+public:
+    void start(Host& host) override;
+
+private:
+    struct Posted;
+
+    Reply post(const Call& call);
+    Reply history(const Call& call);
+    Reply follow(const Call& call);
+
+    void publish(Posted& event);
+    [[nodiscard]] std::string ownerOf(const JobId& job, const Caller& caller);
+    [[nodiscard]] std::string userToFollow(const Call& call, const std::optional<JobId>& job);
+
+    Host* host_ = nullptr;
+    std::optional<EventLog> log_;
+    std::size_t maxSize_ = 0;
+};
+
+}  // namespace sallyport::plugins

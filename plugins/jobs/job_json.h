@@ -1,0 +1,19 @@
+// A job as operators see it.
+#pragma once
+
+#include <vector>
+
+#include <Poco/JSON/Object.h>
+
+#include <sallyport/grants.h>
+#include <sallyport/jobs.h>
+
+namespace sallyport::plugins {
+
+/// The job object of lists and details.
+[[nodiscard]] Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants);
+
+/// An object that keeps its members in the order in which they were set.
+[[nodiscard]] Poco::JSON::Object::Ptr orderedObject();
+
+}  // namespace sallyport::plugins

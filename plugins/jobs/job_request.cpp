@@ -1,0 +1,199 @@
+#include "job_request.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::plugins {
+
+namespace {
+
+constexpr std::size_t maxTask = std::size_t{1024} * 1024;  // bytes
+constexpr std::size_t maxTitle = 500;                      // characters
+constexpr std::size_t maxUser = 128;                       // characters, all of them ASCII
+constexpr std::size_t maxProjectDir = 4096;                // bytes
+constexpr std::size_t maxGrants = 100;
+constexpr std::size_t maxStatusMessage = std::size_t{64} * 1024;    // bytes
+constexpr std::size_t maxResultMessage = std::size_t{1024} * 1024;  // bytes
+constexpr std::size_t maxReason = 2000;                             // bytes
+constexpr std::string_view restartMark = "\n\n[Restart] ";
+
+bool isContinuation(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return !isContinuation(c); }));
+}
+
+bool hasControl(std::string_view text) {
+    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+bool isUserCharacter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("._@+:-").find(c) != std::string_view::npos;
+}
+
+std::string readTask(const json::Object& body) {
+    std::string task = body.string("task");
+    if (task.find_first_not_of(" \t\r\n") == std::string::npos) {
+        throw invalidField("task", "must not be empty");
+    }
+    if (task.size() > maxTask) {
+        throw invalidField("task", "must have at most " + std::to_string(maxTask) + " bytes");
+    }
+    return task;
+}
+
+std::optional<std::string> readTitle(const json::Object& body) {
+    auto title = body.optionalString("title");
+    if (title && (title->empty() || characters(*title) > maxTitle)) {
+        throw invalidField("title", "must have 1 to " + std::to_string(maxTitle) + " characters");
+    }
+    if (title && hasControl(*title)) {
+        throw invalidField("title", "must not contain control characters");
+    }
+    return title;
+}
+
+std::string readUser(const json::Object& body, const Caller& caller) {
+    auto user = body.optionalString("user_id");
+    if (!user) {
+        return caller.role() == Role::admin ? "default" : caller.user();
+    }
+    if (user->empty() || user->size() > maxUser ||
+        !std::all_of(user->begin(), user->end(), isUserCharacter)) {
+        throw invalidField("user_id", "must have 1 to " + std::to_string(maxUser) +
+                                          " letters, digits and characters of . _ @ + : -");
+    }
+    if (!caller.mayAccess(*user)) {
+        throw forbidden("only an administrator may create jobs for another user");
+    }
+    return *std::move(user);
+}
+
+std::optional<std::string> readProjectDir(const json::Object& body) {
+    auto directory = body.optionalString("project_dir");
+    if (directory && (directory->empty() || directory->size() > maxProjectDir || hasControl(*directory))) {
+        throw invalidField("project_dir",
+                           "must be a path of at most " + std::to_string(maxProjectDir) + " bytes");
+    }
+    return directory;
+}
+
+JobMode readMode(const json::Object& body) {
+    const auto text = body.optionalString("mode");
+    const auto mode = text ? jobMode(*text) : JobMode::worker;
+    if (!mode) {
+        throw invalidField("mode", "must be 'worker' or 'claude_code'");
+    }
+    return *mode;
+}
+
+std::vector<Grant> readGrants(const json::Object& body) {
+    const json::Value* const list = body.optional("credentials");
+    if (list == nullptr) {
+        return {};
+    }
+    const std::vector<json::Value> entries = list->elements();
+    if (list->kind() != json::Kind::array || entries.size() > maxGrants) {
+        throw invalidField("credentials",
+                           "must be an array of at most " + std::to_string(maxGrants) + " objects");
+    }
+    std::vector<Grant> grants;
+    for (const json::Value& entry : entries) {
+        if (entry.kind() != json::Kind::object) {
+            throw invalidField("credentials",
+                               std::string("must contain objects with secret_name and env_var, not ") +
+                                   json::describe(entry.kind()));
+        }
+        const json::Object grant = entry.object();
+        grants.push_back({grant.string("secret_name"), grant.string("env_var")});
+    }
+    return grants;
+}
+
+std::optional<std::string> cutMessage(std::optional<std::string> message, std::size_t bytes) {
+    return message ? std::optional(cutAt(*std::move(message), bytes)) : std::nullopt;
+}
+
+/// Why a job did not get done, for whoever does it again.
+std::string reasonOf(const Job& old) {
+    std::string reason = "An earlier run of this job ";
+    switch (old.state) {
+        case JobState::failed:
+            reason += "failed";
+            break;
+        case JobState::cancelled:
+            reason += "was cancelled";
+            break;
+        default:
+            reason += "was interrupted";
+    }
+    if (old.result && old.result->message && !old.result->message->empty()) {
+        return reason + ": " + cutAt(*old.result->message, maxReason);
+    }
+    return reason + (old.state == JobState::failed ? " and did not say why." : ".");
+}
+
+}  // namespace
+
+JobRequest readJobRequest(const json::Object& body, const Caller& caller) {
+    JobRequest request;
+    request.job.task = readTask(body);
+    request.job.title = readTitle(body);
+    request.job.user = readUser(body, caller);
+    request.job.projectDir = readProjectDir(body);
+    request.job.mode = readMode(body);
+    request.grants = readGrants(body);
+    return request;
+}
+
+StatusReport readStatusReport(const json::Object& body) {
+    StatusReport report;
+    static_cast<void>(body.string("state"));
+    report.message = cutMessage(body.optionalString("message"), maxStatusMessage);
+    report.iteration = body.unsigned32("iteration");
+    return report;
+}
+
+JobResult readCompletion(const json::Object& body) {
+    JobResult result;
+    result.success = body.boolean("success");
+    result.message = cutMessage(body.optionalString("message"), maxResultMessage);
+    result.iterations = body.unsigned32("iterations");
+    return result;
+}
+
+NewJob restartOf(const Job& old) {
+    NewJob job;
+    job.user = old.user;
+    job.task = old.task;
+    if (old.restartOf) {
+        // What the last restart said of the run before is out of date, and must not pile up.
+        job.task.erase(std::min(job.task.rfind(restartMark), job.task.size()));
+    }
+    job.task.append(restartMark).append(reasonOf(old));
+    if (old.title != "Job " + old.id.str()) {
+        job.title = old.title;
+    }
+    job.projectDir = old.projectDir;
+    job.mode = old.mode;
+    job.restartOf = old.id;
+    return job;
+}
+
+std::string cutAt(std::string text, std::size_t bytes) {
+    if (text.size() > bytes) {
+        while (bytes > 0 && isContinuation(text[bytes])) {
+            --bytes;
+        }
+        text.resize(bytes);
+    }
+    return text;
+}
+
+}  // namespace sallyport::plugins

@@ -1,0 +1,259 @@
+#include "jobs_plugin.h"
+
+#include <future>
+#include <memory>
+#include <utility>
+
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+
+#include <sallyport/errors.h>
+
+#include "job_json.h"
+#include "job_request.h"
+
+namespace sallyport::plugins {
+
+namespace {
+
+constexpr std::int64_t maxPage = 200;
+constexpr std::int64_t defaultPage = 50;
+
+/// Whose jobs a list is about: the caller's own unless it names another; nobody's in particular for `*`.
+std::optional<std::string> userToList(const Call& call) {
+    const auto named = call.query("user_id");
+    if (!named) {
+        return call.caller().user();
+    }
+    if (!call.caller().mayAccess(*named)) {
+        throw forbidden("only an administrator may see the jobs of another user");
+    }
+    return *named == "*" ? std::nullopt : named;
+}
+
+std::optional<JobState> stateToList(const Call& call) {
+    const auto text = call.query("state");
+    if (!text) {
+        return std::nullopt;
+    }
+    const auto state = jobState(*text);
+    if (!state) {
+        throw badRequest(
+            "query parameter 'state' must be pending, running, completed, failed, cancelled or interrupted");
+    }
+    return state;
+}
+
+bool canBeRestarted(JobState state) {
+    return state == JobState::failed || state == JobState::interrupted || state == JobState::cancelled;
+}
+
+}  // namespace
+
+void JobsPlugin::start(Host& host) {
+    host_ = &host;
+    host.bus().subscribe<JobStarted>(
+        [this](const JobStarted& message) { showState(message.job, message.user, JobState::running); });
+    host.bus().subscribe<JobFinished>(
+        [this](const JobFinished& message) { showState(message.job, message.user, message.state); });
+
+    Routes& routes = host.routes();
+    const RouteOptions onLoop{.run = Run::loop};
+    routes.worker("GET", "/job", [this](const Call& call) { return describe(call); });
+    routes.worker(
+        "POST", "/status", [this](const Call& call) { return reportStatus(call); }, onLoop);
+    routes.worker(
+        "POST", "/complete", [this](const Call& call) { return complete(call); }, onLoop);
+
+    const RouteOptions withoutBody{.body = Body::none};
+    routes.operators("POST", "/jobs", [this](const Call& call) { return create(call); });
+    routes.operators("GET", "/jobs", [this](const Call& call) { return list(call); });
+    routes.operators("GET", "/jobs/summary", [this](const Call& call) { return summary(call); });
+    routes.operators("GET", "/jobs/{job_id}", [this](const Call& call) { return detail(call); });
+    routes.operators(
+        "POST", "/jobs/{job_id}/cancel", [this](const Call& call) { return cancel(call); }, withoutBody);
+    routes.operators(
+        "POST", "/jobs/{job_id}/restart", [this](const Call& call) { return restart(call); }, withoutBody);
+}
+
+Reply JobsPlugin::describe(const Call& call) {
+    const auto job = host_->jobs().find(call.caller().job());
+    if (!job) {
+        throw notFound("the job is gone");
+    }
+    auto json = orderedObject();
+    json->set("title", job->title);
+    json->set("description", job->task);
+    json->set("project_dir", job->projectDir ? Poco::Dynamic::Var(*job->projectDir) : Poco::Dynamic::Var());
+    return Reply::json(200, *json);
+}
+
+Reply JobsPlugin::reportStatus(const Call& call) {
+    const JobId id = call.caller().job();
+    StatusReport report = readStatusReport(call.json());
+    host_->log().debug("a worker reported", {{"job", id.str()}, {"iteration", report.iteration}});
+    return Reply::deferred([this, id, report = std::move(report)](const Promise& promise) {
+        host_->jobs().reportStatus(id, report.message, report.iteration,
+                                   [promise](const std::exception_ptr& problem) {
+                                       promise.fulfil(problem ? Reply::failure(problem) : Reply::empty(200));
+                                   });
+    });
+}
+
+Reply JobsPlugin::complete(const Call& call) {
+    const JobId id = call.caller().job();
+    JobResult result = readCompletion(call.json());
+    const JobState end = result.success ? JobState::completed : JobState::failed;
+    return Reply::deferred([this, id, end, result = std::move(result)](const Promise& promise) {
+        // Whether it was over already makes no difference to the worker.
+        host_->jobs().finish(id, end, result, [promise](const std::exception_ptr& problem, bool /*changed*/) {
+            promise.fulfil(problem ? Reply::failure(problem) : Reply::jsonText(200, R"({"status":"ok"})"));
+        });
+    });
+}
+
+Reply JobsPlugin::create(const Call& call) {
+    JobRequest request = readJobRequest(call.json(), call.caller());
+    const CreatedJob created = createWithGrants(std::move(request.job), request.grants);
+    auto json = orderedObject();
+    json->set("job_id", created.job.id.str());
+    json->set("token", created.token);
+    json->set("worker_url", host_->workerUrl(created.job.id));
+    json->set("state", std::string(name(created.job.state)));
+    return Reply::json(201, *json);
+}
+
+Reply JobsPlugin::list(const Call& call) {
+    JobQuery query;
+    query.user = userToList(call);
+    query.state = stateToList(call);
+    query.limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
+    query.cursor = call.query("cursor").value_or("");
+    const JobPage page = host_->jobs().list(query);
+
+    Poco::JSON::Array::Ptr jobs = new Poco::JSON::Array;
+    for (const Job& job : page.jobs) {
+        jobs->add(jobJson(job, grantsOf(job.id)));
+    }
+    auto json = orderedObject();
+    json->set("jobs", jobs);
+    if (!page.nextCursor.empty()) {
+        json->set("next_cursor", page.nextCursor);
+    }
+    return Reply::json(200, *json);
+}
+
+Reply JobsPlugin::summary(const Call& call) {
+    std::uint64_t total = 0;
+    const std::vector<JobCount> counts = host_->jobs().count(userToList(call));
+    for (const JobCount& count : counts) {
+        total += count.count;
+    }
+    auto json = orderedObject();
+    json->set("total", total);
+    for (const JobCount& count : counts) {
+        json->set(name(count.state), count.count);
+    }
+    return Reply::json(200, *json);
+}
+
+Reply JobsPlugin::detail(const Call& call) {
+    const Job job = findFor(call);
+    return Reply::json(200, *jobJson(job, grantsOf(job.id)));
+}
+
+Reply JobsPlugin::cancel(const Call& call) {
+    Job job = findFor(call);
+    if (!isOver(job.state)) {
+        const JobResult result{false, "cancelled by " + call.caller().user(), job.iteration};
+        if (finishNow(job.id, JobState::cancelled, result)) {
+            job.state = JobState::cancelled;
+        } else {
+            job = findFor(call);
+        }
+    }
+    if (job.state != JobState::cancelled) {
+        throw conflict("job_over", std::string("the job has ended already: ") + name(job.state));
+    }
+    return Reply::jsonText(200, R"({"status":"cancelled","job_id":")" + job.id.str() + R"("})");
+}
+
+Reply JobsPlugin::restart(const Call& call) {
+    const Job old = findFor(call);
+    if (!canBeRestarted(old.state)) {
+        throw conflict(
+            "not_restartable",
+            std::string("only a failed, interrupted or cancelled job can be restarted; this one is ") +
+                name(old.state));
+    }
+    const CreatedJob created = createWithGrants(restartOf(old), grantsOf(old.id));
+    auto json = orderedObject();
+    json->set("status", "restarted");
+    json->set("old_job_id", old.id.str());
+    json->set("new_job_id", created.job.id.str());
+    json->set("token", created.token);
+    json->set("worker_url", host_->workerUrl(created.job.id));
+    return Reply::json(201, *json);
+}
+
+/// The job that an operator's request is about.
+Job JobsPlugin::findFor(const Call& call) {
+    auto job = host_->jobs().find(call.jobId());
+    if (!job || !call.caller().mayAccess(job->user)) {
+        throw notFound("there is no such job");
+    }
+    return *std::move(job);
+}
+
+std::vector<Grant> JobsPlugin::grantsOf(const JobId& job) const {
+    const auto service = host_->find<Grants>();
+    return service ? service->list(job) : std::vector<Grant>();
+}
+
+/// Makes a job with its grants, or none. A crash in between leaves a job that no worker can ever run,
+/// because nobody has been told its token.
+CreatedJob JobsPlugin::createWithGrants(NewJob job, const std::vector<Grant>& grants) {
+    if (grants.empty()) {
+        return host_->jobs().create(std::move(job));
+    }
+    const auto service = host_->find<Grants>();
+    if (!service) {
+        throw unavailable("credentials_unavailable",
+                          "no secret store is loaded that could grant credentials");
+    }
+    const std::string user = job.user;
+    service->check(user, grants);
+    CreatedJob created = host_->jobs().create(std::move(job));
+    try {
+        service->set(created.job.id, user, grants);
+    } catch (...) {
+        finishNow(created.job.id, JobState::cancelled, {false, "its credentials could not be granted", 0});
+        throw;
+    }
+    return created;
+}
+
+/// Ends a job and waits until that is durable. @return false when it was over already.
+bool JobsPlugin::finishNow(const JobId& job, JobState end, JobResult result) {
+    // Shared, because the store's thread may still be inside the promise when this one goes on.
+    const auto outcome = std::make_shared<std::promise<bool>>();
+    host_->jobs().finish(job, end, std::move(result), [outcome](std::exception_ptr problem, bool changed) {
+        if (problem) {
+            outcome->set_exception(std::move(problem));
+        } else {
+            outcome->set_value(changed);
+        }
+    });
+    return outcome->get_future().get();
+}
+
+void JobsPlugin::showState(const JobId& job, const std::string& user, JobState state) {
+    LiveEvent event;
+    event.user = user;
+    event.job = job;
+    event.type = "job_state";
+    event.data = R"({"type":"job_state","job_id":")" + job.str() + R"(","state":")" + name(state) + R"("})";
+    host_->events().publish(std::move(event));
+}
+
+}  // namespace sallyport::plugins

@@ -1,0 +1,44 @@
+// Jobs: how operators make and steer them, and how workers report on theirs.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sallyport/grants.h>
+#include <sallyport/plugin.h>
+
+namespace sallyport::plugins {
+
+/// The routes to the registry of jobs, which is the host's.
+///
+/// Workers: `GET /job`, `POST /status`, `POST /complete`. Operators: `POST /jobs`, `GET /jobs`,
+/// `GET /jobs/summary`, `GET /jobs/{job_id}`, and `cancel` and `restart` below that.
+/// Each start and end of a job is shown to subscribers as an unnumbered `job_state` event.
+class JobsPlugin final : public Plugin {
+public:
+    void start(Host& host) override;
+
+private:
+    Reply describe(const Call& call);
+    Reply reportStatus(const Call& call);
+    Reply complete(const Call& call);
+
+    Reply create(const Call& call);
+    Reply list(const Call& call);
+    Reply summary(const Call& call);
+    Reply detail(const Call& call);
+    Reply cancel(const Call& call);
+    Reply restart(const Call& call);
+
+    [[nodiscard]] Job findFor(const Call& call);
+    [[nodiscard]] std::vector<Grant> grantsOf(const JobId& job) const;
+    [[nodiscard]] CreatedJob createWithGrants(NewJob job, const std::vector<Grant>& grants);
+    bool finishNow(const JobId& job, JobState end, JobResult result);
+    void showState(const JobId& job, const std::string& user, JobState state);
+
+    Host* host_ = nullptr;
+};
+
+}  // namespace sallyport::plugins

@@ -1,0 +1,190 @@
+#include "prompts_plugin.h"
+
+#include <chrono>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::plugins {
+
+namespace {
+
+constexpr std::int64_t longestWait = 60;  // seconds
+
+std::string topicOf(const JobId& job) {
+    return "prompts/" + job.str();
+}
+
+const char* reasonOf(const std::exception_ptr& problem, std::string& text) {
+    try {
+        std::rethrow_exception(problem);
+    } catch (const StoreError& error) {
+        text = error.detail();
+    } catch (const std::exception& error) {
+        text = error.what();
+    }
+    return text.c_str();
+}
+
+}  // namespace
+
+void PromptsPlugin::start(Host& host) {
+    host_ = &host;
+    maxSize_ = host.settings().size("max_size");
+    maxQueued_ = static_cast<std::size_t>(host.settings().integer("max_queued"));
+    table_.emplace(host.store());
+    host.bus().subscribe<JobFinished>([this](const JobFinished& message) { finished(message.job); });
+    load();
+    // Reading uses a prompt up, which a HEAD must not.
+    host.routes().worker("GET", "/prompt", [this](const Call& call) { return next(call); },
+                         {.run = Run::loop, .head = false});
+    host.routes().operators("POST", "/jobs/{job_id}/prompt", [this](const Call& call) { return push(call); });
+}
+
+/// A prompt that was delivered must be gone from the table before whoever comes next reads it.
+void PromptsPlugin::stop() {
+    try {
+        host_->store().write([](Transaction&) {});
+    } catch (const StoreError& error) {
+        host_->log().error("prompts that were delivered may be delivered again",
+                           {{"reason", error.detail()}});
+    }
+}
+
+std::optional<std::string> PromptsPlugin::trouble() const {
+    if (removalFailed_) {
+        return "a prompt that was delivered could not be removed from the database; a restart would deliver "
+               "it again";
+    }
+    return std::nullopt;
+}
+
+/// Reads what an earlier run left. What it left of jobs that have ended is of no use any more.
+void PromptsPlugin::load() {
+    for (const JobId& job : table_->jobs()) {
+        // Keeps the queue, so that the job's end is noticed from here on.
+        const auto watch = queues_.reserve(job);
+        const auto known = host_->jobs().find(job);
+        if (!known || isOver(known->state)) {
+            remove([job](Transaction& transaction) { PromptTable::removeAll(transaction, job); });
+            continue;
+        }
+        for (Prompt& prompt : table_->of(job)) {
+            if (!queues_.reserve(job)->fill(std::move(prompt))) {
+                break;  // it has ended just now
+            }
+        }
+    }
+}
+
+Reply PromptsPlugin::push(const Call& call) {
+    const JobId job = call.jobId();
+    // Before the look at the job's state: from here on its end is noticed, up to then it is seen.
+    const auto place = queues_.reserve(job);
+    const auto known = host_->jobs().find(job);
+    if (!known || !call.caller().mayAccess(known->user)) {
+        throw notFound("there is no such job");
+    }
+    const json::Object body = call.json();
+    std::string content = body.string("content");
+    const bool done = body.optionalBoolean("done").value_or(false);
+    // Nothing to say is fine where it says that nothing more will come.
+    if (content.empty() && !done) {
+        throw invalidField("content", "must not be empty");
+    }
+    if (content.size() > maxSize_) {
+        throw tooLarge("the prompt has more than " + std::to_string(maxSize_) + " bytes");
+    }
+    if (isOver(known->state)) {
+        throw conflict("job_over", "the job has ended and takes no prompts");
+    }
+    if (place->position() > maxQueued_) {
+        throw RequestError(429, "queue_full",
+                           "the job has " + std::to_string(maxQueued_) + " prompts waiting already");
+    }
+
+    struct Pushed {
+        std::vector<SqlValue> row;
+        Prompt prompt;
+    };
+    const auto pushed = std::make_shared<Pushed>();
+    pushed->row = PromptTable::row(job, content, done);
+    pushed->prompt = {0, std::move(content), done};
+    return Reply::whenStored(
+        host_->store(),
+        [pushed](Transaction& transaction) {
+            pushed->prompt.id = PromptTable::insert(transaction, pushed->row);
+        },
+        [this, job, place, pushed] {
+            const std::int64_t id = pushed->prompt.id;
+            if (!place->fill(std::move(pushed->prompt))) {
+                remove([id](Transaction& transaction) { PromptTable::remove(transaction, id); });
+                throw conflict("job_over", "the job has ended and takes no prompts");
+            }
+            host_->bus().wake(topicOf(job));
+            return Reply::jsonText(200, R"({"status":"queued","job_id":")" + job.str() + R"(","prompt_id":)" +
+                                            std::to_string(id) + "}");
+        });
+}
+
+Reply PromptsPlugin::next(const Call& call) {
+    const JobId& job = call.caller().job();
+    const std::int64_t wait = call.rawQuery().empty() ? 0 : call.queryInteger("wait", 0, longestWait, 0);
+    if (auto reply = deliver(job)) {
+        return *std::move(reply);
+    }
+    if (wait == 0) {
+        return Reply::empty(204);
+    }
+    return Reply::waitFor(
+        topicOf(job), std::chrono::seconds(wait), [this, job] { return deliver(job); }, Reply::empty(204));
+}
+
+std::optional<Reply> PromptsPlugin::deliver(const JobId& job) {
+    auto delivery = queues_.take(job);
+    if (!delivery) {
+        return std::nullopt;
+    }
+    const Prompt& prompt = delivery->prompt();
+    std::string body = R"({"content":)" + json::quote(prompt.content) +
+                       (prompt.done ? R"(,"done":true})" : R"(,"done":false})");
+    return Reply::jsonText(200, std::move(body)).onDelivered([this, job, delivery](bool delivered) {
+        settle(job, *delivery, delivered);
+    });
+}
+
+void PromptsPlugin::settle(const JobId& job, PromptQueues::Delivery& delivery, bool delivered) {
+    if (delivered) {
+        const std::int64_t id = delivery.prompt().id;
+        delivery.delivered();
+        remove([id](Transaction& transaction) { PromptTable::remove(transaction, id); });
+    } else if (delivery.putBack()) {
+        host_->bus().wake(topicOf(job));
+    }
+}
+
+/// On the store's thread. A job that has no queue has no rows either.
+void PromptsPlugin::finished(const JobId& job) {
+    if (queues_.close(job)) {
+        remove([job](Transaction& transaction) { PromptTable::removeAll(transaction, job); });
+    }
+}
+
+void PromptsPlugin::remove(std::function<void(Transaction&)> rows) {
+    const auto done = [this](const std::exception_ptr& problem) {
+        removalFailed_ = problem != nullptr;
+        if (problem) {
+            std::string reason;
+            host_->log().error(
+                "a prompt could not be removed from the database; a restart would deliver it again",
+                {{"reason", reasonOf(problem, reason)}});
+        }
+    };
+    try {
+        host_->store().submit(std::move(rows), done);
+    } catch (const StoreError&) {
+        done(std::current_exception());
+    }
+}
+
+}  // namespace sallyport::plugins
