@@ -1,0 +1,160 @@
+#include "tests/support/daemon.h"
+
+#include <csignal>
+#include <exception>
+#include <iterator>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+namespace sallyport::tests {
+
+namespace {
+
+std::vector<std::string>& failureList() {
+    static std::vector<std::string> list;
+    return list;
+}
+
+auto& sharedDaemons() {
+    static std::map<std::map<std::string, std::string>, Daemon> daemons;
+    return daemons;
+}
+
+Endpoint addressIn(const std::filesystem::path& file) {
+    std::string line = readFile(file);
+    while (!line.empty() && line.back() == '\n') {
+        line.pop_back();
+    }
+    return Endpoint(line);
+}
+
+}  // namespace
+
+Daemon::Daemon() : Daemon(Options{}) {}
+
+Daemon::Daemon(Options options) : options_(std::move(options)), notifications_(directory_ / "notify") {
+    writeFile(directory_ / "sallyport.properties", "");
+    start();
+}
+
+Daemon::~Daemon() {
+    if (!process_) {
+        return;
+    }
+    try {
+        if (const int status = terminate(); status != 0) {
+            failureList().push_back("a daemon ended with " + std::to_string(status) + ":\n" + log());
+        }
+    } catch (const std::exception& error) {
+        failureList().push_back("a daemon did not end: " + std::string(error.what()) + '\n' + log());
+    }
+}
+
+Command Daemon::command() const {
+    Command command{SALLYPORTD_PATH, {}, options_.environment, directory_ / "stderr.log"};
+    command.environment["NOTIFY_SOCKET"] = notifications_.path().string();
+    std::map<std::string, std::string> settings{
+        {"data.dir", dataDirectory().string()},
+        {"plugins.dir", SALLYPORT_PLUGIN_PATH},
+        {"worker.listen", "127.0.0.1:0"},
+        {"operator.listen", "127.0.0.1:0"},
+    };
+    for (const auto& [key, value] : options_.settings) {
+        settings[key] = value;
+    }
+    command.arguments.push_back("--config=" + (directory_ / "sallyport.properties").string());
+    for (const auto& [key, value] : settings) {
+        command.arguments.push_back(std::string("-D").append(key).append("=").append(value));
+    }
+    command.arguments.insert(command.arguments.end(), options_.arguments.begin(), options_.arguments.end());
+    return command;
+}
+
+void Daemon::start() {
+    notifications_.discard();
+    process_ = std::make_unique<Process>(command());
+    bool ready = false;
+    std::string problem = "the daemon ended before it was ready";
+    try {
+        ready = notifications_.await("READY=1", *process_);
+    } catch (const TimedOut& error) {
+        problem = error.what();
+    }
+    if (!ready) {
+        process_.reset();
+        throw std::runtime_error(problem + ":\n" + log());
+    }
+}
+
+Endpoint Daemon::worker() const {
+    return addressIn(dataDirectory() / "worker.address");
+}
+
+Endpoint Daemon::operators() const {
+    return addressIn(dataDirectory() / "operator.address");
+}
+
+std::string Daemon::operatorToken() const {
+    const std::string content = readFile(dataDirectory() / "operator.token");
+    return content.substr(0, content.find('\n'));
+}
+
+void Daemon::beginTermination() {
+    process_->signal(SIGTERM);
+}
+
+int Daemon::awaitExit() {
+    const std::unique_ptr<Process> ending = std::move(process_);
+    return ending->wait();
+}
+
+int Daemon::terminate() {
+    beginTermination();
+    return awaitExit();
+}
+
+void Daemon::kill() {
+    process_->signal(SIGKILL);
+    awaitExit();
+}
+
+void Daemon::reload() {
+    notifications_.discard();
+    process_->signal(SIGHUP);
+    awaitNotification("RELOADING=1");
+    awaitNotification("READY=1");
+}
+
+void Daemon::awaitNotification(std::string_view line) {
+    if (!notifications_.await(line, *process_)) {
+        throw std::runtime_error("the daemon ended before it notified " + std::string(line) + ":\n" + log());
+    }
+}
+
+std::string Daemon::log() const {
+    return readFile(directory_ / "stderr.log");
+}
+
+std::size_t Daemon::threads() const {
+    const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid()) + "/task");
+    return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+pid_t Daemon::pid() const {
+    return process_->pid();
+}
+
+std::vector<std::string> Daemon::failures() {
+    return failureList();
+}
+
+Daemon& sharedDaemon(const std::map<std::string, std::string>& settings) {
+    return sharedDaemons().try_emplace(settings, Daemon::Options{settings}).first->second;
+}
+
+void endSharedDaemons() {
+    sharedDaemons().clear();
+}
+
+}  // namespace sallyport::tests

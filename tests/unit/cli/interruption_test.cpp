@@ -1,0 +1,82 @@
+#include "host/cli/interruption.h"
+
+#include <chrono>
+#include <thread>
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace sallyport::host::cli {
+
+class InterruptionTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(InterruptionTest);
+    CPPUNIT_TEST(sleepsToTheEndWhenNobodyAsks);
+    CPPUNIT_TEST(endsASleep);
+    CPPUNIT_TEST(endsARead);
+    CPPUNIT_TEST(isSeenByAReadThatStartsLater);
+    CPPUNIT_TEST(comesFromCtrlC);
+    CPPUNIT_TEST(leavesTheSecondCtrlCAlone);
+    CPPUNIT_TEST_SUITE_END();
+
+    static constexpr auto forEver = std::chrono::hours(1);
+
+    void sleepsToTheEndWhenNobodyAsks() {
+        const Interruption interruption;
+        CPPUNIT_ASSERT(!interruption.sleep(std::chrono::milliseconds(1)));
+    }
+
+    void endsASleep() {
+        Interruption interruption;
+        std::thread other([&] { interruption.request(); });
+        CPPUNIT_ASSERT(interruption.sleep(forEver));
+        other.join();
+    }
+
+    void endsARead() {
+        int pair[2];
+        CPPUNIT_ASSERT_EQUAL(0, ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+        Interruption interruption;
+        const Interruption::Guard guard(interruption, pair[0]);
+        std::thread other([&] { interruption.request(); });
+        char byte = 0;
+        CPPUNIT_ASSERT_EQUAL(ssize_t{0}, ::recv(pair[0], &byte, 1, 0));
+        other.join();
+        ::close(pair[0]);
+        ::close(pair[1]);
+    }
+
+    void isSeenByAReadThatStartsLater() {
+        int pair[2];
+        CPPUNIT_ASSERT_EQUAL(0, ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+        Interruption interruption;
+        interruption.request();
+        const Interruption::Guard guard(interruption, pair[0]);
+        char byte = 0;
+        CPPUNIT_ASSERT_EQUAL(ssize_t{0}, ::recv(pair[0], &byte, 1, 0));
+        ::close(pair[0]);
+        ::close(pair[1]);
+    }
+
+    void comesFromCtrlC() {
+        Interruption interruption;
+        const InterruptOnCtrlC ctrlC(interruption);
+        ::raise(SIGINT);
+        CPPUNIT_ASSERT(interruption.requested());
+    }
+
+    void leavesTheSecondCtrlCAlone() {
+        Interruption interruption;
+        const InterruptOnCtrlC ctrlC(interruption);
+        ::raise(SIGINT);
+        struct sigaction action {};
+        ::sigaction(SIGINT, nullptr, &action);
+        CPPUNIT_ASSERT(action.sa_handler == SIG_DFL);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(InterruptionTest);
+
+}  // namespace sallyport::host::cli

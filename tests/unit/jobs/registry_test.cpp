@@ -1,0 +1,628 @@
+#include "host/jobs/registry.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <sallyport/errors.h>
+
+#include "host/auth/token.h"
+#include "host/jobs/states.h"
+#include "host/store/connection.h"
+#include "host/store/database.h"
+#include "host/store/outcome.h"
+#include "tests/unit/store/fixture.h"
+
+namespace sallyport::host::jobs {
+
+namespace {
+
+/// Keeps what was published.
+class RecordingBus final : public Bus {
+public:
+    void wake(std::string_view) override {}
+
+    /// `started <id> <user>` and `<state> <id> <user>`.
+    [[nodiscard]] std::vector<std::string> messages() const {
+        const std::lock_guard lock(mutex_);
+        return messages_;
+    }
+
+    /// Called with each message, while it is being published.
+    std::function<void(const JobId&)> onMessage = [](const JobId&) {};
+
+private:
+    void subscribeRaw(std::string_view, std::function<void(const void*)>) override {}
+
+    void publishRaw(std::string_view topic, const void* message) override {
+        if (topic == JobStarted::topic) {
+            const auto& started = *static_cast<const JobStarted*>(message);
+            keep("started", started.job, started.user);
+        } else {
+            const auto& finished = *static_cast<const JobFinished*>(message);
+            keep(name(finished.state), finished.job, finished.user);
+        }
+    }
+
+    void keep(const std::string& what, const JobId& job, const std::string& user) {
+        onMessage(job);
+        const std::lock_guard lock(mutex_);
+        messages_.push_back(what + " " + job.str() + " " + user);
+    }
+
+    mutable std::mutex mutex_;
+    std::vector<std::string> messages_;
+};
+
+/// A store that tells how the engine would answer the last query.
+class ExplainingStore final : public Store {
+public:
+    explicit ExplainingStore(Store& store) : store_(store) {}
+
+    void migrate(std::string_view component, const std::vector<Migration>& steps) override {
+        store_.migrate(component, steps);
+    }
+    void submit(Work work, Done done) override { store_.submit(std::move(work), std::move(done)); }
+    void write(Work work) override { store_.write(std::move(work)); }
+    Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
+        plan_.clear();
+        for (const Row& row : store_.query("EXPLAIN QUERY PLAN " + std::string(sql), values)) {
+            plan_ += row.text(3) + "\n";
+        }
+        return store_.query(sql, values);
+    }
+
+    [[nodiscard]] const std::string& plan() const noexcept { return plan_; }
+
+private:
+    Store& store_;
+    std::string plan_;
+};
+
+constexpr std::chrono::milliseconds aMinute{60000};
+
+}  // namespace
+
+class RegistryTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(RegistryTest);
+    CPPUNIT_TEST(createdJobsAreStoredWhole);
+    CPPUNIT_TEST(createdJobsHaveDefaults);
+    CPPUNIT_TEST(onlyTheDigestOfATokenIsStored);
+    CPPUNIT_TEST(knowsNothingOfAnUnknownJob);
+    CPPUNIT_TEST(everyTransitionAllowedOrRefused);
+    CPPUNIT_TEST(startedIsPublishedOnceWhenDurable);
+    CPPUNIT_TEST(statusIsKeptWhileTheJobRuns);
+    CPPUNIT_TEST(finishKeepsTheResultAndRevokesBeforeItTells);
+    CPPUNIT_TEST(finishNeedsAStateThatIsOver);
+    CPPUNIT_TEST(oneOfManyFinishesWins);
+    CPPUNIT_TEST(aJobFinishedAtOnceKeepsNoLease);
+    CPPUNIT_TEST(tokensSurviveReopening);
+    CPPUNIT_TEST(anUnreadableDigestIsLoggedAndTheOthersLoad);
+    CPPUNIT_TEST(ownersComeFromMemoryOrTheDatabase);
+    CPPUNIT_TEST(listsNewestFirst);
+    CPPUNIT_TEST(listsByUserAndState);
+    CPPUNIT_TEST(pagesWithoutRepeatOrGapWhileJobsAreAdded);
+    CPPUNIT_TEST(refusesAForeignCursor);
+    CPPUNIT_TEST(countsNameEveryState);
+    CPPUNIT_TEST(listsAndCountsUseIndexes);
+    CPPUNIT_TEST(silentJobsAreInterrupted);
+    CPPUNIT_TEST(manySilentJobsAreInterrupted);
+    CPPUNIT_TEST(jobsAreNotSilentBecauseTheDaemonWasDown);
+    CPPUNIT_TEST(whatCannotBeStoredDidNotHappen);
+    CPPUNIT_TEST(aFullQueueIsToldToTheCaller);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override { open({.file = directory_.file()}); }
+
+    void tearDown() override {
+        registry_.reset();
+        database_.reset();
+    }
+
+    void createdJobsAreStoredWhole() {
+        const JobId first = create();
+        const Timestamp before = now();
+        const CreatedJob created = registry_->create({.user = "anna",
+                                                      .task = "do \xe2\x9c\x93",
+                                                      .title = "Title",
+                                                      .projectDir = "/srv/p",
+                                                      .mode = JobMode::claudeCode,
+                                                      .restartOf = first});
+        const Job job = registry_->find(created.job.id).value();
+        for (const Job& each : {job, created.job}) {
+            CPPUNIT_ASSERT(each.id == created.job.id);
+            CPPUNIT_ASSERT_EQUAL(std::string("anna"), each.user);
+            CPPUNIT_ASSERT_EQUAL(std::string("Title"), each.title);
+            CPPUNIT_ASSERT_EQUAL(std::string("do \xe2\x9c\x93"), each.task);
+            CPPUNIT_ASSERT_EQUAL(std::string("/srv/p"), each.projectDir.value());
+            CPPUNIT_ASSERT(each.mode == JobMode::claudeCode);
+            CPPUNIT_ASSERT(each.state == JobState::pending);
+            CPPUNIT_ASSERT(each.restartOf == first);
+            CPPUNIT_ASSERT(each.createdAt >= before && each.createdAt <= now());
+            CPPUNIT_ASSERT(each.createdAt == created.job.createdAt);
+            CPPUNIT_ASSERT(!each.startedAt && !each.finishedAt && !each.result && !each.statusMessage);
+            CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, each.iteration);
+        }
+    }
+
+    void createdJobsHaveDefaults() {
+        const Job job = registry_->find(create()).value();
+        CPPUNIT_ASSERT_EQUAL("Job " + job.id.str(), job.title);
+        CPPUNIT_ASSERT_EQUAL(std::string("default"), job.user);
+        CPPUNIT_ASSERT(job.mode == JobMode::worker);
+        CPPUNIT_ASSERT(!job.projectDir && !job.restartOf);
+    }
+
+    void onlyTheDigestOfATokenIsStored() {
+        const CreatedJob created = registry_->create({.task = "task"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64}, created.token.size());
+        CPPUNIT_ASSERT(auth::digest(created.token) == tokens_->find(created.job.id)->digest);
+        CPPUNIT_ASSERT_EQUAL(auth::hex(auth::digest(created.token)), storedDigest(created.job.id));
+    }
+
+    void knowsNothingOfAnUnknownJob() {
+        const JobId unknown = JobId::random();
+        CPPUNIT_ASSERT(!registry_->find(unknown));
+        CPPUNIT_ASSERT(!registry_->owner(unknown));
+        CPPUNIT_ASSERT(!finish(unknown, JobState::failed));
+        start(unknown);
+        report(unknown, "message", 1);
+        CPPUNIT_ASSERT(bus_.messages().empty());
+    }
+
+    void everyTransitionAllowedOrRefused() {
+        for (const JobState from : states) {
+            for (const JobState to : states) {
+                if (to == JobState::pending) {
+                    continue;  // nothing leads there
+                }
+                const JobId job = jobIn(from);
+                const Job before = registry_->find(job).value();
+                CPPUNIT_ASSERT(before.state == from);
+                move(job, to);
+                const Job after = registry_->find(job).value();
+                CPPUNIT_ASSERT(after.state == (mayChange(from, to) ? to : from));
+                CPPUNIT_ASSERT_EQUAL(isOver(after.state), after.finishedAt.has_value());
+                CPPUNIT_ASSERT(!isOver(from) || after.finishedAt == before.finishedAt);
+                CPPUNIT_ASSERT_EQUAL(isOver(after.state), tokens_->find(job) == nullptr);
+                CPPUNIT_ASSERT_EQUAL(isOver(after.state), storedDigest(job).empty());
+            }
+        }
+    }
+
+    void startedIsPublishedOnceWhenDurable() {
+        const JobId job = create("anna");
+        const auto lease = tokens_->find(job);
+        CPPUNIT_ASSERT(!lease->started);
+        bool runningWhenPublished = false;
+        bus_.onMessage = [&](const JobId& id) {
+            runningWhenPublished = lease->started && registry_->find(id)->state == JobState::running;
+        };
+        start(job);
+        start(job);
+        CPPUNIT_ASSERT(runningWhenPublished);
+        CPPUNIT_ASSERT(registry_->find(job)->startedAt.has_value());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, bus_.messages().size());
+        CPPUNIT_ASSERT_EQUAL("started " + job.str() + " anna", bus_.messages().front());
+    }
+
+    void statusIsKeptWhileTheJobRuns() {
+        const JobId job = jobIn(JobState::running);
+        report(job, "reading", 3);
+        report(job, std::nullopt, 4294967295);
+        CPPUNIT_ASSERT_EQUAL(std::string("reading"), registry_->find(job)->statusMessage.value());
+        CPPUNIT_ASSERT_EQUAL(std::uint32_t{4294967295}, registry_->find(job)->iteration);
+        CPPUNIT_ASSERT(finish(job, JobState::completed));
+        report(job, "too late", 9);
+        CPPUNIT_ASSERT_EQUAL(std::string("reading"), registry_->find(job)->statusMessage.value());
+        CPPUNIT_ASSERT_EQUAL(std::uint32_t{4294967295}, registry_->find(job)->iteration);
+    }
+
+    void finishKeepsTheResultAndRevokesBeforeItTells() {
+        const JobId job = create("anna");
+        const auto lease = tokens_->find(job);
+        bool revokedWhenPublished = false;
+        bus_.onMessage = [&](const JobId& id) {
+            revokedWhenPublished = lease->revoked && !tokens_->find(id) && isOver(registry_->find(id)->state);
+        };
+        bool revokedWhenDone = false;
+        std::promise<bool> changed;
+        registry_->finish(job, JobState::failed, {.success = false, .message = "broke", .iterations = 7},
+                          [&](const std::exception_ptr&, bool didChange) {
+                              revokedWhenDone = lease->revoked && bus_.messages().size() == 1;
+                              changed.set_value(didChange);
+                          });
+        CPPUNIT_ASSERT(changed.get_future().get());
+        CPPUNIT_ASSERT(revokedWhenPublished);
+        CPPUNIT_ASSERT(revokedWhenDone);
+        CPPUNIT_ASSERT_EQUAL("failed " + job.str() + " anna", bus_.messages().front());
+
+        const JobResult result = registry_->find(job)->result.value();
+        CPPUNIT_ASSERT(!result.success);
+        CPPUNIT_ASSERT_EQUAL(std::string("broke"), result.message.value());
+        CPPUNIT_ASSERT_EQUAL(std::uint32_t{7}, result.iterations);
+        CPPUNIT_ASSERT(!finish(job, JobState::completed));
+        CPPUNIT_ASSERT_EQUAL(std::string("broke"), registry_->find(job)->result->message.value());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, bus_.messages().size());
+    }
+
+    void finishNeedsAStateThatIsOver() {
+        const JobId job = create();
+        for (const JobState state : {JobState::pending, JobState::running}) {
+            CPPUNIT_ASSERT_THROW(registry_->finish(job, state, {}, [](const std::exception_ptr&, bool) {}),
+                                 std::invalid_argument);
+        }
+    }
+
+    void oneOfManyFinishesWins() {
+        constexpr std::array ends{JobState::completed, JobState::failed, JobState::cancelled,
+                                  JobState::interrupted};
+        for (int round = 0; round < 20; ++round) {
+            const JobId job = jobIn(JobState::running);
+            const std::size_t published = bus_.messages().size();
+            std::mutex mutex;
+            std::vector<JobState> winners;
+            std::vector<std::thread> threads;
+            for (std::size_t thread = 0; thread < 8; ++thread) {
+                threads.emplace_back([&, end = ends.at(thread % ends.size())] {
+                    if (finish(job, end)) {
+                        const std::lock_guard lock(mutex);
+                        winners.push_back(end);
+                    }
+                });
+            }
+            for (std::thread& thread : threads) {
+                thread.join();
+            }
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, winners.size());
+            CPPUNIT_ASSERT(registry_->find(job)->state == winners.front());
+            CPPUNIT_ASSERT_EQUAL(published + 1, bus_.messages().size());
+        }
+    }
+
+    void aJobFinishedAtOnceKeepsNoLease() {
+        // Others see a new job before its creator has returned.
+        std::atomic<bool> over = false;
+        std::thread canceller([&] {
+            while (!over) {
+                for (const Job& job : registry_->list({.state = JobState::pending}).jobs) {
+                    finish(job.id, JobState::cancelled);
+                }
+            }
+        });
+        std::vector<JobId> made;
+        made.reserve(100);
+        for (int round = 0; round < 100; ++round) {
+            made.push_back(create());
+        }
+        over = true;
+        canceller.join();
+        for (const JobId& job : made) {
+            CPPUNIT_ASSERT_EQUAL(isOver(registry_->find(job)->state), tokens_->find(job) == nullptr);
+        }
+    }
+
+    void tokensSurviveReopening() {
+        const CreatedJob pending = registry_->create({.user = "anna", .task = "t"});
+        const JobId running = jobIn(JobState::running);
+        const JobId over = jobIn(JobState::cancelled);
+        open({.file = directory_.file()});
+        const auto lease = tokens_->find(pending.job.id);
+        CPPUNIT_ASSERT(lease != nullptr);
+        CPPUNIT_ASSERT(auth::digest(pending.token) == lease->digest);
+        CPPUNIT_ASSERT_EQUAL(std::string("anna"), lease->user);
+        CPPUNIT_ASSERT(!lease->started);
+        CPPUNIT_ASSERT(tokens_->find(running)->started);
+        CPPUNIT_ASSERT(!tokens_->find(over));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, tokens_->all().size());
+    }
+
+    void anUnreadableDigestIsLoggedAndTheOthersLoad() {
+        const JobId whole = create();
+        const JobId broken = create();
+        database_->write([&](Transaction& transaction) {
+            transaction.execute("UPDATE jobs SET token_digest = 'x' WHERE job_id = ?", {broken.str()});
+        });
+        open({.file = directory_.file()});
+        CPPUNIT_ASSERT(tokens_->find(whole));
+        CPPUNIT_ASSERT(!tokens_->find(broken));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1},
+                             log_.count("so that its worker cannot call job=" + broken.str()));
+    }
+
+    void ownersComeFromMemoryOrTheDatabase() {
+        const JobId running = create("anna");
+        const JobId over = create("bob");
+        finish(over, JobState::cancelled);
+        CPPUNIT_ASSERT_EQUAL(std::string("bob"), registry_->owner(over).value());
+        database_->close();
+        CPPUNIT_ASSERT_EQUAL(std::string("anna"), registry_->owner(running).value());
+        CPPUNIT_ASSERT_THROW(static_cast<void>(registry_->owner(over)), StoreError);
+    }
+
+    void listsNewestFirst() {
+        std::vector<JobId> made;
+        made.reserve(20);
+        for (int job = 0; job < 20; ++job) {
+            made.push_back(create());
+        }
+        std::ranges::reverse(made);
+        const JobPage page = registry_->list({});
+        CPPUNIT_ASSERT(made == idsOf(page.jobs));
+        CPPUNIT_ASSERT(page.nextCursor.empty());
+    }
+
+    void listsByUserAndState() {
+        const JobId annasRunning = create("anna");
+        const JobId annasOver = create("anna");
+        const JobId bobsRunning = create("bob");
+        start(annasRunning);
+        start(bobsRunning);
+        finish(annasOver, JobState::completed);
+        using Ids = std::vector<JobId>;
+        CPPUNIT_ASSERT((Ids{annasOver, annasRunning}) == idsOf(registry_->list({.user = "anna"}).jobs));
+        CPPUNIT_ASSERT((Ids{bobsRunning, annasRunning}) ==
+                       idsOf(registry_->list({.state = JobState::running}).jobs));
+        CPPUNIT_ASSERT((Ids{annasRunning}) ==
+                       idsOf(registry_->list({.user = "anna", .state = JobState::running}).jobs));
+        CPPUNIT_ASSERT(registry_->list({.user = "nobody"}).jobs.empty());
+    }
+
+    void pagesWithoutRepeatOrGapWhileJobsAreAdded() {
+        std::vector<JobId> made;
+        made.reserve(25);
+        for (int job = 0; job < 25; ++job) {
+            made.push_back(create());
+        }
+        std::ranges::reverse(made);
+        std::vector<JobId> seen;
+        JobQuery query{.limit = 5};
+        int pages = 0;
+        do {
+            const JobPage page = registry_->list(query);
+            std::ranges::copy(idsOf(page.jobs), std::back_inserter(seen));
+            query.cursor = page.nextCursor;
+            ++pages;
+            create();
+            create();
+        } while (!query.cursor.empty());
+        CPPUNIT_ASSERT(made == seen);
+        CPPUNIT_ASSERT_EQUAL(5, pages);
+    }
+
+    void refusesAForeignCursor() {
+        for (const char* cursor : {"x", "j", "j0", "MTIz"}) {
+            try {
+                static_cast<void>(registry_->list({.cursor = cursor}));
+                CPPUNIT_FAIL(cursor);
+            } catch (const RequestError& error) {
+                CPPUNIT_ASSERT_EQUAL(400, error.status());
+            }
+        }
+    }
+
+    void countsNameEveryState() {
+        for (const JobState state : states) {
+            jobIn(state);
+        }
+        create("anna");
+        for (const auto& [state, count] : registry_->count(std::nullopt)) {
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{state == JobState::pending ? 2U : 1U}, count);
+        }
+        const std::vector<JobCount> annas = registry_->count("anna");
+        CPPUNIT_ASSERT_EQUAL(states.size(), annas.size());
+        for (const auto& [state, count] : annas) {
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{state == JobState::pending ? 1U : 0U}, count);
+        }
+        CPPUNIT_ASSERT_EQUAL(states.size(), registry_->count("nobody").size());
+    }
+
+    void listsAndCountsUseIndexes() {
+        ExplainingStore store(*database_);
+        auth::WorkerTokens tokens;
+        Registry registry(store, tokens, bus_, log_);
+        CPPUNIT_ASSERT_MESSAGE(store.plan(), served(store, "jobs_by_state"));
+        const JobId job = create();
+
+        static_cast<void>(registry.list({}));
+        CPPUNIT_ASSERT_EQUAL(std::string("SCAN jobs\n"), store.plan());  // in the order of its key
+        const struct {
+            JobQuery query;
+            const char* index;
+        } cases[] = {
+            {{.cursor = "j9"}, "INTEGER PRIMARY KEY"},
+            {{.user = "anna", .cursor = "j9"}, "jobs_by_user "},
+            {{.state = JobState::failed, .cursor = "j9"}, "jobs_by_state "},
+            {{.user = "anna", .state = JobState::failed, .cursor = "j9"}, "jobs_by_user_and_state "},
+        };
+        for (const auto& [query, index] : cases) {
+            static_cast<void>(registry.list(query));
+            CPPUNIT_ASSERT_MESSAGE(store.plan(), served(store, index));
+        }
+        static_cast<void>(registry.count(std::nullopt));
+        CPPUNIT_ASSERT_MESSAGE(store.plan(), served(store, "COVERING INDEX jobs_by_state"));
+        static_cast<void>(registry.count("anna"));
+        CPPUNIT_ASSERT_MESSAGE(store.plan(), served(store, "COVERING INDEX jobs_by_user_and_state"));
+        static_cast<void>(registry.find(job));
+        CPPUNIT_ASSERT_MESSAGE(store.plan(), served(store, "job_id=?"));
+    }
+
+    void silentJobsAreInterrupted() {
+        const JobId silent = create("anna");
+        const JobId talking = jobIn(JobState::running);
+        const JobId pending = create();
+        start(silent);
+        report(silent, "working", 5);
+        silence(silent);
+        silence(pending);
+        registry_->interruptSilent(aMinute);
+
+        const Job job = registry_->find(silent).value();
+        CPPUNIT_ASSERT(job.state == JobState::interrupted);
+        CPPUNIT_ASSERT(!job.result->success);
+        CPPUNIT_ASSERT_EQUAL(std::string("its worker has not called for 60 s"), job.result->message.value());
+        CPPUNIT_ASSERT_EQUAL(std::uint32_t{5}, job.result->iterations);
+        CPPUNIT_ASSERT(!tokens_->find(silent));
+        CPPUNIT_ASSERT_EQUAL("interrupted " + silent.str() + " anna", bus_.messages().back());
+        CPPUNIT_ASSERT(registry_->find(talking)->state == JobState::running);
+        CPPUNIT_ASSERT(registry_->find(pending)->state == JobState::pending);
+    }
+
+    void manySilentJobsAreInterrupted() {
+        constexpr int jobs = 250;
+        for (int job = 0; job < jobs; ++job) {
+            const JobId id = create();
+            start(id);
+            silence(id);
+        }
+        registry_->interruptSilent(aMinute);
+        CPPUNIT_ASSERT(tokens_->all().empty());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2} * jobs, bus_.messages().size());
+    }
+
+    void jobsAreNotSilentBecauseTheDaemonWasDown() {
+        const JobId job = jobIn(JobState::running);
+        open({.file = directory_.file()});
+        registry_->interruptSilent(aMinute);
+        CPPUNIT_ASSERT(registry_->find(job)->state == JobState::running);
+    }
+
+    void whatCannotBeStoredDidNotHappen() {
+        const JobId pending = create();
+        const JobId running = jobIn(JobState::running);
+        open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)});
+        const std::size_t published = bus_.messages().size();
+        silence(running);
+        {
+            store::Connection other(directory_.file(), std::chrono::milliseconds(0));
+            other.run("BEGIN IMMEDIATE");
+            CPPUNIT_ASSERT_THROW(create(), StoreError);
+            CPPUNIT_ASSERT_THROW(start(pending), StoreError);
+            CPPUNIT_ASSERT_THROW(report(running, "lost", 1), StoreError);
+            CPPUNIT_ASSERT_THROW(finish(running, JobState::completed), StoreError);
+            CPPUNIT_ASSERT_THROW(registry_->interruptSilent(aMinute), StoreError);
+            other.run("ROLLBACK");
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, tokens_->all().size());
+        CPPUNIT_ASSERT(!tokens_->find(running)->revoked);
+        CPPUNIT_ASSERT(!tokens_->find(pending)->started);
+        CPPUNIT_ASSERT_EQUAL(published, bus_.messages().size());
+        CPPUNIT_ASSERT(!registry_->find(running)->statusMessage);
+        CPPUNIT_ASSERT(finish(running, JobState::completed));
+    }
+
+    void aFullQueueIsToldToTheCaller() {
+        open({.file = directory_.file(), .queue = 1});
+        const JobId job = create();
+        store::Blockade blockade(*database_);
+        auto filler = store::submitted(*database_, [](Transaction&) {});
+        bool called = false;
+        const auto done = [&](const std::exception_ptr&) { called = true; };
+        CPPUNIT_ASSERT_THROW(registry_->start(job, done), StoreError);
+        CPPUNIT_ASSERT_THROW(registry_->reportStatus(job, std::nullopt, 1, done), StoreError);
+        CPPUNIT_ASSERT_THROW(registry_->finish(job, JobState::failed, {},
+                                               [&](const std::exception_ptr&, bool) { called = true; }),
+                             StoreError);
+        CPPUNIT_ASSERT_THROW(create(), StoreError);
+        blockade.lift();
+        filler->await();
+        CPPUNIT_ASSERT(!called);
+        CPPUNIT_ASSERT(finish(job, JobState::failed));
+    }
+
+private:
+    void open(const store::Database::Options& options) {
+        registry_.reset();
+        database_.reset();
+        tokens_ = std::make_unique<auth::WorkerTokens>();
+        database_ = std::make_unique<store::Database>(options, log_);
+        registry_ = std::make_unique<Registry>(*database_, *tokens_, bus_, log_);
+    }
+
+    JobId create(const std::string& user = "default") {
+        return registry_->create({.user = user, .task = "task"}).job.id;
+    }
+
+    /// These wait for the outcome, and throw what it was.
+    void start(const JobId& job) {
+        const auto outcome = std::make_shared<store::Outcome>();
+        registry_->start(job, [outcome](std::exception_ptr error) { outcome->set(std::move(error)); });
+        outcome->await();
+    }
+
+    void report(const JobId& job, std::optional<std::string> message, std::uint32_t iteration) {
+        const auto outcome = std::make_shared<store::Outcome>();
+        registry_->reportStatus(job, std::move(message), iteration,
+                                [outcome](std::exception_ptr error) { outcome->set(std::move(error)); });
+        outcome->await();
+    }
+
+    bool finish(const JobId& job, JobState end) {
+        const auto outcome = std::make_shared<store::Outcome>();
+        bool changed = false;
+        registry_->finish(job, end, {}, [outcome, &changed](std::exception_ptr error, bool didChange) {
+            changed = didChange;
+            outcome->set(std::move(error));
+        });
+        outcome->await();
+        return changed;
+    }
+
+    /// Tries to move the job to that state, whatever comes of it.
+    void move(const JobId& job, JobState to) {
+        if (isOver(to)) {
+            finish(job, to);
+        } else {
+            start(job);
+        }
+    }
+
+    JobId jobIn(JobState state) {
+        const JobId job = create();
+        if (state != JobState::pending) {
+            move(job, state);
+        }
+        return job;
+    }
+
+    /// Makes it look as if the job's worker had last called a long time ago.
+    void silence(const JobId& job) { tokens_->find(job)->lastSeenMs = 1; }
+
+    std::string storedDigest(const JobId& job) {
+        return database_->query("SELECT token_digest FROM jobs WHERE job_id = ?", {job.str()}).at(0).text(0);
+    }
+
+    static std::vector<JobId> idsOf(const std::vector<Job>& jobs) {
+        std::vector<JobId> ids;
+        std::ranges::transform(jobs, std::back_inserter(ids), &Job::id);
+        return ids;
+    }
+
+    /// Whether the last query was answered by that index, in the order in which it stands there.
+    static bool served(const ExplainingStore& store, const char* index) {
+        return store::contains(store.plan(), index) && !store::contains(store.plan(), "TEMP B-TREE");
+    }
+
+    store::TemporaryDirectory directory_;
+    store::RecordingLog log_;
+    RecordingBus bus_;
+    std::unique_ptr<auth::WorkerTokens> tokens_;
+    std::unique_ptr<store::Database> database_;
+    std::unique_ptr<Registry> registry_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(RegistryTest);
+
+}  // namespace sallyport::host::jobs

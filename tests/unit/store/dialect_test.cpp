@@ -1,0 +1,29 @@
+#include "host/store/dialect.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace sallyport::host::store {
+
+class DialectTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(DialectTest);
+    CPPUNIT_TEST(replacesEveryKey);
+    CPPUNIT_TEST(leavesOtherWordsAlone);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void replacesEveryKey() {
+        const Dialect dialect{.begin = "", .key = "SERIAL {key}", .writer = {}, .reader = {}};
+        CPPUNIT_ASSERT_EQUAL(std::string("a SERIAL {key}, b SERIAL {key}"),
+                             dialect.schema("a {key}, b {key}"));
+    }
+
+    void leavesOtherWordsAlone() {
+        CPPUNIT_ASSERT_EQUAL(std::string("CREATE INDEX i ON t (key)"),
+                             sqlite().schema("CREATE INDEX i ON t (key)"));
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(DialectTest);
+
+}  // namespace sallyport::host::store

@@ -1,0 +1,174 @@
+#include "host/store/statement.h"
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "host/store/connection.h"
+#include "tests/unit/store/fixture.h"
+
+namespace sallyport::host::store {
+
+class StatementTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(StatementTest);
+    CPPUNIT_TEST(integersKeepTheirWholeRange);
+    CPPUNIT_TEST(realsKeepEveryBit);
+    CPPUNIT_TEST(textKeepsNulBytesAndUtf8);
+    CPPUNIT_TEST(bytesKeepNulBytesAndEmptyIsNotNull);
+    CPPUNIT_TEST(nullIsNull);
+    CPPUNIT_TEST(eachRowHasItsOwnTypes);
+    CPPUNIT_TEST(expressionsHaveTypes);
+    CPPUNIT_TEST(runsTheSameStatementAgainWithOtherValues);
+    CPPUNIT_TEST(runsMoreStatementsThanItKeeps);
+    CPPUNIT_TEST(aFailedStatementCanRunAgain);
+    CPPUNIT_TEST(countsChangedRowsOfThisStatementOnly);
+    CPPUNIT_TEST(refusesWrongNumberOfValues);
+    CPPUNIT_TEST(refusesAllButOneStatement);
+    CPPUNIT_TEST(tellsAFailingDatabaseFromAFailingStatement);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override {
+        connection_ = std::make_unique<Connection>(directory_.file(), std::chrono::milliseconds(10));
+        connection_->run("CREATE TABLE t (v)");
+    }
+
+    void tearDown() override { connection_.reset(); }
+
+    void integersKeepTheirWholeRange() {
+        for (const std::int64_t value : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1},
+                                         std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
+            CPPUNIT_ASSERT_EQUAL(value, roundTrip(value).integer(0));
+        }
+    }
+
+    void realsKeepEveryBit() {
+        for (const double value : {0.1, -1e308, 5e-324, std::numeric_limits<double>::infinity()}) {
+            CPPUNIT_ASSERT_EQUAL(value, roundTrip(value).real(0));
+        }
+    }
+
+    void textKeepsNulBytesAndUtf8() {
+        using namespace std::string_literals;
+        for (const std::string& value : {""s, "a\0b\0"s, "\0"s, "gr\xc3\xbc\xc3\x9f \xf0\x9f\x9a\xaa"s}) {
+            CPPUNIT_ASSERT_EQUAL(value, roundTrip(value).text(0));
+            CPPUNIT_ASSERT(!roundTrip(value).isNull(0));
+        }
+    }
+
+    void bytesKeepNulBytesAndEmptyIsNotNull() {
+        for (const Bytes& value : {Bytes{}, Bytes{0}, Bytes{0, 255, 0, 128}}) {
+            CPPUNIT_ASSERT(value == roundTrip(value).bytes(0));
+            CPPUNIT_ASSERT(!roundTrip(value).isNull(0));
+        }
+    }
+
+    void nullIsNull() {
+        const Row row = roundTrip(SqlValue{});
+        CPPUNIT_ASSERT(row.isNull(0));
+        CPPUNIT_ASSERT(!row.optionalText(0));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, row.integer(0));
+    }
+
+    void eachRowHasItsOwnTypes() {
+        const std::vector<SqlValue> written{SqlValue{}, std::int64_t{7}, 2.5, std::string("x")};
+        for (const SqlValue& value : written) {
+            connection_->run("INSERT INTO t (v) VALUES (?)", {value});
+        }
+        const Rows rows = connection_->run("SELECT v FROM t ORDER BY rowid");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, rows.size());
+        CPPUNIT_ASSERT(rows[0].isNull(0));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, rows[1].integer(0));
+        CPPUNIT_ASSERT_EQUAL(2.5, rows[2].real(0));
+        CPPUNIT_ASSERT_EQUAL(std::string("x"), rows[3].text(0));
+    }
+
+    void expressionsHaveTypes() {
+        const Row row = connection_->run("SELECT count(*), max(v), 1.5 * 2 FROM t").at(0);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, row.integer(0));
+        CPPUNIT_ASSERT(row.isNull(1));
+        CPPUNIT_ASSERT_EQUAL(3.0, row.real(2));
+    }
+
+    void runsTheSameStatementAgainWithOtherValues() {
+        for (std::int64_t value = 1; value <= 3; ++value) {
+            CPPUNIT_ASSERT_EQUAL(value, connection_->run("SELECT ?", {value}).at(0).integer(0));
+        }
+    }
+
+    void runsMoreStatementsThanItKeeps() {
+        for (int round = 0; round < 2; ++round) {
+            for (int value = 0; value < 200; ++value) {
+                const Rows rows = connection_->run("SELECT " + std::to_string(value));
+                CPPUNIT_ASSERT_EQUAL(std::int64_t{value}, rows.at(0).integer(0));
+            }
+        }
+    }
+
+    void aFailedStatementCanRunAgain() {
+        connection_->run("CREATE UNIQUE INDEX t_v ON t (v)");
+        const std::string insert = "INSERT INTO t (v) VALUES (?)";
+        connection_->run(insert, {std::int64_t{1}});
+        CPPUNIT_ASSERT_THROW(connection_->run(insert, {std::int64_t{1}}), EngineError);
+        connection_->run(insert, {std::int64_t{2}});
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, connection_->run("SELECT count(*) FROM t").at(0).integer(0));
+    }
+
+    void countsChangedRowsOfThisStatementOnly() {
+        connection_->run("INSERT INTO t (v) VALUES (1), (2)");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, connection_->execute("UPDATE t SET v = 3"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, connection_->execute("UPDATE t SET v = 4 WHERE v = 9"));
+        connection_->execute("DELETE FROM t WHERE rowid = 1");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, connection_->execute("CREATE TABLE u (v)"));
+    }
+
+    void refusesWrongNumberOfValues() {
+        CPPUNIT_ASSERT_THROW(connection_->run("SELECT ?, ?", {std::int64_t{1}}), std::invalid_argument);
+        CPPUNIT_ASSERT_THROW(connection_->run("SELECT 1", {std::int64_t{1}}), std::invalid_argument);
+    }
+
+    void refusesAllButOneStatement() {
+        CPPUNIT_ASSERT_THROW(connection_->run(""), std::invalid_argument);
+        CPPUNIT_ASSERT_THROW(connection_->run("INSERT INTO t VALUES (1); DELETE FROM t"),
+                             std::invalid_argument);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, connection_->run("SELECT 1; ").at(0).integer(0));
+    }
+
+    void tellsAFailingDatabaseFromAFailingStatement() {
+        try {
+            connection_->run("SELECT 1 FROM nowhere");
+            CPPUNIT_FAIL("no such table");
+        } catch (const EngineError& error) {
+            CPPUNIT_ASSERT(!error.ofDatabase());
+            CPPUNIT_ASSERT_MESSAGE(error.detail(), contains(error.detail(), "nowhere"));
+            CPPUNIT_ASSERT(!contains(error.what(), "nowhere"));
+        }
+        connection_->run("PRAGMA query_only = ON");
+        try {
+            connection_->run("INSERT INTO t (v) VALUES (1)");
+            CPPUNIT_FAIL("query_only");
+        } catch (const EngineError& error) {
+            CPPUNIT_ASSERT(error.ofDatabase());
+        }
+    }
+
+private:
+    Row roundTrip(const SqlValue& value) {
+        connection_->run("DELETE FROM t");
+        connection_->run("INSERT INTO t (v) VALUES (?)", {value});
+        return connection_->run("SELECT v FROM t").at(0);
+    }
+
+    TemporaryDirectory directory_;
+    std::unique_ptr<Connection> connection_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(StatementTest);
+
+}  // namespace sallyport::host::store
