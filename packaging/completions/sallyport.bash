@@ -1,0 +1,82 @@
+# Completion of sallyport(1) for bash.
+
+# Ids of the newest jobs, as far as the daemon tells them within a second.
+_sallyport_jobs() {
+    sallyport --timeout 1 --color never job list --limit 50 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_sallyport() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local noun='' verb='' word i operands=0
+    COMPREPLY=()
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+            --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
+                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role)
+                ((i++))
+                ;;
+            -*) ;;
+            *)
+                if [[ -z $noun ]]; then
+                    noun=$word
+                elif [[ -z $verb ]]; then
+                    verb=$word
+                else
+                    ((operands++))
+                fi
+                ;;
+        esac
+    done
+
+    case $previous in
+        --token-file | --config | --file | --env-file)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            compopt -o filenames
+            return
+            ;;
+        --data-dir | --project-dir)
+            mapfile -t COMPREPLY < <(compgen -d -- "$current")
+            compopt -o filenames
+            return
+            ;;
+        --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current") && return ;;
+        --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code' -- "$current") && return ;;
+        --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin' -- "$current") && return ;;
+        --state)
+            mapfile -t COMPREPLY < <(compgen -W \
+                'pending running completed failed cancelled interrupted' -- "$current")
+            return
+            ;;
+        --url | --timeout | --title | --user | --grant | --limit | --since) return ;;
+    esac
+
+    local words=''
+    if [[ $current == -* ]]; then
+        words='--url --token-file --config --data-dir --json --color --timeout --help'
+        case "$noun $verb" in
+            ' ') words+=' --version' ;;
+            'job create') words+=' --file --title --user --project-dir --mode --grant --env-file' ;;
+            'job list') words+=' --state --user --limit --all' ;;
+            'job restart') words+=' --env-file' ;;
+            'job watch') words+=' --since --no-follow' ;;
+            'job prompt') words+=' --done' ;;
+            'plugin list') words+=' --verbose' ;;
+            'token create') words+=' --user --role' ;;
+        esac
+    else
+        case "$noun $verb" in
+            ' ') words='job plugin status token' ;;
+            'job ') words='cancel create list prompt restart show watch' ;;
+            'plugin ') words='list reload' ;;
+            'token ') words='create list revoke' ;;
+            'job cancel' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
+                ((operands == 0)) && words=$(_sallyport_jobs)
+                ;;
+        esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _sallyport sallyport

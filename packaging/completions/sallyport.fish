@@ -1,0 +1,54 @@
+# Completion of sallyport(1) for fish.
+
+# Ids of the newest jobs, as far as the daemon tells them within a second.
+function __sallyport_jobs
+    sallyport --timeout 1 --color never job list --limit 50 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
+# Whether the command line is at `NOUN VERB`, such as `job watch`.
+function __sallyport_at
+    __fish_seen_subcommand_from $argv[1]; and __fish_seen_subcommand_from $argv[2..]
+end
+
+# Whether NOUN still wants one of its verbs.
+function __sallyport_wants_verb
+    __fish_seen_subcommand_from $argv[1]; and not __fish_seen_subcommand_from $argv[2..]
+end
+
+complete -c sallyport -f
+
+complete -c sallyport -l url -x -d 'Address of the operator door'
+complete -c sallyport -l token-file -r -F -d 'File with the operator token'
+complete -c sallyport -l config -r -F -d "The daemon's configuration file"
+complete -c sallyport -l data-dir -x -a '(__fish_complete_directories)' -d "The daemon's data directory"
+complete -c sallyport -l json -d "Print the answer as JSON"
+complete -c sallyport -l color -x -a 'auto always never' -d 'When to use colours'
+complete -c sallyport -l timeout -x -d 'Seconds to wait for the daemon'
+complete -c sallyport -l version -d 'Print the version'
+complete -c sallyport -s h -l help -d Explain
+
+set -l nouns job plugin status token
+set -l job_verbs cancel create list prompt restart show watch
+complete -c sallyport -n "not __fish_seen_subcommand_from $nouns" -a "$nouns"
+complete -c sallyport -n "__sallyport_wants_verb job $job_verbs" -a "$job_verbs"
+complete -c sallyport -n '__sallyport_wants_verb plugin list reload' -a 'list reload'
+complete -c sallyport -n '__sallyport_wants_verb token create list revoke' -a 'create list revoke'
+
+complete -c sallyport -n '__sallyport_at job cancel prompt restart show watch' -a '(__sallyport_jobs)'
+complete -c sallyport -n '__sallyport_at job create' -l file -r -F -d 'Read the task from this file'
+complete -c sallyport -n '__sallyport_at job create' -l title -x -d 'A name for people'
+complete -c sallyport -n '__sallyport_at job create' -l user -x -d 'Owner of the job'
+complete -c sallyport -n '__sallyport_at job create' -l project-dir -x -a '(__fish_complete_directories)' -d 'Directory of the project'
+complete -c sallyport -n '__sallyport_at job create' -l mode -x -a 'worker claude_code' -d 'What runs in the sandbox'
+complete -c sallyport -n '__sallyport_at job create' -l grant -x -d 'A secret for the worker, as SECRET=ENV_VAR'
+complete -c sallyport -n '__sallyport_at job create restart' -l env-file -r -F -d "Write the worker's address and token here"
+complete -c sallyport -n '__sallyport_at job list' -l state -x -a 'pending running completed failed cancelled interrupted' -d 'Only in this state'
+complete -c sallyport -n '__sallyport_at job list' -l user -x -d "Only this user's"
+complete -c sallyport -n '__sallyport_at job list' -l limit -x -d 'At most so many'
+complete -c sallyport -n '__sallyport_at job list' -l all -d 'All there are'
+complete -c sallyport -n '__sallyport_at job watch' -l since -x -d 'Leave out events up to this number'
+complete -c sallyport -n '__sallyport_at job watch' -l no-follow -d 'Show what there is, and stop'
+complete -c sallyport -n '__sallyport_at job prompt' -l done -d 'This is the last prompt'
+complete -c sallyport -n '__sallyport_at plugin list' -s v -l verbose -d 'Show the routes, too'
+complete -c sallyport -n '__sallyport_at token create' -l user -x -d 'The user it acts for'
+complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin' -d 'What it may do'

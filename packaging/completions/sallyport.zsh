@@ -1,0 +1,75 @@
+#compdef sallyport
+# Completion of sallyport(1) for zsh, installed as _sallyport.
+
+# Ids of the newest jobs, as far as the daemon tells them within a second.
+_sallyport_job() {
+    local -a jobs
+    jobs=(${(f)"$(sallyport --timeout 1 --color never job list --limit 50 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+    compadd -a jobs
+}
+
+_sallyport() {
+    local curcontext=$curcontext state line
+    local -a global
+    global=(
+        '--url[address of the operator door]:url:'
+        '--token-file[file with the operator token]:file:_files'
+        "--config[the daemon's configuration file]:file:_files"
+        "--data-dir[the daemon's data directory]:directory:_directories"
+        '--json[print the answer as JSON]'
+        '--color[when to use colours]:when:(auto always never)'
+        '--timeout[seconds to wait for the daemon]:seconds:'
+        '(-h --help)'{-h,--help}'[explain]'
+    )
+
+    _arguments -C $global '--version[print the version]' \
+        '1:noun:(job plugin status token)' '2:verb:->verb' '*::argument:->argument'
+    case $state in
+        verb)
+            case $line[1] in
+                job) compadd cancel create list prompt restart show watch ;;
+                plugin) compadd list reload ;;
+                token) compadd create list revoke ;;
+            esac
+            ;;
+        argument)
+            case "$line[1] $line[2]" in
+                'job create')
+                    _arguments $global '--file[read the task from this file]:file:_files' \
+                        '--title[a name for people]:title:' '--user[owner of the job]:user:' \
+                        '--project-dir[directory of the project]:directory:_directories' \
+                        '--mode[what runs in the sandbox]:mode:(worker claude_code)' \
+                        '*--grant[a secret for the worker]:SECRET=ENV_VAR:' \
+                        "--env-file[write the worker's address and token here]:file:_files" '1:task:'
+                    ;;
+                'job list')
+                    _arguments $global \
+                        '--state[only in this state]:state:(pending running completed failed cancelled interrupted)' \
+                        "--user[only this user's]:user:" '(--all)--limit[at most so many]:n:' \
+                        '(--limit)--all[all there are]'
+                    ;;
+                'job watch')
+                    _arguments $global '--since[leave out events up to this number]:n:' \
+                        '--no-follow[show what there is, and stop]' '1:job:_sallyport_job'
+                    ;;
+                'job prompt')
+                    _arguments $global '--done[this is the last prompt]' '1:job:_sallyport_job' '2:text:'
+                    ;;
+                'job restart')
+                    _arguments $global "--env-file[write the worker's address and token here]:file:_files" \
+                        '1:job:_sallyport_job'
+                    ;;
+                'job show' | 'job cancel') _arguments $global '1:job:_sallyport_job' ;;
+                'plugin list') _arguments $global '(-v --verbose)'{-v,--verbose}'[show the routes, too]' ;;
+                'token create')
+                    _arguments $global '--user[the user it acts for]:user:' \
+                        '--role[what it may do]:role:(viewer user admin)' '1:name:'
+                    ;;
+                'token revoke') _arguments $global '1:id:' ;;
+                *) _arguments $global ;;
+            esac
+            ;;
+    esac
+}
+
+_sallyport "$@"
