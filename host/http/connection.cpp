@@ -471,7 +471,9 @@ void Connection::enterHandler() {
 void Connection::runHandler() {
     auto& exchange = *exchange_;
     auto& services = loop_.services();
-    if (exchange.match.route->run == Run::loop) {
+    // Reading a large body takes its time wherever it is done; the loop has others to serve.
+    const bool small = exchange.call->body().size() <= bodyStep;
+    if (exchange.match.route->run == Run::loop && small) {
         handle(invoke(*exchange.call, services.log));
         return;
     }

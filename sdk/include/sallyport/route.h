@@ -18,7 +18,8 @@ using Handler = std::function<Reply(const Call&)>;
 /// Where a handler runs.
 enum class Run {
     pool,  ///< on a pool thread: it may block on disk or on a lock
-    loop,  ///< on the connection's own thread: it never blocks and ends within microseconds
+    loop,  ///< on the connection's own thread: it never blocks and ends within microseconds. A request whose
+           ///< body is large (above 64 KiB) runs on the pool all the same
 };
 
 /// What body a route takes.
