@@ -36,6 +36,11 @@ constexpr std::size_t keptBuffer = 16 * 1024;
 constexpr std::string_view jsonType = "application/json";
 constexpr std::string_view healthMethods = "GET, HEAD, OPTIONS";
 
+/// Whether the host is to blame.
+bool failed(int status) {
+    return status >= 500;
+}
+
 RequestError unauthorized() {
     return {401, "unauthorized", "the token has been revoked"};
 }
@@ -758,6 +763,9 @@ void Connection::sendHead(const Reply& reply, std::string_view contentType, Resp
     head.close = !exchange.keepAlive;
     head.http10 = exchange.head.http10;
     appendHead(out_, head);
+    // Before the client has it, so that whoever asks finds it in the log.
+    if (failed(exchange.status))
+        logRequest(LogLevel::warn);
 }
 
 void Connection::sendWhole(Reply reply) {
@@ -828,7 +836,8 @@ void Connection::written() {
 void Connection::finishExchange() {
     auto& exchange = *exchange_;
     endAfterWrite_ = false;
-    logRequest();
+    if (!failed(exchange.status))
+        logRequest(LogLevel::debug);
     reportDelivery(true);
     if (!exchange.keepAlive) {
         lingeringClose();
@@ -951,11 +960,9 @@ void Connection::beat() {
         loop_.fanout().drained(id_);
 }
 
-void Connection::logRequest() const {
-    constexpr int serverError = 500;
+void Connection::logRequest(LogLevel level) const {
     auto& log = loop_.services().log;
     const auto& exchange = *exchange_;
-    const auto level = exchange.status >= serverError ? LogLevel::warn : LogLevel::debug;
     if (!log.enabled(level))
         return;
     const auto micros =

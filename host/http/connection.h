@@ -119,7 +119,7 @@ private:
     void lingeringClose();
     void setDeadline(std::chrono::milliseconds delay);
     void beat();
-    void logRequest() const;
+    void logRequest(LogLevel level) const;
     [[nodiscard]] bool isCurrent(std::uint64_t exchange) const {
         return exchange_ && exchange_->id == exchange;
     }

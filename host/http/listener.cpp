@@ -1,7 +1,9 @@
 #include "host/http/listener.h"
 
+#include <cerrno>
 #include <stdexcept>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/Net/NetException.h>
+#include <Poco/Net/StreamSocketImpl.h>
 #include <Poco/Net/TCPServer.h>
 
 namespace sallyport::host::http {
@@ -47,6 +50,15 @@ public:
     }
 };
 
+/// The connection with a descriptor of its own: the accepting thread and the loop share no object, and each
+/// closes its own.
+Poco::Net::StreamSocket ownCopy(const Poco::Net::StreamSocket& accepted) {
+    const int descriptor = ::fcntl(accepted.impl()->sockfd(), F_DUPFD_CLOEXEC, 0);
+    if (descriptor < 0)
+        throw Poco::IOException("no descriptor is left", errno);
+    return Poco::Net::StreamSocket(new Poco::Net::StreamSocketImpl(descriptor));
+}
+
 /// Moves accepted connections to the event loops.
 class Handover final : public Poco::Net::TCPServerConnectionFilter {
 public:
@@ -58,17 +70,16 @@ public:
             --door_.connections;
             return true;
         }
-        Poco::Net::StreamSocket socket(accepted);
         try {
+            auto socket = ownCopy(accepted);
             socket.setBlocking(false);
             if (socket.address().family() != SocketAddress::UNIX_LOCAL)
                 socket.setNoDelay(true);
+            nextLoop_().adopt(std::move(socket), door_);
         } catch (const Poco::Exception&) {
-            // The peer has gone already.
+            // The peer has gone already, or no descriptor is left.
             --door_.connections;
-            return false;
         }
-        nextLoop_().adopt(std::move(socket), door_);
         return false;
     }
 
