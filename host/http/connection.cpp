@@ -69,9 +69,9 @@ struct KeptReplay {
 
 }  // namespace
 
-Connection::Connection(EventLoop& loop, EventLoop::ConnectionId id, Poco::Net::StreamSocket socket,
-                       Door& door)
-    : loop_(loop), id_(id), socket_(std::move(socket)), descriptor_(socket_.impl()->sockfd()), door_(door) {
+Connection::Connection(EventLoop& loop, EventLoop::ConnectionId id,
+                       std::unique_ptr<Poco::Net::StreamSocket> socket, Door& door)
+    : loop_(loop), id_(id), socket_(std::move(socket)), descriptor_(socket_->impl()->sockfd()), door_(door) {
     setDeadline(loop_.services().limits.headerTimeout);
 }
 
@@ -339,7 +339,7 @@ bool Connection::authenticate(std::string_view path, std::string_view prefix) {
         return filter.worker(job.value_or(std::string()), presented);
     }();
     if (const auto* denied = std::get_if<RequestError>(&result)) {
-        loop_.logDenial(exchange.requestId, exchange.head.path, socket_);
+        loop_.logDenial(exchange.requestId, exchange.head.path, *socket_);
         refuse(*denied);
         return false;
     }

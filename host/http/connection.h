@@ -23,7 +23,8 @@ class ConnectionStream;
 /// writes the answer or keeps the connection for whoever waits. [loop thread]
 class Connection final : public bus::Subscriber {
 public:
-    Connection(EventLoop& loop, EventLoop::ConnectionId id, Poco::Net::StreamSocket socket, Door& door);
+    Connection(EventLoop& loop, EventLoop::ConnectionId id, std::unique_ptr<Poco::Net::StreamSocket> socket,
+               Door& door);
     ~Connection() override;
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -126,7 +127,7 @@ private:
 
     EventLoop& loop_;
     const EventLoop::ConnectionId id_;
-    Poco::Net::StreamSocket socket_;
+    std::unique_ptr<Poco::Net::StreamSocket> socket_;
     const int descriptor_;
     Door& door_;
     State state_ = State::head;

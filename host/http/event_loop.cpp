@@ -193,10 +193,10 @@ void EventLoop::wakeBy(Clock::time_point deadline) {
         nextCheck_ = std::max(deadline, now_ + checkInterval);
 }
 
-void EventLoop::adopt(Poco::Net::StreamSocket socket, Door& door) {
+void EventLoop::adopt(std::unique_ptr<Poco::Net::StreamSocket> socket, Door& door) {
     post([this, socket = std::move(socket), &door]() mutable {
         const auto id = nextId_++;
-        const int descriptor = socket.impl()->sockfd();
+        const int descriptor = socket->impl()->sockfd();
         auto& connection =
             *connections_.emplace(id, std::make_unique<Connection>(*this, id, std::move(socket), door))
                  .first->second;

@@ -46,7 +46,7 @@ public:
     void post(Task task);
 
     /// Takes over an accepted connection, which `door` counts already. [any thread]
-    void adopt(Poco::Net::StreamSocket socket, Door& door);
+    void adopt(std::unique_ptr<Poco::Net::StreamSocket> socket, Door& door);
 
     // The rest is for connections, on the loop's thread.
 

@@ -50,13 +50,13 @@ public:
     }
 };
 
-/// The connection with a descriptor of its own: the accepting thread and the loop share no object, and each
-/// closes its own.
-Poco::Net::StreamSocket ownCopy(const Poco::Net::StreamSocket& accepted) {
+/// The connection with a descriptor and an object of its own: the accepting thread and the loop share
+/// nothing, and each closes its own.
+std::unique_ptr<Poco::Net::StreamSocket> ownCopy(const Poco::Net::StreamSocket& accepted) {
     const int descriptor = ::fcntl(accepted.impl()->sockfd(), F_DUPFD_CLOEXEC, 0);
     if (descriptor < 0)
         throw Poco::IOException("no descriptor is left", errno);
-    return Poco::Net::StreamSocket(new Poco::Net::StreamSocketImpl(descriptor));
+    return std::make_unique<Poco::Net::StreamSocket>(new Poco::Net::StreamSocketImpl(descriptor));
 }
 
 /// Moves accepted connections to the event loops.
@@ -72,9 +72,9 @@ public:
         }
         try {
             auto socket = ownCopy(accepted);
-            socket.setBlocking(false);
-            if (socket.address().family() != SocketAddress::UNIX_LOCAL)
-                socket.setNoDelay(true);
+            socket->setBlocking(false);
+            if (socket->address().family() != SocketAddress::UNIX_LOCAL)
+                socket->setNoDelay(true);
             nextLoop_().adopt(std::move(socket), door_);
         } catch (const Poco::Exception&) {
             // The peer has gone already, or no descriptor is left.
