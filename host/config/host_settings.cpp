@@ -72,6 +72,9 @@ constexpr Setting settings[] = {
     {"store.queue", SettingKind::integer, "8192",
      "Writes that may wait for the disk; more are refused with 503", 1, 1'000'000},
 
+    {"process.core_dumps", SettingKind::boolean, "false",
+     "Whether a crash may write the daemon's memory, with the secrets in it, to a file"},
+
     {"shutdown.grace", SettingKind::duration, "10s", "Time for requests in flight to end after SIGTERM", 0,
      hour},
 };

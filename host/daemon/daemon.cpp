@@ -6,6 +6,8 @@
 #include <mutex>
 
 #include <build_info.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +55,13 @@ void writeLine(const fs::path& file, const std::string& line) {
     fs::rename(fresh, file);
 }
 
+/// Memory holds tokens and secrets: neither a core file nor another process of the same user may see it.
+void closeMemory() {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 std::vector<std::string> keysOf(std::span<const Setting> settings, const std::string& prefix) {
     std::vector<std::string> keys;
     for (const auto& setting : settings)
@@ -93,6 +102,8 @@ public:
                     options_.dataDirectory,
                     [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
                    server_, hostRoutes(view()), *pluginLog_) {
+        if (!options_.coreDumps)
+            closeMemory();
         warnAboutPort();
         if (operators_.ensureLocalToken(options_.dataDirectory + "/operator.token"))
             hostLog_->info("the admin token was written",

@@ -127,6 +127,7 @@ HostOptions readHostOptions(const config::Configuration& configuration) {
     options.plugins.workspace = options.dataDirectory + "/plugins";
     options.shutdownGrace = settings.duration("shutdown.grace");
     options.plugins.grace = options.shutdownGrace;
+    options.coreDumps = settings.boolean("process.core_dumps");
     applyOrchestratorPort(options);
     return options;
 }

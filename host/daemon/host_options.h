@@ -31,6 +31,7 @@ struct HostOptions {
     log::Sink::Options log;
     plugins::PluginSources plugins;
     std::chrono::milliseconds shutdownGrace{0};
+    bool coreDumps = false;
     std::string portWarning;  ///< what is wrong with ORCHESTRATOR_PORT, if anything
 };
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/secret_text.h>
 
 #include "host/http/connection_stream.h"
 #include "host/http/response.h"
@@ -25,6 +27,8 @@ constexpr std::size_t drainLimit = 64 * 1024;
 constexpr std::size_t bodyStep = 64 * 1024;
 /// Requests that one connection may have answered in a row while others wait.
 constexpr int requestsInARow = 32;
+/// A body for a route for secrets gets so much memory at once, if it says that it is that long.
+constexpr std::uint64_t secretBodyReserve = 1024 * 1024;
 constexpr auto lingerTime = 2s;
 /// The same while the daemon stops.
 constexpr auto lingerTimeDraining = 200ms;
@@ -77,6 +81,7 @@ Connection::Connection(EventLoop& loop, EventLoop::ConnectionId id,
 
 Connection::~Connection() {
     endExchange();
+    clearOutput();
     --door_.connections;
 }
 
@@ -127,6 +132,8 @@ void Connection::read() {
             // A short read has emptied the socket; the next byte will be reported, an end already was.
             readable_ = size == scratch.size() || peerShut_;
             consume({scratch.data(), size});
+            if (holdsSecrets_)
+                ::explicit_bzero(scratch.data(), size);
         } else if (received == 0) {
             close();
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -147,6 +154,8 @@ void Connection::consume(std::string_view input) {
     const auto used = feed(input);
     if (state_ != State::closed && used < input.size())
         in_.assign(input.substr(used));
+    if (holdsSecrets_)
+        wipe(joined);
 }
 
 std::size_t Connection::feed(std::string_view input) {
@@ -240,6 +249,8 @@ bool Connection::growBody() {
 std::size_t Connection::feedDrain(std::string_view input) {
     std::string dropped;
     const auto used = exchange_->decoder.feed(input, dropped);
+    if (holdsSecrets_)
+        wipe(dropped);
     if (exchange_->decoder.state() == BodyDecoder::State::complete)
         nextRequest();
     else if (exchange_->decoder.state() != BodyDecoder::State::reading)
@@ -352,6 +363,7 @@ bool Connection::route() {
     exchange.routesVersion = loop_.routesVersion();
     exchange.match = loop_.routes().match(door_.realm, exchange.head.method, exchange.subpath);
     const auto& match = exchange.match;
+    holdsSecrets_ |= match.route && match.route->secret;
     if (!match.route && match.allow.empty()) {
         refuse(notFound("there is nothing at this path"));
     } else if (!match.route && exchange.head.method == "OPTIONS") {
@@ -394,6 +406,9 @@ bool Connection::admitBody() {
         refuse(RequestError(415, "unsupported_media_type", "the body must be application/json"));
         return false;
     }
+    // Growing the body would leave pieces of it behind.
+    if (exchange.match.route->secret && head.framing == Framing::length)
+        exchange.body.reserve(std::min<std::uint64_t>(head.length, secretBodyReserve));
     return true;
 }
 
@@ -468,6 +483,7 @@ void Connection::enterHandler() {
     parts.body = std::move(exchange.body);
     parts.requestId = exchange.requestId;
     parts.maxJsonDepth = loop_.services().limits.maxJsonDepth;
+    parts.secret = exchange.match.route->secret;
     exchange.call = std::make_shared<HostCall>(exchange.identity, exchange.match.route, std::move(*ticket),
                                                std::move(parts));
     runHandler();
@@ -779,8 +795,13 @@ void Connection::sendWhole(Reply reply) {
         return;
     }
     sendHead(reply, whole.contentType, ResponseFraming::length, whole.body.size());
-    if (exchange.head.method != "HEAD" && !isBodyless(reply.status()))
+    if (exchange.head.method != "HEAD" && !isBodyless(reply.status())) {
+        if (holdsSecrets_)
+            out_.reserve(out_.size() + whole.body.size());
         out_.append(whole.body);
+    }
+    if (holdsSecrets_)
+        wipe(whole.body);
     state_ = State::writing;
     setDeadline(loop_.services().limits.writeTimeout);
     flush();
@@ -817,11 +838,17 @@ void Connection::flush() {
             setDeadline(loop_.services().limits.writeTimeout);
         return;
     }
+    clearOutput();
+    written();
+}
+
+void Connection::clearOutput() {
     sent_ = 0;
+    if (holdsSecrets_)
+        wipe(out_);
     out_.clear();
     if (out_.capacity() > keptBuffer)
         out_.shrink_to_fit();
-    written();
 }
 
 void Connection::written() {
@@ -889,6 +916,8 @@ void Connection::endExchange() {
     if (const auto stream = std::exchange(stream_, nullptr))
         stream->detach();
     reportDelivery(false);
+    if (holdsSecrets_)
+        wipe(exchange.body);
     loop_.services().bodies.give(exchange.reserved);
     exchange_.reset();
 }

@@ -112,6 +112,7 @@ private:
     void appendBody(std::string_view bytes);
     void finishBody();
     void flush();
+    void clearOutput();
     void written();
     void finishExchange();
     void reportDelivery(bool whole);
@@ -136,6 +137,7 @@ private:
     bool peerShut_ = false;
     bool feeding_ = false;
     bool headBegun_ = false;
+    bool holdsSecrets_ = false;   ///< a route was for secrets: buffers are overwritten once they are used
     bool endAfterWrite_ = false;  ///< of a stream or subscription: the body is complete
     int stalledBeats_ = 0;        ///< heartbeats due since the network last took everything
     std::size_t discarded_ = 0;

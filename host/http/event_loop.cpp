@@ -124,6 +124,8 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
             return;
         if (const auto delivered = completion.reply.takeDelivered())
             delivered(false);
+        if (completion.call->route().secret)
+            wipeBody(completion.reply);
     });
 }
 

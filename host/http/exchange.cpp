@@ -1,5 +1,7 @@
 #include "host/http/exchange.h"
 
+#include <sallyport/secret_text.h>
+
 namespace sallyport::host::http {
 
 HostCall::HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket,
@@ -33,6 +35,11 @@ Reply replyFor(std::exception_ptr error, const HostCall& call, Logger& log) {
     } catch (...) {
         return failed("not a std::exception");
     }
+}
+
+void wipeBody(Reply& reply) {
+    if (auto* const whole = std::get_if<Reply::Whole>(&reply.content()))
+        wipe(whole->body);
 }
 
 Reply invoke(const HostCall& call, Logger& log) {

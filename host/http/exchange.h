@@ -47,6 +47,9 @@ private:
 /// log line that names the plugin.
 [[nodiscard]] Reply invoke(const HostCall& call, Logger& log);
 
+/// Overwrites the body of a complete answer.
+void wipeBody(Reply& reply);
+
 /// The reply for an exception that came out of the plugin's code.
 [[nodiscard]] Reply replyFor(std::exception_ptr error, const HostCall& call, Logger& log);
 

@@ -25,6 +25,7 @@ struct Route {
     Body body = Body::none;
     Role role = Role::viewer;
     bool head = true;
+    bool secret = false;
     Handler handler;
 };
 

@@ -53,6 +53,7 @@ private:
         route->body = options.body.value_or(reads || method == "DELETE" ? Body::none : Body::json);
         route->role = options.role.value_or(reads ? Role::viewer : Role::user);
         route->head = options.head;
+        route->secret = options.secret;
         route->handler = std::move(handler);
         if (const auto owner = taken_(*route); !owner.empty())
             throw std::invalid_argument(route->method + " " + http::mountedPath(*route) +
@@ -175,7 +176,7 @@ void Context::provideRaw(std::string_view service, std::shared_ptr<void> provide
         std::shared_ptr<void> code;
         std::shared_ptr<void> provider;
     };
-    facilities_.services.add(service, this,
+    facilities_.services.add(service, this, gate_,
                              {std::make_shared<Held>(Held{code_, std::move(provider)}), pointer});
 }
 

@@ -6,9 +6,11 @@
 
 namespace sallyport::host::plugins {
 
-void ServiceDirectory::add(std::string_view service, const void* owner, std::shared_ptr<void> provider) {
+void ServiceDirectory::add(std::string_view service, const void* owner, std::shared_ptr<http::Gate> gate,
+                           std::shared_ptr<void> provider) {
     const std::unique_lock lock(mutex_);
-    const auto [entry, added] = entries_.try_emplace(std::string(service), Entry{owner, std::move(provider)});
+    const auto [entry, added] =
+        entries_.try_emplace(std::string(service), Entry{owner, std::move(gate), std::move(provider)});
     if (!added)
         throw std::logic_error("the service " + std::string(service) + " is provided already");
 }
@@ -30,7 +32,16 @@ void ServiceDirectory::remove(const void* owner) {
 std::shared_ptr<void> ServiceDirectory::find(std::string_view service) const {
     const std::shared_lock lock(mutex_);
     const auto entry = entries_.find(service);
-    return entry == entries_.end() ? nullptr : entry->second.provider;
+    if (entry == entries_.end())
+        return nullptr;
+    // The provider goes before the ticket: it may be the last to hold what the plugin made.
+    struct Use {
+        http::Gate::Ticket ticket;
+        std::shared_ptr<void> provider;
+    };
+    const auto& [owner, gate, provider] = entry->second;
+    const auto use = std::make_shared<Use>(Use{gate->enterFromInside(), provider});
+    return {use, provider.get()};
 }
 
 }  // namespace sallyport::host::plugins

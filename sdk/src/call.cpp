@@ -3,6 +3,7 @@
 
 #include <sallyport/call.h>
 #include <sallyport/errors.h>
+#include <sallyport/secret_text.h>
 
 namespace sallyport {
 
@@ -80,6 +81,12 @@ json::Object parseObject(const std::string& body, std::size_t maxDepth) {
 }  // namespace
 
 Call::Call(const Caller& caller, Parts parts) : caller_(caller), parts_(std::move(parts)) {}
+
+Call::~Call() {
+    if (parts_.secret) {
+        wipe(parts_.body);
+    }
+}
 
 std::string_view Call::param(std::string_view name) const {
     for (const auto& [key, value] : parts_.params) {

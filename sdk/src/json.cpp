@@ -5,6 +5,9 @@
 #include <new>
 #include <utility>
 
+#include <malloc.h>
+#include <string.h>
+
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
@@ -22,24 +25,31 @@ namespace {
 
 // --- Accepting a text ---------------------------------------------------------------------------
 
-/// Throws where RapidJSON's own allocator would hand out null, which the reader does not look at.
-class ThrowingAllocator {
+/// For the reader's copies of strings. It overwrites them when they are given back, because a text may be a
+/// secret, and throws where RapidJSON's own allocator would hand out null, which the reader does not look at.
+class WipingAllocator {
 public:
     static const bool kNeedFree = true;
 
     void* Malloc(std::size_t size) { return Realloc(nullptr, 0, size); }
-    void* Realloc(void* block, std::size_t /*oldSize*/, std::size_t newSize) {
-        if (newSize == 0) {
-            std::free(block);
-            return nullptr;
-        }
-        void* const moved = std::realloc(block, newSize);
-        if (moved == nullptr) {
+    void* Realloc(void* block, std::size_t oldSize, std::size_t newSize) {
+        void* const moved = newSize == 0 ? nullptr : std::malloc(newSize);
+        if (newSize > 0 && moved == nullptr) {
             throw std::bad_alloc();
+        }
+        if (block != nullptr) {
+            std::copy_n(static_cast<const char*>(block), std::min(oldSize, newSize),
+                        static_cast<char*>(moved));
+            Free(block);
         }
         return moved;
     }
-    static void Free(void* block) { std::free(block); }
+    static void Free(void* block) {
+        if (block != nullptr) {
+            explicit_bzero(block, malloc_usable_size(block));
+            std::free(block);
+        }
+    }
 };
 
 /// Refuses what RapidJSON lets pass: deep nesting, and a `\udc00` without its other half, which it
@@ -134,7 +144,7 @@ void check(std::string_view text, std::size_t maxDepth) {
     constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag |
                                rapidjson::kParseIterativeFlag;
     rapidjson::MemoryStream stream(text.data(), text.size());
-    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ThrowingAllocator> reader;
+    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, WipingAllocator> reader;
     Gatekeeper gatekeeper(maxDepth);
     const rapidjson::ParseResult result = reader.Parse<flags>(stream, gatekeeper);
     if (result.Code() == rapidjson::kParseErrorTermination) {
@@ -467,8 +477,14 @@ std::string quote(std::string_view text) {
     constexpr char digits[] = "0123456789abcdef";
     constexpr std::string_view letters = "bfnrt";
     constexpr std::string_view meanings = "\b\f\n\r\t";
+    // As much as it can take, unless it has to be mended: growing would leave a copy of the beginning in
+    // memory, which for a secret would be one that nobody wipes.
+    std::size_t size = 2;
+    for (const char c : text) {
+        size += static_cast<unsigned char>(c) < 0x20 ? 6 : c == '"' || c == '\\' ? 2 : 1;
+    }
     std::string result;
-    result.reserve(text.size() + 2);
+    result.reserve(size);
     result += '"';
     while (!text.empty()) {
         const char c = text.front();

@@ -33,11 +33,12 @@ public:
         std::string body;
         std::string requestId;  ///< also answered as `X-Request-Id`
         std::size_t maxJsonDepth = json::defaultDepth;
+        bool secret = false;  ///< whether the body is overwritten when the call ends
     };
 
     /// @param caller must outlive the call; the host keeps both together.
     Call(const Caller& caller, Parts parts);
-    virtual ~Call() = default;
+    virtual ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 

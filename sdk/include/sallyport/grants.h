@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <sallyport/call.h>
 #include <sallyport/job_id.h>
 
 namespace sallyport {
@@ -15,7 +16,12 @@ struct Grant {
     std::string envVar;
 };
 
-/// The grants of all jobs. [any thread; may block on the database]
+/// The member `credentials` of a request's body, `[{secret_name, env_var}]`; none when it is left out. The
+/// names are not looked at. @throws RequestError 422
+[[nodiscard]] std::vector<Grant> readGrants(const json::Object& body);
+
+/// The grants of all jobs. A grant is audited under the name of the operator who asked for it, so that a
+/// call is needed to make one. [any thread; may block on the database]
 class Grants {
 public:
     static constexpr const char* serviceName = "grants";
@@ -24,11 +30,12 @@ public:
 
     /// Looks whether `user` may give these grants to a job of its own, before there is a job.
     /// @throws RequestError 422 naming the grant that cannot be made.
-    virtual void check(const std::string& user, const std::vector<Grant>& grants) = 0;
+    virtual void check(const std::string& user, const std::vector<Grant>& grants, const Call& asked) = 0;
 
     /// Replaces the grants of a job, all or none, and returns when that is durable.
     /// @throws RequestError as `check` does, StoreError
-    virtual void set(const JobId& job, const std::string& user, const std::vector<Grant>& grants) = 0;
+    virtual void set(const JobId& job, const std::string& user, const std::vector<Grant>& grants,
+                     const Call& asked) = 0;
 
     /// What was granted to a job, also when it is over and the grants are of no use any more, so that
     /// a restart can ask for the same.

@@ -54,8 +54,8 @@ public:
         provideRaw(S::serviceName, std::static_pointer_cast<void>(std::move(service)));
     }
 
-    /// The service, or null while nobody provides it. Ask each time it is needed, not once: a provider
-    /// may be reloaded. The pointer keeps its provider's code loaded. [any thread]
+    /// The service, or null while nobody provides it. Ask each time it is needed and let go of the pointer
+    /// soon: a provider may be reloaded, and its reload waits for those that hold it. [any thread]
     template <class S>
     [[nodiscard]] std::shared_ptr<S> find() const {
         return std::static_pointer_cast<S>(findRaw(S::serviceName));

@@ -39,6 +39,8 @@ struct RouteOptions {
     /// Whether HEAD is answered by running a GET handler and dropping the body. Set false where
     /// reading uses something up.
     bool head = true;
+    /// Whether its bodies hold secrets: the host overwrites its copies of them once they are used.
+    bool secret = false;
 };
 
 /// The routes of one plugin. They come into force together, once the plugin's `start` has returned,

@@ -59,7 +59,14 @@ class HostSettingsTest : public CppUnit::TestFixture {
     }
 
     static void testInstalledFileShowsNoOtherKeys() {
-        std::set<std::string> known{"events.max_size", "prompts.max_size", "prompts.max_queued"};
+        std::set<std::string> known{"credentials.master_key_file",
+                                    "credentials.max_size",
+                                    "credentials.rate",
+                                    "credentials.refused_variables",
+                                    "credentials.plugin.llm.secrets",
+                                    "events.max_size",
+                                    "prompts.max_size",
+                                    "prompts.max_queued"};
         for (const Setting& setting : hostSettings()) {
             known.insert(setting.key);
         }
