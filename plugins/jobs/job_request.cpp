@@ -9,11 +9,10 @@ namespace sallyport::plugins {
 
 namespace {
 
-constexpr std::size_t maxTask = std::size_t{1024} * 1024;  // bytes
-constexpr std::size_t maxTitle = 500;                      // characters
-constexpr std::size_t maxUser = 128;                       // characters, all of them ASCII
-constexpr std::size_t maxProjectDir = 4096;                // bytes
-constexpr std::size_t maxGrants = 100;
+constexpr std::size_t maxTask = std::size_t{1024} * 1024;           // bytes
+constexpr std::size_t maxTitle = 500;                               // characters
+constexpr std::size_t maxUser = 128;                                // characters, all of them ASCII
+constexpr std::size_t maxProjectDir = 4096;                         // bytes
 constexpr std::size_t maxStatusMessage = std::size_t{64} * 1024;    // bytes
 constexpr std::size_t maxResultMessage = std::size_t{1024} * 1024;  // bytes
 constexpr std::size_t maxReason = 2000;                             // bytes
@@ -91,29 +90,6 @@ JobMode readMode(const json::Object& body) {
         throw invalidField("mode", "must be 'worker' or 'claude_code'");
     }
     return *mode;
-}
-
-std::vector<Grant> readGrants(const json::Object& body) {
-    const json::Value* const list = body.optional("credentials");
-    if (list == nullptr) {
-        return {};
-    }
-    const std::vector<json::Value> entries = list->elements();
-    if (list->kind() != json::Kind::array || entries.size() > maxGrants) {
-        throw invalidField("credentials",
-                           "must be an array of at most " + std::to_string(maxGrants) + " objects");
-    }
-    std::vector<Grant> grants;
-    for (const json::Value& entry : entries) {
-        if (entry.kind() != json::Kind::object) {
-            throw invalidField("credentials",
-                               std::string("must contain objects with secret_name and env_var, not ") +
-                                   json::describe(entry.kind()));
-        }
-        const json::Object grant = entry.object();
-        grants.push_back({grant.string("secret_name"), grant.string("env_var")});
-    }
-    return grants;
 }
 
 std::optional<std::string> cutMessage(std::optional<std::string> message, std::size_t bytes) {

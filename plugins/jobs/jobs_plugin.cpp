@@ -114,7 +114,7 @@ Reply JobsPlugin::complete(const Call& call) {
 
 Reply JobsPlugin::create(const Call& call) {
     JobRequest request = readJobRequest(call.json(), call.caller());
-    const CreatedJob created = createWithGrants(std::move(request.job), request.grants);
+    const CreatedJob created = createWithGrants(std::move(request.job), request.grants, call);
     auto json = orderedObject();
     json->set("job_id", created.job.id.str());
     json->set("token", created.token);
@@ -186,7 +186,7 @@ Reply JobsPlugin::restart(const Call& call) {
             std::string("only a failed, interrupted or cancelled job can be restarted; this one is ") +
                 name(old.state));
     }
-    const CreatedJob created = createWithGrants(restartOf(old), grantsOf(old.id));
+    const CreatedJob created = createWithGrants(restartOf(old), grantsOf(old.id), call);
     auto json = orderedObject();
     json->set("status", "restarted");
     json->set("old_job_id", old.id.str());
@@ -212,7 +212,7 @@ std::vector<Grant> JobsPlugin::grantsOf(const JobId& job) const {
 
 /// Makes a job with its grants, or none. A crash in between leaves a job that no worker can ever run,
 /// because nobody has been told its token.
-CreatedJob JobsPlugin::createWithGrants(NewJob job, const std::vector<Grant>& grants) {
+CreatedJob JobsPlugin::createWithGrants(NewJob job, const std::vector<Grant>& grants, const Call& call) {
     if (grants.empty()) {
         return host_->jobs().create(std::move(job));
     }
@@ -222,10 +222,10 @@ CreatedJob JobsPlugin::createWithGrants(NewJob job, const std::vector<Grant>& gr
                           "no secret store is loaded that could grant credentials");
     }
     const std::string user = job.user;
-    service->check(user, grants);
+    service->check(user, grants, call);
     CreatedJob created = host_->jobs().create(std::move(job));
     try {
-        service->set(created.job.id, user, grants);
+        service->set(created.job.id, user, grants, call);
     } catch (...) {
         finishNow(created.job.id, JobState::cancelled, {false, "its credentials could not be granted", 0});
         throw;

@@ -34,7 +34,7 @@ private:
 
     [[nodiscard]] Job findFor(const Call& call);
     [[nodiscard]] std::vector<Grant> grantsOf(const JobId& job) const;
-    [[nodiscard]] CreatedJob createWithGrants(NewJob job, const std::vector<Grant>& grants);
+    [[nodiscard]] CreatedJob createWithGrants(NewJob job, const std::vector<Grant>& grants, const Call& call);
     bool finishNow(const JobId& job, JobState end, JobResult result);
     void showState(const JobId& job, const std::string& user, JobState state);
 

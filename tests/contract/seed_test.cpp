@@ -22,6 +22,9 @@ class SeedTest : public SharedDaemonTest {
     CPPUNIT_TEST(token_for_job_a_rejected_on_job_b);
     CPPUNIT_TEST(prompt_returns_204_when_queue_empty);
     CPPUNIT_TEST(prompt_returns_queued_prompt);
+    CPPUNIT_TEST(credentials_returns_204_when_no_grants);
+    CPPUNIT_TEST(credentials_returns_503_when_no_secrets_store);
+    CPPUNIT_TEST(credentials_returns_secrets_when_store_configured);
     CPPUNIT_TEST(job_event_broadcasts_message);
     CPPUNIT_TEST(job_event_handles_tool_use);
     CPPUNIT_TEST(job_event_handles_unknown_type);
@@ -68,6 +71,28 @@ public:
         ASSERT_FIELD("false", response, "done");
     }
 
+    void credentials_returns_204_when_no_grants() {
+        ASSERT_STATUS(204, workerClient(daemon(), createJob(daemon())).get("/credentials"));
+    }
+
+    /// Here a store that lacks its key: what it holds is of no use.
+    void credentials_returns_503_when_no_secrets_store() {
+        Daemon own;
+        const CreatedJob job = createJobWithSecret(own);
+        own.terminate();
+        writeFile(own.dataDirectory() / "credentials.key", std::string(64, '0'));
+        own.start();
+        ASSERT_STATUS(503, workerClient(own, job).get("/credentials"));
+    }
+
+    void credentials_returns_secrets_when_store_configured() {
+        const Response response = workerClient(daemon(), createJobWithSecret(daemon())).get("/credentials");
+        ASSERT_STATUS(200, response);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, response.size(""));
+        ASSERT_FIELD("MY_SECRET", response, "0.env_var");
+        ASSERT_FIELD("supersecretvalue", response, "0.value");
+    }
+
     void job_event_broadcasts_message() {
         const CreatedJob job = createJob(daemon());
         const StreamedEvent event = broadcastOf(
@@ -104,6 +129,14 @@ public:
 
 private:
     static std::string anyId() { return Poco::UUIDGenerator::defaultGenerator().createRandom().toString(); }
+
+    static CreatedJob createJobWithSecret(const Daemon& daemon) {
+        Client operators = operatorClient(daemon);
+        const Response stored = operators.put("/secrets/test_secret", R"({"value":"supersecretvalue"})");
+        CPPUNIT_ASSERT_MESSAGE(stored.describe(), stored.status == 200 || stored.status == 201);
+        return createJob(
+            operators, R"({"task":"t","credentials":[{"secret_name":"test_secret","env_var":"MY_SECRET"}]})");
+    }
 
     /// Posts an event and @return what a subscriber sees of it.
     StreamedEvent broadcastOf(const CreatedJob& job, const std::string& event) {

@@ -67,13 +67,14 @@ Pipe makePipe() {
 }
 
 /// In the child, between fork and exec: nothing here may allocate.
-[[noreturn]] void becomeChild(pid_t parent, int output, int errors, const char* program,
+[[noreturn]] void becomeChild(pid_t parent, int input, int output, int errors, const char* program,
                               char* const* arguments, char* const* environment) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    if (::getppid() == parent && ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(errors, STDERR_FILENO) >= 0) {
+    if (::getppid() == parent && (input < 0 || ::dup2(input, STDIN_FILENO) >= 0) &&
+        ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(errors, STDERR_FILENO) >= 0) {
         ::execve(program, arguments, environment);
     }
     ::_exit(127);
@@ -100,13 +101,20 @@ Process::Process(const Command& command) {
             fail("open");
         }
     }
+    FileDescriptor input;
+    if (!command.input.empty()) {
+        input = FileDescriptor(::open(command.input.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY));
+        if (!input.open()) {
+            fail("open");
+        }
+    }
     const pid_t parent = ::getpid();
     pid_ = ::fork();
     if (pid_ < 0) {
         fail("fork");
     }
     if (pid_ == 0) {
-        becomeChild(parent, log.open() ? log.get() : output.write.get(),
+        becomeChild(parent, input.get(), log.open() ? log.get() : output.write.get(),
                     log.open() ? log.get() : errors.write.get(), command.program.c_str(), arguments.data(),
                     environment.data());
     }
@@ -193,9 +201,9 @@ int Process::wait() {
     return status_;
 }
 
-void Process::awaitOutput(std::string_view text) {
+void Process::awaitText(const Captured& stream, std::string_view text) {
     const Deadline deadline;
-    while (output_.text.find(text) == std::string::npos) {
+    while (stream.text.find(text) == std::string::npos) {
         if (ended_) {
             throw std::runtime_error("the process ended with " + std::to_string(status_) +
                                      " before it wrote '" + std::string(text) + "':\n" + output_.text +

@@ -22,6 +22,8 @@ struct Command {
     std::map<std::string, std::string> environment{};
     /// Both output streams are appended to it. Empty: they are kept for `output()` and `errors()`.
     std::filesystem::path log{};
+    /// What standard input is read from. Empty: this process's own.
+    std::filesystem::path input{};
 };
 
 /// A running child. Killed when this process or the starting thread ends, and by the destructor.
@@ -45,7 +47,9 @@ public:
     int wait();
 
     /// Reads standard output until it has `text`. @throws TimedOut, std::runtime_error when it ends first.
-    void awaitOutput(std::string_view text);
+    void awaitOutput(std::string_view text) { awaitText(output_, text); }
+    /// The same for standard error.
+    void awaitErrors(std::string_view text) { awaitText(errors_, text); }
 
     /// What it has written so far and was read.
     [[nodiscard]] const std::string& output() const noexcept { return output_.text; }
@@ -58,6 +62,7 @@ private:
     };
     /// Takes what has been written; @return false when no more will come.
     static bool drain(Captured& stream);
+    void awaitText(const Captured& stream, std::string_view text);
     void pump(const Deadline& deadline);
     void reap();
 

@@ -18,7 +18,7 @@ using tests::FakeHost;
 /// Grants as a plugin for credentials keeps them; `missing` is no secret of anybody.
 class FakeGrants final : public Grants {
 public:
-    void check(const std::string& user, const std::vector<Grant>& grants) override {
+    void check(const std::string& user, const std::vector<Grant>& grants, const Call& /*asked*/) override {
         checkedFor = user;
         for (const Grant& grant : grants) {
             if (grant.secretName == "missing") {
@@ -26,7 +26,8 @@ public:
             }
         }
     }
-    void set(const JobId& job, const std::string& /*user*/, const std::vector<Grant>& grants) override {
+    void set(const JobId& job, const std::string& /*user*/, const std::vector<Grant>& grants,
+             const Call& /*asked*/) override {
         if (failing) {
             throw StoreError("the disk is full");
         }

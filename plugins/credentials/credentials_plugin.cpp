@@ -1,0 +1,385 @@
+#include "credentials_plugin.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <Poco/JSON/Array.h>
+
+#include <sallyport/errors.h>
+
+#include "grant_rules.h"
+#include "secret_request.h"
+
+namespace sallyport::plugins {
+
+namespace {
+
+constexpr std::int64_t maxPage = 200;
+constexpr std::int64_t defaultPage = 50;
+
+const char* detailOf(const std::exception_ptr& problem, std::string& text) {
+    try {
+        std::rethrow_exception(problem);
+    } catch (const StoreError& error) {
+        text = error.detail();
+    } catch (const std::exception& error) {
+        text = error.what();
+    }
+    return text.c_str();
+}
+
+std::string keyFilePath(const Host& host) {
+    const std::string path = host.settings().text("master_key_file");
+    return path.empty() ? host.dataDirectory() + "/credentials.key" : path;
+}
+
+/// Which secrets plugins may see, by `plugin.<name>.secrets`. @throws RequestError for a name that no secret
+/// can have, which stops the start.
+std::map<std::string, std::set<std::string>, std::less<>> allowedSecrets(const Settings& settings) {
+    std::map<std::string, std::set<std::string>, std::less<>> allowed;
+    for (const std::string& plugin : settings.names("plugin")) {
+        const std::string key = "plugin." + plugin + ".secrets";
+        std::set<std::string>& secrets = allowed[plugin];
+        for (const std::string& name : settings.list(key)) {
+            secrets.insert(normalisedName(name, "credentials." + key));
+        }
+    }
+    return allowed;
+}
+
+RequestError tooOften(std::chrono::seconds wait) {
+    RequestError error(429, "rate_limited", "the credentials of this job are asked for too often");
+    error.retryAfter(wait);
+    return error;
+}
+
+/// The answer to a worker. The pieces are wiped; the whole goes to the host, which wipes it once it is sent.
+std::string deliveredJson(const std::vector<Delivered>& delivered) {
+    std::vector<std::string> quoted;
+    std::size_t size = 2;
+    for (const Delivered& secret : delivered) {
+        quoted.push_back(json::quote(secret.value.reveal()));
+        size += quoted.back().size() + secret.variable.size() + 32;
+    }
+    std::string text;
+    text.reserve(size);  // growing it would leave copies behind
+    text += '[';
+    for (std::size_t i = 0; i < delivered.size(); ++i) {
+        text += i == 0 ? "" : ",";
+        text.append(R"({"env_var":")").append(delivered[i].variable);
+        text.append(R"(","value":)").append(quoted[i]).append("}");
+        wipe(quoted[i]);
+    }
+    text += ']';
+    return text;
+}
+
+Poco::JSON::Array::Ptr grantsJson(const std::vector<Grant>& grants) {
+    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
+    for (const Grant& grant : grants) {
+        auto json = orderedObject();
+        json->set("secret_name", grant.secretName);
+        json->set("env_var", grant.envVar);
+        list->add(json);
+    }
+    return list;
+}
+
+/// Before which entry a page of the audit trail begins.
+std::int64_t auditCursor(const Call& call) {
+    const auto text = call.query("cursor");
+    if (!text) {
+        return std::numeric_limits<std::int64_t>::max();
+    }
+    std::int64_t number = 0;
+    const char* const end = text->data() + text->size();
+    const auto [stop, problem] = std::from_chars(text->data(), end, number);
+    if (problem != std::errc() || stop != end || number < 1) {
+        throw badRequest("the cursor is not one that this list gave");
+    }
+    return number;
+}
+
+}  // namespace
+
+/// The vault, as other plugins see it.
+class CredentialsPlugin::VaultService final : public SecretVault {
+public:
+    /// @param allowed the secrets that a plugin may see, for those that may not see all.
+    using Allowed = std::map<std::string, std::set<std::string>, std::less<>>;
+    VaultService(Vault& vault, AuditLog& audit, Allowed allowed)
+        : vault_(vault), audit_(audit), allowed_(std::move(allowed)) {}
+
+    [[nodiscard]] SecretText reveal(std::string_view plugin, const std::string& user,
+                                    const std::string& name) override {
+        const Requester by{"plugin:" + std::string(plugin), {}};
+        const std::string secret = normalisedName(name, "name");
+        if (!maySee(plugin, secret)) {
+            AuditEntry entry{by, audit::reveal, audit::denied, "not_allowed", user};
+            entry.secret = secret;
+            audit_.write(entry);
+            throw RequestError(403, "secret_not_allowed",
+                               "the configuration does not let this plugin see that secret");
+        }
+        return vault_.reveal(user, secret, by);
+    }
+
+private:
+    [[nodiscard]] bool maySee(std::string_view plugin, const std::string& secret) const {
+        const auto limits = allowed_.find(plugin);
+        return limits == allowed_.end() || limits->second.contains(secret);
+    }
+
+    Vault& vault_;
+    AuditLog& audit_;
+    const Allowed allowed_;
+};
+
+void CredentialsPlugin::start(Host& host) {
+    host_ = &host;
+    maxSize_ = host.settings().size("max_size");
+    rate_.emplace(host.settings().integer("rate"));
+    openTables();
+    vault_->unseal();
+    host.bus().subscribe<JobFinished>([this](const JobFinished& message) { finished(message.job); });
+    grantService_->revokeLeftovers();
+    host.provide<Grants>(grantService_);
+    host.provide<SecretVault>(
+        std::make_shared<VaultService>(*vault_, *audit_, allowedSecrets(host.settings())));
+    addRoutes(host.routes());
+}
+
+void CredentialsPlugin::openTables() {
+    Store& store = host_->store();
+    audit_.emplace(store, host_->dataDirectory() + "/credentials.audit-head", host_->log());
+    secrets_.emplace(store);
+    grants_.emplace(store);
+    vault_.emplace(*secrets_, *audit_, KeyFile(keyFilePath(*host_)), host_->log());
+    grantService_ = std::make_shared<GrantService>(*grants_, *secrets_, *audit_,
+                                                   VariableRules(host_->settings().list("refused_variables")),
+                                                   host_->jobs());
+}
+
+void CredentialsPlugin::addRoutes(Routes& routes) {
+    // A HEAD would count as a delivery, and deliver nothing.
+    routes.worker("GET", "/credentials", [this](const Call& call) { return deliver(call); },
+                  {.head = false, .secret = true});
+    const auto auditing = [this](const char* action, Answer answer) {
+        return [this, action, answer](const Call& call) { return auditingDenial(action, answer, call); };
+    };
+    routes.operators("PUT", "/secrets/{name}", auditing(audit::change, &CredentialsPlugin::putSecret),
+                     {.secret = true});
+    routes.operators("GET", "/secrets/{name}", auditing(audit::show, &CredentialsPlugin::showSecret));
+    routes.operators("DELETE", "/secrets/{name}", auditing(audit::remove, &CredentialsPlugin::deleteSecret));
+    routes.operators("GET", "/secrets", auditing(audit::list, &CredentialsPlugin::listSecrets));
+    routes.operators("PUT", "/jobs/{job_id}/credentials",
+                     [this](const Call& call) { return setGrants(call); });
+    const RouteOptions adminReads{.role = Role::admin};
+    routes.operators("POST", "/vault/rekey", [this](const Call& call) { return rekey(call); },
+                     {.body = Body::none, .role = Role::admin});
+    routes.operators(
+        "GET", "/audit", [this](const Call& call) { return listAudit(call); }, adminReads);
+    routes.operators(
+        "GET", "/audit/verify", [this](const Call& call) { return verifyAudit(call); }, adminReads);
+}
+
+std::optional<std::string> CredentialsPlugin::trouble() const {
+    if (auto trouble = vault_->trouble()) {
+        return trouble;
+    }
+    if (revocationFailed_) {
+        return "the grants of a job that is over could not be revoked in the database; its token is, and the "
+               "next start revokes them";
+    }
+    return audit_->trouble();
+}
+
+/// An operator who reaches for the secrets of another user is recorded.
+Reply CredentialsPlugin::auditingDenial(const char* action, Answer answer, const Call& call) {
+    try {
+        return (this->*answer)(call);
+    } catch (const OtherUser& denied) {
+        AuditEntry entry{Requester::of(call), action, audit::denied, "other_user", denied.user()};
+        const std::string_view name = call.param("name");
+        entry.secret = name.empty() ? "" : normalisedName(name, "name");
+        audit_->write(entry);
+        throw;
+    }
+}
+
+Reply CredentialsPlugin::deliver(const Call& call) {
+    const JobId& job = call.caller().job();
+    limitRate(call);
+    if (!grants_->hasInForce(job)) {
+        return Reply::empty(204);
+    }
+    const std::vector<Delivered> delivered = vault_->deliver(job, Requester::of(call));
+    if (delivered.empty()) {
+        return Reply::empty(204);
+    }
+    host_->log().info("credentials were delivered",
+                      {{"job", job.str()}, {"secrets", delivered.size()}, {"request", call.requestId()}});
+    return Reply::jsonText(200, deliveredJson(delivered));
+}
+
+void CredentialsPlugin::limitRate(const Call& call) {
+    const JobId& job = call.caller().job();
+    const auto refusal = rate_->take(job, std::chrono::steady_clock::now());
+    if (!refusal) {
+        return;
+    }
+    if (refusal->first) {
+        // Not each of them: whoever asks without end must not fill the disk.
+        AuditEntry entry{Requester::of(call), audit::deliver,       audit::denied,
+                         "rate_limited",      call.caller().user(), job};
+        audit_->write(entry);
+    }
+    throw tooOften(refusal->wait);
+}
+
+Reply CredentialsPlugin::putSecret(const Call& call) {
+    const SecretRequest request = readSecretRequest(call, maxSize_);
+    const bool created = vault_->put(request.info, request.value, Requester::of(call));
+    const auto stored = secrets_->info(request.info.user, request.info.name);
+    return Reply::json(created ? 201 : 200, *secretJson(stored.value_or(request.info)));
+}
+
+Reply CredentialsPlugin::showSecret(const Call& call) {
+    const auto info = secrets_->info(secretsOwner(call), normalisedName(call.param("name"), "name"));
+    if (!info) {
+        throw notFound("there is no such secret");
+    }
+    return Reply::json(200, *secretJson(*info));
+}
+
+Reply CredentialsPlugin::deleteSecret(const Call& call) {
+    const std::string user = secretsOwner(call);
+    const std::string name = normalisedName(call.param("name"), "name");
+    bool found = false;
+    audit_->write([&](Transaction& transaction, AuditLog::Entries& entries) {
+        found = SecretTable::remove(transaction, user, name);
+        if (found) {
+            AuditEntry entry{Requester::of(call), audit::remove, audit::ok, {}, user};
+            entry.secret = name;
+            entries.push_back(std::move(entry));
+        }
+    });
+    if (!found) {
+        throw notFound("there is no such secret");
+    }
+    auto json = orderedObject();
+    json->set("status", "deleted");
+    json->set("name", name);
+    json->set("user_id", user);
+    return Reply::json(200, *json);
+}
+
+Reply CredentialsPlugin::listSecrets(const Call& call) {
+    const std::string user = secretsOwner(call);
+    const auto limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
+    // One more than asked for tells whether there are more.
+    std::vector<SecretInfo> page = secrets_->list(user, call.query("cursor").value_or(""), limit + 1);
+    const bool more = page.size() > limit;
+    page.resize(std::min(page.size(), limit));
+    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
+    for (const SecretInfo& info : page) {
+        list->add(secretJson(info));
+    }
+    auto json = orderedObject();
+    json->set("secrets", list);
+    if (more) {
+        json->set("next_cursor", page.back().name);
+    }
+    return Reply::json(200, *json);
+}
+
+Reply CredentialsPlugin::setGrants(const Call& call) {
+    const JobId id = call.jobId();
+    const auto job = host_->jobs().find(id);
+    if (!job || !call.caller().mayAccess(job->user)) {
+        throw notFound("there is no such job");
+    }
+    const json::Object body = call.json();
+    static_cast<void>(body.required("credentials"));
+    const std::vector<Grant> grants = readGrants(body);
+    if (isOver(job->state)) {
+        throw conflict("job_over", "the job has ended and takes no credentials");
+    }
+    grantService_->set(id, job->user, grants, call);
+    auto json = orderedObject();
+    json->set("job_id", id.str());
+    json->set("credentials", grantsJson(grantService_->list(id)));
+    return Reply::json(200, *json);
+}
+
+Reply CredentialsPlugin::rekey(const Call& call) {
+    const std::size_t count = vault_->rekey(Requester::of(call));
+    auto json = orderedObject();
+    json->set("status", "rekeyed");
+    json->set("secrets", static_cast<std::uint64_t>(count));
+    return Reply::json(200, *json);
+}
+
+Reply CredentialsPlugin::listAudit(const Call& call) {
+    AuditQuery query;
+    query.before = auditCursor(call);
+    query.limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage)) + 1;
+    query.user = call.query("user_id");
+    query.secret = call.query("secret_name");
+    if (const auto text = call.query("job_id")) {
+        query.job = JobId::parse(*text);
+        if (!query.job) {
+            throw badRequest("query parameter 'job_id' is not a UUID");
+        }
+    }
+    std::vector<StoredAuditEntry> page = audit_->list(query);
+    const bool more = page.size() == query.limit;
+    page.resize(std::min(page.size(), query.limit - 1));
+    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
+    for (const StoredAuditEntry& entry : page) {
+        list->add(auditJson(entry));
+    }
+    auto json = orderedObject();
+    json->set("entries", list);
+    if (more) {
+        json->set("next_cursor", std::to_string(page.back().number));
+    }
+    return Reply::json(200, *json);
+}
+
+Reply CredentialsPlugin::verifyAudit(const Call& /*call*/) {
+    const AuditVerdict verdict = audit_->verify();
+    auto json = orderedObject();
+    json->set("ok", verdict.problem.empty());
+    json->set("entries", verdict.head.entries);
+    json->set("hash", hex(verdict.head.hash));
+    json->set("problem",
+              verdict.problem.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(verdict.problem));
+    return Reply::json(200, *json);
+}
+
+/// On the store's thread.
+void CredentialsPlugin::finished(const JobId& job) {
+    rate_->forget(job);
+    const auto done = [this](const std::exception_ptr& problem) {
+        revocationFailed_ = problem != nullptr;
+        if (problem) {
+            std::string detail;
+            host_->log().error("the grants of a job that is over could not be revoked",
+                               {{"reason", detailOf(problem, detail)}});
+        }
+    };
+    try {
+        grantService_->revoke(job, done);
+    } catch (const StoreError&) {
+        done(std::current_exception());
+    }
+}
+
+}  // namespace sallyport::plugins

@@ -1,0 +1,133 @@
+#include "grant_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::plugins {
+
+namespace {
+
+bool contains(const std::vector<Grant>& grants, const Grant& wanted) {
+    return std::any_of(grants.begin(), grants.end(), [&wanted](const Grant& grant) {
+        return grant.secretName == wanted.secretName && grant.envVar == wanted.envVar;
+    });
+}
+
+AuditEntry entryFor(const Requester& by, const char* action, const std::string& user, const JobId& job,
+                    const Grant& grant) {
+    AuditEntry entry{by, action};
+    entry.user = user;
+    entry.job = job;
+    entry.secret = grant.secretName;
+    entry.variable = grant.envVar;
+    return entry;
+}
+
+/// Ends what is in force, but for what `kept` has too.
+void revokeIn(Transaction& transaction, const JobId& job, const std::vector<Grant>& kept, const Requester& by,
+              AuditLog::Entries& entries) {
+    const JobGrants ended = GrantTable::revoke(transaction, job, now());
+    for (const Grant& grant : ended.grants) {
+        if (!contains(kept, grant)) {
+            entries.push_back(entryFor(by, audit::revoke, ended.user, job, grant));
+        }
+    }
+}
+
+const Requester& daemonItself() {
+    static const Requester requester{"daemon", {}};
+    return requester;
+}
+
+}  // namespace
+
+std::optional<GrantService::Denial> GrantService::denialOf(const Grant& grant, const std::string& user,
+                                                           bool secretExists, const Call& asked) const {
+    AuditEntry entry{Requester::of(asked), audit::grant, audit::denied};
+    entry.user = user;
+    entry.secret = grant.secretName;
+    entry.variable = grant.envVar;
+    if (rules_.refuses(grant.envVar)) {
+        entry.reason = "refused_variable";
+        return Denial{
+            std::move(entry), "env_var",
+            "names " + grant.envVar + ", which no secret may be put into: it changes what programs do"};
+    }
+    if (!secretExists) {
+        entry.reason = "missing";
+        return Denial{std::move(entry), "secret_name",
+                      "names " + grant.secretName + ", a secret that the owner of the job does not have"};
+    }
+    return std::nullopt;
+}
+
+void GrantService::check(const std::string& user, const std::vector<Grant>& grants, const Call& asked) {
+    for (const Grant& grant : normalisedGrants(grants)) {
+        const bool exists = secrets_.info(user, grant.secretName).has_value();
+        if (const auto denial = denialOf(grant, user, exists, asked)) {
+            audit_.write(denial->entry);
+            throw invalidField(denial->field, denial->problem);
+        }
+    }
+}
+
+void GrantService::set(const JobId& job, const std::string& user, const std::vector<Grant>& grants,
+                       const Call& asked) {
+    const JobGrants wanted{user, normalisedGrants(grants)};
+    const Requester by = Requester::of(asked);
+    std::optional<Denial> denial;
+    audit_.write([&](Transaction& transaction, AuditLog::Entries& entries) {
+        for (const Grant& grant : wanted.grants) {
+            const bool exists = SecretTable::exists(transaction, user, grant.secretName);
+            denial = denialOf(grant, user, exists, asked);
+            if (denial) {
+                denial->entry.job = job;
+                entries.push_back(denial->entry);
+                return;
+            }
+        }
+        const std::vector<Grant> before = GrantTable::inForce(transaction, job).grants;
+        revokeIn(transaction, job, wanted.grants, by, entries);
+        GrantTable::replace(transaction, job, wanted);
+        for (const Grant& grant : wanted.grants) {
+            if (!contains(before, grant)) {
+                entries.push_back(entryFor(by, audit::grant, user, job, grant));
+            }
+        }
+    });
+    if (denial) {
+        throw invalidField(denial->field, denial->problem);
+    }
+    // If the job ended meanwhile, its end may have found the grants before.
+    const auto known = jobs_.find(job);
+    if (!known || isOver(known->state)) {
+        revoke(job, [](const std::exception_ptr&) {});
+    }
+}
+
+std::vector<Grant> GrantService::list(const JobId& job) {
+    return grants_.all(job);
+}
+
+void GrantService::revoke(const JobId& job, Store::Done done) {
+    audit_.submit(
+        [job](Transaction& transaction, AuditLog::Entries& entries) {
+            revokeIn(transaction, job, {}, daemonItself(), entries);
+        },
+        std::move(done));
+}
+
+void GrantService::revokeLeftovers() {
+    for (const JobId& job : grants_.jobs()) {
+        const auto known = jobs_.find(job);
+        if (!known || isOver(known->state)) {
+            audit_.write([job](Transaction& transaction, AuditLog::Entries& entries) {
+                revokeIn(transaction, job, {}, daemonItself(), entries);
+            });
+        }
+    }
+}
+
+}  // namespace sallyport::plugins

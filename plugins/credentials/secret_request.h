@@ -1,0 +1,51 @@
+// Secrets as operators send and see them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include <Poco/JSON/Object.h>
+
+#include <sallyport/call.h>
+#include <sallyport/errors.h>
+#include <sallyport/secret_text.h>
+
+#include "audit_log.h"
+#include "secret_table.h"
+
+namespace sallyport::plugins {
+
+/// The body of `PUT /secrets/{name}`.
+struct SecretRequest {
+    SecretInfo info;
+    SecretText value;
+};
+
+/// 403: an operator who is no administrator named another user.
+class OtherUser final : public RequestError {
+public:
+    explicit OtherUser(std::string user);
+
+    [[nodiscard]] const std::string& user() const noexcept { return user_; }
+
+private:
+    std::string user_;
+};
+
+/// @throws RequestError 422 naming the field, 413 for a value of more than `maxSize` bytes, 403 for a user
+///         that the caller may not act for (OtherUser)
+[[nodiscard]] SecretRequest readSecretRequest(const Call& call, std::size_t maxSize);
+
+/// Whose secrets a request without a body is about: the query's `user_id`, or the one whose secrets the
+/// caller's jobs get. @throws OtherUser, RequestError 400 for what can be nobody's name
+[[nodiscard]] std::string secretsOwner(const Call& call);
+
+/// A secret without its value.
+[[nodiscard]] Poco::JSON::Object::Ptr secretJson(const SecretInfo& info);
+
+[[nodiscard]] Poco::JSON::Object::Ptr auditJson(const StoredAuditEntry& stored);
+
+/// An object that keeps its members in the order in which they were set.
+[[nodiscard]] Poco::JSON::Object::Ptr orderedObject();
+
+}  // namespace sallyport::plugins
