@@ -28,6 +28,12 @@ json::Value parse(const std::string& body) {
                   {"Is the address that of the operator door?"});
 }
 
+std::string textOf(const Poco::JSON::Object& body) {
+    std::ostringstream text;
+    body.stringify(text);
+    return text.str();
+}
+
 std::string percentEncoded(std::string_view text) {
     std::string result;
     Poco::URI::encode(std::string(text), "!#$&'()*+,/:;=?@[]", result);
@@ -117,9 +123,11 @@ std::optional<SseEvent> EventStream::next() {
 }
 
 Answer Client::post(const Target& target, const Poco::JSON::Object& body) const {
-    std::ostringstream text;
-    body.stringify(text);
-    return ask("POST", target, text.str());
+    return ask("POST", target, textOf(body));
+}
+
+Answer Client::put(const Target& target, const Poco::JSON::Object& body) const {
+    return ask("PUT", target, textOf(body));
 }
 
 Answer Client::ask(const std::string& method, const Target& target, const std::string& body) const {

@@ -92,6 +92,11 @@ public:
     [[nodiscard]] Answer get(const Target& target) const { return ask("GET", target, {}); }
     [[nodiscard]] Answer post(const Target& target) const { return ask("POST", target, {}); }
     [[nodiscard]] Answer post(const Target& target, const Poco::JSON::Object& body) const;
+    [[nodiscard]] Answer put(const Target& target, const Poco::JSON::Object& body) const;
+    /// @param body JSON, for one that must not be copied.
+    [[nodiscard]] Answer put(const Target& target, const std::string& body) const {
+        return ask("PUT", target, body);
+    }
     [[nodiscard]] Answer remove(const Target& target) const { return ask("DELETE", target, {}); }
     [[nodiscard]] EventStream follow(const Target& target, std::uint64_t lastEventId,
                                      std::chrono::milliseconds idle) const {

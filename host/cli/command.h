@@ -32,6 +32,7 @@ struct Context {
     const GlobalOptions& options;
     const Environment& environment;
     std::istream& in;
+    bool inIsTerminal;
     Terminal& out;
     Terminal& err;
     Timestamp now;
@@ -44,8 +45,10 @@ using Command = std::function<ExitCode(Context&)>;
 
 /// Each declares the commands of one noun. The one that the command line names ends up in `chosen`, to
 /// be run when all of the line has been read.
+void addAuditCommands(CLI::App& app, Command& chosen);
 void addJobCommands(CLI::App& app, Command& chosen);
 void addPluginCommands(CLI::App& app, Command& chosen);
+void addSecretCommands(CLI::App& app, Command& chosen);
 void addStatusCommand(CLI::App& app, Command& chosen);
 void addTokenCommands(CLI::App& app, Command& chosen);
 

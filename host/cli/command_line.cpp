@@ -21,12 +21,15 @@ constexpr const char* footer = R"(Examples:
   sallyport job watch 3f2b8c1e
   sallyport job prompt 3f2b8c1e "Also cover the command line"
   sallyport job list --state running --json
+  sallyport secret set github
+  sallyport job create --grant github=GITHUB_TOKEN "Triage the issues"
 
 On the daemon's own host the address and the token are found by themselves. Elsewhere give --url and
 --token-file, or SALLYPORT_URL and SALLYPORT_TOKEN.
 
-Exit codes: 0 done; 1 refused; 2 wrong usage; 3 cannot reach the daemon, or no token;
-4 (job watch) the job ended other than completed; 130 (job watch) stopped with Ctrl-C.
+Exit codes: 0 done; 1 refused, or (audit verify) not as it was written; 2 wrong usage; 3 cannot reach
+the daemon, or no token; 4 (job watch) the job ended other than completed; 130 (job watch) stopped with
+Ctrl-C.
 sallyport(1) says more.)";
 
 struct Parsed {
@@ -65,6 +68,8 @@ void declare(CLI::App& app, Parsed& parsed) {
     // From here on: an option of all commands may stand behind the command, too.
     app.fallthrough();
     addJobCommands(app, parsed.chosen);
+    addSecretCommands(app, parsed.chosen);
+    addAuditCommands(app, parsed.chosen);
     addPluginCommands(app, parsed.chosen);
     addStatusCommand(app, parsed.chosen);
     addTokenCommands(app, parsed.chosen);
@@ -148,6 +153,7 @@ int run(const Invocation& invocation) {
     Context context{.options = parsed.options,
                     .environment = invocation.environment,
                     .in = invocation.in,
+                    .inIsTerminal = invocation.inIsTerminal,
                     .out = out,
                     .err = err,
                     .now = now()};

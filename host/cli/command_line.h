@@ -18,6 +18,7 @@ struct Invocation {
     std::istream& in;
     std::ostream& out;
     std::ostream& err;
+    bool inIsTerminal = false;
     bool outIsTerminal = false;
     bool errIsTerminal = false;
     std::optional<std::size_t> columns = std::nullopt;  ///< of the terminal that `out` is

@@ -5,10 +5,12 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <Poco/JSON/Object.h>
 
+#include "host/cli/grant_argument.h"
 #include "host/cli/interruption.h"
 #include "host/cli/job_event.h"
 #include "host/cli/job_reference.h"
@@ -18,6 +20,12 @@
 namespace sallyport::host::cli {
 
 namespace {
+
+struct GrantOptions {
+    std::string job;
+    std::vector<std::string> grants;
+    bool none = false;
+};
 
 struct PromptOptions {
     std::string job;
@@ -38,6 +46,28 @@ ExitCode prompt(Context& context, const PromptOptions& options) {
         context.out.json(answer.text());
     } else {
         context.out.line({{"Queued for job " + job.str()}});
+    }
+    return ExitCode::ok;
+}
+
+ExitCode grant(Context& context, const GrantOptions& options) {
+    if (options.none != options.grants.empty()) {
+        throw UsageError("name the secrets that the job shall have, or --none");
+    }
+    Poco::JSON::Object body;
+    body.set("credentials", grantsFrom(options.grants));
+    const Client client = context.connect();
+    const JobId job = resolveJob(client, options.job);
+    const Answer answer = client.put(Target("/api/jobs").segment(job.str()).segment("credentials"), body);
+    if (context.options.json) {
+        context.out.json(answer.text());
+        return ExitCode::ok;
+    }
+    const std::vector<json::Value> granted = elementsOf(answer.object(), "credentials");
+    context.out.line({{"Job " + job.str() + (granted.empty() ? " is granted no secrets" : " is granted")}});
+    for (const json::Value& element : granted) {
+        const json::Object one = element.object();
+        context.out.line({{"  " + textOf(one, "secret_name") + " as " + textOf(one, "env_var")}});
     }
     return ExitCode::ok;
 }
@@ -66,13 +96,15 @@ ExitCode watch(Context& context, const std::string& reference, Watch::Options op
 }  // namespace
 
 void addJobCommands(CLI::App& app, Command& chosen) {
-    CLI::App& job = *app.add_subcommand("job", "Jobs: create, list, show, cancel, restart, watch, prompt");
+    CLI::App& job =
+        *app.add_subcommand("job", "Jobs: create, list, show, cancel, restart, watch, prompt, grant");
     job.require_subcommand(1);
     addJobCreate(job, chosen);
     addJobList(job, chosen);
     addJobShow(job, chosen);
     addJobWatch(job, chosen);
     addJobPrompt(job, chosen);
+    addJobGrant(job, chosen);
     addJobCancel(job, chosen);
     addJobRestart(job, chosen);
 }
@@ -86,6 +118,24 @@ void addJobCancel(CLI::App& job, Command& chosen) {
     command.callback([&chosen, reference] {
         chosen = [reference](Context& context) { return cancel(context, *reference); };
     });
+}
+
+void addJobGrant(CLI::App& job, Command& chosen) {
+    CLI::App& command = *job.add_subcommand("grant", "Say which secrets a job's worker may have");
+    command.footer(
+        "What was granted before and is not named again is revoked.\n"
+        "Examples:\n"
+        "  sallyport job grant 3f2b8c1e github=GITHUB_TOKEN openai=OPENAI_API_KEY\n"
+        "  sallyport job grant 3f2b8c1e --none");
+    const auto options = std::make_shared<GrantOptions>();
+    command.add_option("JOB", options->job, "Id of the job, or its first six or more characters")
+        ->required()
+        ->type_name("");
+    command.add_option("GRANT", options->grants, "SECRET=ENV_VAR: a secret, and the variable it goes into")
+        ->type_name("");
+    command.add_flag("--none", options->none, "Revoke all grants of the job");
+    command.callback(
+        [&chosen, options] { chosen = [options](Context& context) { return grant(context, *options); }; });
 }
 
 void addJobWatch(CLI::App& job, Command& chosen) {

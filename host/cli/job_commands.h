@@ -12,5 +12,6 @@ void addJobShow(CLI::App& job, Command& chosen);
 void addJobCancel(CLI::App& job, Command& chosen);
 void addJobWatch(CLI::App& job, Command& chosen);
 void addJobPrompt(CLI::App& job, Command& chosen);
+void addJobGrant(CLI::App& job, Command& chosen);
 
 }  // namespace sallyport::host::cli

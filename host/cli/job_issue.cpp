@@ -6,10 +6,10 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 
 #include "host/cli/env_file.h"
+#include "host/cli/grant_argument.h"
 #include "host/cli/job_commands.h"
 #include "host/cli/job_reference.h"
 #include "host/cli/table.h"
@@ -49,18 +49,6 @@ std::string taskOf(const CreateOptions& options, std::istream& in) {
     return textFrom(*options.task, in, "task");
 }
 
-/// From `SECRET=ENV_VAR`.
-Poco::JSON::Object grantOf(const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-        throw UsageError("--grant " + text + ": expected SECRET=ENV_VAR");
-    }
-    Poco::JSON::Object grant(Poco::JSON_PRESERVE_KEY_ORDER);
-    grant.set("secret_name", checkedText(text.substr(0, equals), "name of the secret"));
-    grant.set("env_var", checkedText(text.substr(equals + 1), "name of the variable"));
-    return grant;
-}
-
 Poco::JSON::Object bodyOf(const CreateOptions& options, std::istream& in) {
     Poco::JSON::Object body(Poco::JSON_PRESERVE_KEY_ORDER);
     const auto set = [&](const char* name, const std::optional<std::string>& value) {
@@ -74,11 +62,7 @@ Poco::JSON::Object bodyOf(const CreateOptions& options, std::istream& in) {
     set("project_dir", options.projectDir);
     set("mode", options.mode);
     if (!options.grants.empty()) {
-        Poco::JSON::Array grants;
-        for (const std::string& text : options.grants) {
-            grants.add(grantOf(text));
-        }
-        body.set("credentials", grants);
+        body.set("credentials", grantsFrom(options.grants));
     }
     return body;
 }

@@ -12,68 +12,18 @@
 #include "host/cli/job_commands.h"
 #include "host/cli/job_event.h"
 #include "host/cli/job_reference.h"
+#include "host/cli/listing.h"
 #include "host/cli/table.h"
 
 namespace sallyport::host::cli {
 
 namespace {
 
-constexpr std::size_t greatestPage = 200;  ///< what the daemon gives at once
-
 struct ListOptions {
     std::optional<std::string> state;
     std::optional<std::string> user;
-    std::size_t limit = 50;
-    bool all = false;
+    ListingLimit limit;
 };
-
-/// The pages of a list, and whether the last of them was the last there is.
-struct Listing {
-    std::vector<Answer> pages;
-    std::vector<json::Value> jobs;
-    std::string nextCursor;
-};
-
-Listing readList(const Client& client, const ListOptions& options) {
-    Listing listing;
-    do {
-        const std::size_t missing = options.all ? greatestPage : options.limit - listing.jobs.size();
-        Target target("/api/jobs");
-        target.query("limit", std::to_string(std::min(missing, greatestPage)));
-        if (options.state) {
-            target.query("state", *options.state);
-        }
-        if (options.user) {
-            target.query("user_id", *options.user);
-        }
-        if (!listing.nextCursor.empty()) {
-            target.query("cursor", listing.nextCursor);
-        }
-        const Answer& page = listing.pages.emplace_back(client.get(target));
-        for (const json::Value& job : elementsOf(page.object(), "jobs")) {
-            listing.jobs.push_back(job);
-        }
-        listing.nextCursor = textOf(page.object(), "next_cursor");
-    } while (!listing.nextCursor.empty() && (options.all || listing.jobs.size() < options.limit));
-    return listing;
-}
-
-/// One page as the daemon wrote it; several as one document of the same form.
-std::string jsonOf(const Listing& listing) {
-    if (listing.pages.size() == 1) {
-        return listing.pages.front().text();
-    }
-    std::string text = R"({"jobs":[)";
-    for (const json::Value& job : listing.jobs) {
-        text += text.back() == '[' ? "" : ",";
-        text += job.raw();
-    }
-    text += "]";
-    if (!listing.nextCursor.empty()) {
-        text += R"(,"next_cursor":)" + json::quote(listing.nextCursor);
-    }
-    return text + "}";
-}
 
 /// The title, or the beginning of the task for a job that was given none.
 std::string titleOf(const json::Object& job) {
@@ -82,12 +32,12 @@ std::string titleOf(const json::Object& job) {
 }
 
 void printList(const Listing& listing, const Context& context) {
-    if (listing.jobs.empty()) {
+    if (listing.elements.empty()) {
         context.err.line({{"No jobs."}});
         return;
     }
     Table table({"JOB", "STATE", "USER", "CREATED", "TITLE"});
-    for (const json::Value& element : listing.jobs) {
+    for (const json::Value& element : listing.elements) {
         const json::Object job = element.object();
         const std::string state = textOf(job, "state");
         table.row({{textOf(job, "job_id")},
@@ -103,7 +53,14 @@ void printList(const Listing& listing, const Context& context) {
 }
 
 ExitCode list(Context& context, const ListOptions& options) {
-    const Listing listing = readList(context.connect(), options);
+    Target target("/api/jobs");
+    if (options.state) {
+        target.query("state", *options.state);
+    }
+    if (options.user) {
+        target.query("user_id", *options.user);
+    }
+    const Listing listing = readListing(context.connect(), target, "jobs", options.limit);
     if (context.options.json) {
         context.out.json(jsonOf(listing));
     } else {
@@ -196,10 +153,10 @@ void addJobList(CLI::App& job, Command& chosen) {
         ->type_name("STATE");
     command.add_option("--user", options->user, "Only this user's; '*' for everybody's (admins)")
         ->type_name("USER");
-    CLI::Option* const limit = command.add_option("--limit", options->limit, "At most so many (50)")
+    CLI::Option* const limit = command.add_option("--limit", options->limit.limit, "At most so many (50)")
                                    ->type_name("N")
                                    ->check(CLI::Range(1, 1000000).description(""));
-    command.add_flag("--all", options->all, "All there are")->excludes(limit);
+    command.add_flag("--all", options->limit.all, "All there are")->excludes(limit);
     command.callback(
         [&chosen, options] { chosen = [options](Context& context) { return list(context, *options); }; });
 }

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
                                       .in = std::cin,
                                       .out = std::cout,
                                       .err = std::cerr,
+                                      .inIsTerminal = ::isatty(STDIN_FILENO) == 1,
                                       .outIsTerminal = ::isatty(STDOUT_FILENO) == 1,
                                       .errIsTerminal = ::isatty(STDERR_FILENO) == 1,
                                       .columns = columns()});

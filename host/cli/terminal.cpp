@@ -59,6 +59,11 @@ void Terminal::fittedLine(const Line& spans, std::size_t screenLines) {
     endLine();
 }
 
+void Terminal::prompt(const std::string& text) {
+    write(escaped(text), Style::plain);
+    flush();
+}
+
 void Terminal::json(std::string_view document) {
     while (!document.empty() && document.back() == '\n') {
         document.remove_suffix(1);

@@ -36,6 +36,8 @@ public:
     void line(const Line& spans);
     /// One line, cut to so many lines of the terminal.
     void fittedLine(const Line& spans, std::size_t screenLines = 1);
+    /// Asks for something: without a line end, and at once.
+    void prompt(const std::string& text);
     /// A JSON document on a line, byte for byte; for a person with what a terminal would obey spelled out.
     void json(std::string_view document);
 

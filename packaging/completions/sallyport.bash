@@ -5,6 +5,11 @@ _sallyport_jobs() {
     sallyport --timeout 1 --color never job list --limit 50 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
+# Names of the secrets.
+_sallyport_secrets() {
+    sallyport --timeout 1 --color never secret list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
 _sallyport() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local noun='' verb='' word i operands=0
@@ -14,7 +19,7 @@ _sallyport() {
         word=${COMP_WORDS[i]}
         case $word in
             --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
-                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role)
+                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | --expires | --job | --secret)
                 ((i++))
                 ;;
             -*) ;;
@@ -42,6 +47,10 @@ _sallyport() {
             return
             ;;
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current") && return ;;
+        --job)
+            mapfile -t COMPREPLY < <(compgen -W "$(_sallyport_jobs)" -- "$current")
+            return
+            ;;
         --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code' -- "$current") && return ;;
         --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin' -- "$current") && return ;;
         --state)
@@ -49,7 +58,7 @@ _sallyport() {
                 'pending running completed failed cancelled interrupted' -- "$current")
             return
             ;;
-        --url | --timeout | --title | --user | --grant | --limit | --since) return ;;
+        --url | --timeout | --title | --user | --grant | --limit | --since | --provider | --expires | --secret) return ;;
     esac
 
     local words=''
@@ -62,17 +71,26 @@ _sallyport() {
             'job restart') words+=' --env-file' ;;
             'job watch') words+=' --since --no-follow' ;;
             'job prompt') words+=' --done' ;;
+            'job grant') words+=' --none' ;;
+            'secret set') words+=' --user --provider --expires' ;;
+            'secret list' | 'secret show' | 'secret delete') words+=' --user' ;;
+            'audit list') words+=' --user --job --secret --limit --all' ;;
             'plugin list') words+=' --verbose' ;;
             'token create') words+=' --user --role' ;;
         esac
     else
         case "$noun $verb" in
-            ' ') words='job plugin status token' ;;
-            'job ') words='cancel create list prompt restart show watch' ;;
+            ' ') words='audit job plugin secret status token' ;;
+            'job ') words='cancel create grant list prompt restart show watch' ;;
+            'audit ') words='list verify' ;;
             'plugin ') words='list reload' ;;
+            'secret ') words='delete list rekey set show' ;;
             'token ') words='create list revoke' ;;
-            'job cancel' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
+            'job cancel' | 'job grant' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
                 ((operands == 0)) && words=$(_sallyport_jobs)
+                ;;
+            'secret delete' | 'secret set' | 'secret show')
+                ((operands == 0)) && words=$(_sallyport_secrets)
                 ;;
         esac
     fi

@@ -5,6 +5,11 @@ function __sallyport_jobs
     sallyport --timeout 1 --color never job list --limit 50 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
+# Names of the secrets.
+function __sallyport_secrets
+    sallyport --timeout 1 --color never secret list 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
 # Whether the command line is at `NOUN VERB`, such as `job watch`.
 function __sallyport_at
     __fish_seen_subcommand_from $argv[1]; and __fish_seen_subcommand_from $argv[2..]
@@ -27,14 +32,16 @@ complete -c sallyport -l timeout -x -d 'Seconds to wait for the daemon'
 complete -c sallyport -l version -d 'Print the version'
 complete -c sallyport -s h -l help -d Explain
 
-set -l nouns job plugin status token
-set -l job_verbs cancel create list prompt restart show watch
+set -l nouns audit job plugin secret status token
+set -l job_verbs cancel create grant list prompt restart show watch
 complete -c sallyport -n "not __fish_seen_subcommand_from $nouns" -a "$nouns"
 complete -c sallyport -n "__sallyport_wants_verb job $job_verbs" -a "$job_verbs"
+complete -c sallyport -n '__sallyport_wants_verb audit list verify' -a 'list verify'
 complete -c sallyport -n '__sallyport_wants_verb plugin list reload' -a 'list reload'
+complete -c sallyport -n '__sallyport_wants_verb secret delete list rekey set show' -a 'delete list rekey set show'
 complete -c sallyport -n '__sallyport_wants_verb token create list revoke' -a 'create list revoke'
 
-complete -c sallyport -n '__sallyport_at job cancel prompt restart show watch' -a '(__sallyport_jobs)'
+complete -c sallyport -n '__sallyport_at job cancel grant prompt restart show watch' -a '(__sallyport_jobs)'
 complete -c sallyport -n '__sallyport_at job create' -l file -r -F -d 'Read the task from this file'
 complete -c sallyport -n '__sallyport_at job create' -l title -x -d 'A name for people'
 complete -c sallyport -n '__sallyport_at job create' -l user -x -d 'Owner of the job'
@@ -49,6 +56,16 @@ complete -c sallyport -n '__sallyport_at job list' -l all -d 'All there are'
 complete -c sallyport -n '__sallyport_at job watch' -l since -x -d 'Leave out events up to this number'
 complete -c sallyport -n '__sallyport_at job watch' -l no-follow -d 'Show what there is, and stop'
 complete -c sallyport -n '__sallyport_at job prompt' -l done -d 'This is the last prompt'
+complete -c sallyport -n '__sallyport_at job grant' -l none -d 'Revoke all grants of the job'
+complete -c sallyport -n '__sallyport_at secret delete set show' -a '(__sallyport_secrets)'
+complete -c sallyport -n '__sallyport_at secret delete list set show' -l user -x -d 'Whose secret it is'
+complete -c sallyport -n '__sallyport_at secret set' -l provider -x -d 'Whom it is for'
+complete -c sallyport -n '__sallyport_at secret set' -l expires -x -d 'When it ends'
+complete -c sallyport -n '__sallyport_at audit list' -l user -x -d "Only this user's secrets"
+complete -c sallyport -n '__sallyport_at audit list' -l job -x -a '(__sallyport_jobs)' -d 'Only this job'
+complete -c sallyport -n '__sallyport_at audit list' -l secret -x -a '(__sallyport_secrets)' -d 'Only secrets of this name'
+complete -c sallyport -n '__sallyport_at audit list' -l limit -x -d 'At most so many'
+complete -c sallyport -n '__sallyport_at audit list' -l all -d 'All there are'
 complete -c sallyport -n '__sallyport_at plugin list' -s v -l verbose -d 'Show the routes, too'
 complete -c sallyport -n '__sallyport_at token create' -l user -x -d 'The user it acts for'
 complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin' -d 'What it may do'

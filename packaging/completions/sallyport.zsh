@@ -8,6 +8,13 @@ _sallyport_job() {
     compadd -a jobs
 }
 
+# Names of the secrets.
+_sallyport_secret() {
+    local -a secrets
+    secrets=(${(f)"$(sallyport --timeout 1 --color never secret list 2>/dev/null | awk 'NR > 1 { print $1 }')"})
+    compadd -a secrets
+}
+
 _sallyport() {
     local curcontext=$curcontext state line
     local -a global
@@ -23,12 +30,14 @@ _sallyport() {
     )
 
     _arguments -C $global '--version[print the version]' \
-        '1:noun:(job plugin status token)' '2:verb:->verb' '*::argument:->argument'
+        '1:noun:(audit job plugin secret status token)' '2:verb:->verb' '*::argument:->argument'
     case $state in
         verb)
             case $line[1] in
-                job) compadd cancel create list prompt restart show watch ;;
+                audit) compadd list verify ;;
+                job) compadd cancel create grant list prompt restart show watch ;;
                 plugin) compadd list reload ;;
+                secret) compadd delete list rekey set show ;;
                 token) compadd create list revoke ;;
             esac
             ;;
@@ -60,6 +69,24 @@ _sallyport() {
                         '1:job:_sallyport_job'
                     ;;
                 'job show' | 'job cancel') _arguments $global '1:job:_sallyport_job' ;;
+                'job grant')
+                    _arguments $global '--none[revoke all grants of the job]' '1:job:_sallyport_job' \
+                        '*:SECRET=ENV_VAR:'
+                    ;;
+                'secret set')
+                    _arguments $global '--user[whose secret it is]:user:' '--provider[whom it is for]:text:' \
+                        '--expires[when it ends]:time:' '1:name:_sallyport_secret'
+                    ;;
+                'secret list') _arguments $global '--user[whose secrets]:user:' ;;
+                'secret show' | 'secret delete')
+                    _arguments $global '--user[whose secret it is]:user:' '1:name:_sallyport_secret'
+                    ;;
+                'audit list')
+                    _arguments $global "--user[only this user's secrets]:user:" \
+                        '--job[only this job]:job:_sallyport_job' \
+                        '--secret[only secrets of this name]:name:_sallyport_secret' \
+                        '(--all)--limit[at most so many]:n:' '(--limit)--all[all there are]'
+                    ;;
                 'plugin list') _arguments $global '(-v --verbose)'{-v,--verbose}'[show the routes, too]' ;;
                 'token create')
                     _arguments $global '--user[the user it acts for]:user:' \

@@ -129,7 +129,7 @@ public:
     }
 
     void listsJobs() {
-        answers_["GET /api/jobs?limit=50&state=running&user_id=%2A"] =
+        answers_["GET /api/jobs?state=running&user_id=%2A&limit=50"] =
             R"({"jobs":[)" + listed(job) + "," + listed(other, R"(,"title":"Docs")") + "]}";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "list", "--state", "running", "--user", "*"}));
         const std::size_t second = program_.out.find('\n') + 1;
