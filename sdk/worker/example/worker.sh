@@ -4,8 +4,9 @@
 #   SALLYPORT_URL    the job's own base URL, such as http://172.17.0.1:50051/worker/<job id>
 #   SALLYPORT_TOKEN  the token that `sallyport job create` printed
 #
-# It asks what to do, tells what it does, takes one follow-up prompt, and reports that it is done. It needs
-# curl and jq. A real worker would have a model think where this one just counts words.
+# It asks what to do, puts the credentials it was granted into its environment, tells what it does, takes one
+# follow-up prompt, and reports that it is done. It needs curl and jq. A real worker would have a model think
+# where this one just counts words.
 set -eu
 : "${SALLYPORT_URL:?is not set}" "${SALLYPORT_TOKEN:?is not set}"
 
@@ -32,6 +33,16 @@ say() { # TEXT
 task=$(call GET /job | jq --raw-output .description)
 call POST /status '{"state": "in_progress", "message": "reading the task", "iteration": 1}'
 say "My task: $task"
+
+# All that was granted to the job, each in the environment variable that the operator named; nothing if nothing
+# was. Never tell anybody the values: what is posted is kept.
+credentials=$(call GET /credentials)
+if [ -n "$credentials" ]; then
+    eval "$(printf '%s' "$credentials" | jq --raw-output '.[] | "export \(.env_var)=\(.value | @sh)"')"
+    say "I was given: $(printf '%s' "$credentials" |
+        jq --raw-output 'map("\(.env_var) (\(.value | length) characters)") | join(", ")')"
+fi
+unset credentials
 
 event tool_use "$(jq --null-input --arg text "$task" '{tool_name: "count_words", input: {text: $text}}')"
 words=$(printf '%s' "$task" | wc -w)
