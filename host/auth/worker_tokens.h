@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,8 +25,14 @@ struct Lease {
     Digest digest;
     std::atomic<bool> revoked{false};
     std::atomic<bool> started{false};         ///< whether the job has left pending
-    std::atomic<std::int64_t> lastSeenMs{0};  ///< wall clock of the last authenticated call
+    std::atomic<std::int64_t> lastSeenMs{0};  ///< `monotonicMs` of the last authenticated call
 };
+
+/// Milliseconds on a clock that nobody sets: a step of the wall clock is no silence of a worker.
+[[nodiscard]] inline std::int64_t monotonicMs() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
 
 /// Looked up on every worker request without a database. [any thread]
 class WorkerTokens {

@@ -25,9 +25,7 @@ bool isEnd(const std::string& state) {
 }  // namespace
 
 ExitCode Watch::run() {
-    const Client client = connect_();
-    catchUp(client);
-    endIfOver(client);
+    begin();
     if (options_.follow && !done()) {
         follow();
     }
@@ -39,22 +37,45 @@ ExitCode Watch::run() {
     return endState_.empty() || endState_ == "completed" ? ExitCode::ok : ExitCode::jobNotCompleted;
 }
 
-void Watch::follow() {
+/// Shows the history and how the job stands.
+void Watch::begin() {
     while (!done()) {
-        std::string why = "the daemon closed the connection";
-        try {
-            followOnce(connect_());
-        } catch (const Unreachable& problem) {
-            why = problem.what();
-        } catch (const Refused& problem) {
-            if (!isPassing(problem.status())) {
-                throw;
-            }
-            why = problem.what();
-        }
-        if (!done() && pause(why)) {
+        const auto problem = attempt([this] {
+            const Client client = connect_();
+            catchUp(client);
+            endIfOver(client);
+        });
+        if (!problem || pause(*problem)) {
             return;
         }
+    }
+}
+
+void Watch::follow() {
+    while (!done()) {
+        const auto problem = attempt([this] { followOnce(connect_()); });
+        if (!done() && pause(problem.value_or("the daemon closed the connection"))) {
+            return;
+        }
+    }
+}
+
+/// Talks to the daemon. @return what went wrong and may go right in a moment; nothing when it went well.
+/// @throws Failure for all else, and for everything before the daemon has answered once.
+std::optional<std::string> Watch::attempt(const std::function<void()>& talk) {
+    try {
+        talk();
+        return std::nullopt;
+    } catch (const Unreachable& problem) {
+        if (!reached_ || !options_.follow) {
+            throw;
+        }
+        return problem.what();
+    } catch (const Refused& problem) {
+        if (!reached_ || !options_.follow || !isPassing(problem.status())) {
+            throw;
+        }
+        return problem.what();
     }
 }
 
@@ -117,6 +138,7 @@ bool Watch::showPage(const Client& client, std::size_t limit) {
                                        .segment("events")
                                        .query("after", std::to_string(last_))
                                        .query("limit", std::to_string(limit)));
+    reached_ = true;
     const std::vector<json::Value> events = elementsOf(page.object(), "events");
     for (const json::Value& stored : events) {
         const JobEvent event = fromHistory(job_, stored);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <sallyport/job_id.h>
@@ -47,7 +48,9 @@ public:
     [[nodiscard]] ExitCode run();
 
 private:
+    void begin();
     void follow();
+    [[nodiscard]] std::optional<std::string> attempt(const std::function<void()>& talk);
     void followOnce(const Client& client);
     void take(const JobEvent& event, const Client& client);
     void catchUp(const Client& client);
@@ -64,6 +67,7 @@ private:
     Terminal& err_;
     Interruption& interruption_;
     std::uint64_t last_;                 ///< the number of the last event shown
+    bool reached_ = false;               ///< whether the daemon has answered
     std::string shownState_;             ///< the last state shown
     std::string endState_;               ///< how the job ended; empty while it runs
     std::chrono::milliseconds pause_{};  ///< before the next attempt; none when the last one went well

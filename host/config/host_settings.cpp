@@ -29,7 +29,7 @@ constexpr Setting settings[] = {
      "Where operators connect: host:port, [ipv6]:port or unix:/path"},
     {"operator.max_body", SettingKind::size, "8MiB",
      "Largest body of an operator's request; a larger one is refused with 413", kib, gib},
-    {"operator.max_connections", SettingKind::integer, "1024", "Operator connections open at once", 1,
+    {"operator.max_connections", SettingKind::integer, "4096", "Operator connections open at once", 1,
      1'000'000},
 
     {"data.dir", SettingKind::text, "/var/lib/sallyport",

@@ -159,7 +159,7 @@ void Registry::Impl::admit(const JobId& job, std::string user, const std::string
     lease->digest = auth::fromHex(digest);
     lease->started = started;
     // Whether its worker fell silent is counted from here, not from before the daemon was down.
-    lease->lastSeenMs = stored(now());
+    lease->lastSeenMs = auth::monotonicMs();
     tokens.add(std::move(lease));
 }
 
@@ -209,7 +209,7 @@ void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> sil
         [&](Transaction& transaction) {
             ended.clear();
             for (const auto& lease : silent) {
-                if (lease->lastSeenMs >= stored(now() - silence)) {
+                if (lease->lastSeenMs >= auth::monotonicMs() - silence.count()) {
                     continue;
                 }
                 const Rows rows =
@@ -361,7 +361,7 @@ void Registry::start(const JobId& id, Done done) {
 }
 
 void Registry::interruptSilent(std::chrono::milliseconds silence) {
-    const std::int64_t deadline = stored(now() - silence);
+    const std::int64_t deadline = auth::monotonicMs() - silence.count();
     std::vector<std::shared_ptr<auth::Lease>> silent = impl_->tokens.all();
     std::erase_if(silent,
                   [&](const auto& lease) { return !lease->started || lease->lastSeenMs >= deadline; });

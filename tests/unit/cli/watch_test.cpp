@@ -7,6 +7,7 @@
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
@@ -55,6 +56,8 @@ class WatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(resumesAfterACutWithoutGapOrRepeat);
     CPPUNIT_TEST(comesBackAfterSilence);
     CPPUNIT_TEST(findsADaemonThatMoved);
+    CPPUNIT_TEST(comesBackWhenTheDaemonDiesBeforeTheStream);
+    CPPUNIT_TEST(failsAtOnceWhenTheDaemonNeverAnswered);
     CPPUNIT_TEST(waitsWhileTheDaemonIsBusy);
     CPPUNIT_TEST(stopsWhenItsTokenIsRevoked);
     CPPUNIT_TEST(noticesAnEndThatNobodyAnnounced);
@@ -185,6 +188,33 @@ class WatchTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(shownState("running") + shownState("completed"), out_.str());
         // One outage is one complaint.
         CPPUNIT_ASSERT_EQUAL(err_.str().find("trying again"), err_.str().rfind("trying again"));
+    }
+
+    void comesBackWhenTheDaemonDiesBeforeTheStream() {
+        events_ = {1};
+        const ScriptedDoor door([this](const ScriptedRequest& request, Poco::Net::StreamSocket& socket) {
+            // It has shown the history, and is gone when it is asked how the job stands.
+            if (request.target.find("/events") == std::string::npos && !std::exchange(died_, true)) {
+                return;
+            }
+            if (died_) {
+                end("completed", {1, 2});
+            }
+            handler()(request, socket);
+        });
+        CPPUNIT_ASSERT(run([&] { return door.client(); }) == ExitCode::ok);
+        CPPUNIT_ASSERT_EQUAL(shownEvent(1) + shownEvent(2) + shownState("completed"), out_.str());
+        CPPUNIT_ASSERT(err_.str().find("trying again") != std::string::npos);
+    }
+
+    void failsAtOnceWhenTheDaemonNeverAnswered() {
+        int attempts = 0;
+        const auto connect = [&]() -> Client {
+            ++attempts;
+            throw Unreachable("it is not there");
+        };
+        CPPUNIT_ASSERT_THROW(static_cast<void>(run(connect)), Unreachable);
+        CPPUNIT_ASSERT_EQUAL(1, attempts);
     }
 
     void waitsWhileTheDaemonIsBusy() {
@@ -395,6 +425,7 @@ private:
     std::condition_variable looked_;
     std::vector<std::string> opened_;
     std::atomic<int> streams_ = 0;
+    bool died_ = false;
     Stream stream_;
     std::ostringstream out_;
     std::ostringstream err_;

@@ -598,7 +598,9 @@ private:
     }
 
     /// Makes it look as if the job's worker had last called a long time ago.
-    void silence(const JobId& job) { tokens_->find(job)->lastSeenMs = 1; }
+    void silence(const JobId& job) {
+        tokens_->find(job)->lastSeenMs = auth::monotonicMs() - 2 * aMinute.count();
+    }
 
     std::string storedDigest(const JobId& job) {
         return database_->query("SELECT token_digest FROM jobs WHERE job_id = ?", {job.str()}).at(0).text(0);
