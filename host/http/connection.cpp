@@ -104,7 +104,8 @@ void Connection::onEvents(std::uint32_t events) {
         peerShut_ = true;
         // Whoever only waits has nobody left to wait for. A request whose answer is being made still gets it:
         // a client may shut down its sending side after the request.
-        if (state_ == State::parked || state_ == State::streaming || state_ == State::subscribed) {
+        if (state_ == State::parked || state_ == State::streaming || state_ == State::subscribed ||
+            awaitsWatched()) {
             close();
             return;
         }
@@ -510,6 +511,7 @@ void Connection::runHandler() {
 bool Connection::complete(std::uint64_t exchange, Reply& reply) {
     if (!isCurrent(exchange) || state_ != State::busy)
         return false;
+    exchange_->abandonment.reset();
     handle(std::move(reply));
     return true;
 }
@@ -519,18 +521,7 @@ void Connection::handle(Reply reply) {
     if (std::holds_alternative<Reply::Whole>(content)) {
         sendWhole(std::move(reply));
     } else if (auto* deferred = std::get_if<Reply::Deferred>(&content)) {
-        const auto call = exchange_->call;
-        const auto start = std::move(deferred->start);
-        try {
-            start(Promise([&loop = loop_, id = id_, current = exchange_->id, call](Reply answer) {
-                loop.postReply(id, current, call, std::move(answer));
-            }));
-        } catch (...) {
-            // The promise has gone with it and answered already, unless it was kept; whichever comes first
-            // counts.
-            auto answer = replyFor(std::current_exception(), *call, loop_.services().log);
-            complete(exchange_->id, answer);
-        }
+        defer(std::move(deferred->start));
     } else if (auto* parked = std::get_if<Reply::Parked>(&content)) {
         park(std::move(*parked));
     } else if (std::holds_alternative<Reply::Streamed>(content)) {
@@ -541,6 +532,29 @@ void Connection::handle(Reply reply) {
 }
 
 // Waiting
+
+void Connection::defer(std::function<void(Promise)> start) {
+    const auto call = exchange_->call;
+    exchange_->abandonment = std::make_shared<Abandonment>();
+    try {
+        start(Promise([&loop = loop_, id = id_, current = exchange_->id,
+                       call](Reply answer) { loop.postReply(id, current, call, std::move(answer)); },
+                      exchange_->abandonment));
+    } catch (...) {
+        // The promise has gone with it and answered already, unless it was kept; whichever comes first
+        // counts.
+        auto answer = replyFor(std::current_exception(), *call, loop_.services().log);
+        complete(exchange_->id, answer);
+        return;
+    }
+    if (peerShut_ && awaitsWatched())
+        close();
+}
+
+/// Whether whoever makes the answer wants to know that nobody waits for it.
+bool Connection::awaitsWatched() const {
+    return state_ == State::busy && exchange_->abandonment && exchange_->abandonment->watched();
+}
 
 void Connection::park(Reply::Parked parked) {
     auto& exchange = *exchange_;
@@ -596,10 +610,14 @@ void Connection::answerParked(Reply reply) {
 void Connection::revoked(const JobId& job) {
     if (!exchange_ || !exchange_->identity.lease || exchange_->identity.lease->job != job)
         return;
-    if (state_ == State::parked)
+    if (state_ == State::parked) {
         answerParked(Reply::error(unauthorized()).header("WWW-Authenticate", "Bearer"));
-    else if (state_ == State::streaming)
+    } else if (awaitsWatched()) {
+        exchange_->abandonment->declare();
+        refuse(unauthorized());
+    } else if (state_ == State::streaming) {
         close();
+    }
 }
 
 void Connection::endWait(const Gate& gate) {
@@ -913,6 +931,8 @@ void Connection::endExchange() {
         loop_.fanout().detach(id_);
         loop_.services().hub.left();
     }
+    if (exchange.abandonment)
+        exchange.abandonment->declare();
     if (const auto stream = std::exchange(stream_, nullptr))
         stream->detach();
     reportDelivery(false);

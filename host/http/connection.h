@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,6 +96,8 @@ private:
     void enterHandler();
     void runHandler();
     void handle(Reply reply);
+    void defer(std::function<void(Promise)> start);
+    [[nodiscard]] bool awaitsWatched() const;
     void park(Reply::Parked parked);
     void unpark();
     void answerParked(Reply reply);

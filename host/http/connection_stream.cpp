@@ -35,6 +35,7 @@ void ConnectionStream::finish(Ending ending) {
         return;
     ending_ = ending;
     gone_ = nullptr;
+    drained_ = nullptr;
     schedule();
 }
 
@@ -54,6 +55,31 @@ void ConnectionStream::onClosed(std::function<void()> gone) {
         }
     }
     gone();
+}
+
+void ConnectionStream::onDrained(std::function<void()> drained) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (detached_ || ending_ != Ending::none)
+            return;
+        if (!buffer_.empty() || backlog_ > 0) {
+            drained_ = std::move(drained);
+            return;
+        }
+    }
+    drained();
+}
+
+void ConnectionStream::setBacklog(std::size_t bytes) {
+    std::function<void()> drained;
+    {
+        const std::lock_guard lock(mutex_);
+        backlog_ = bytes;
+        if (bytes == 0 && buffer_.empty())
+            drained.swap(drained_);
+    }
+    if (drained)
+        drained();
 }
 
 void ConnectionStream::schedule() {
@@ -89,6 +115,7 @@ void ConnectionStream::detach() {
         const std::lock_guard lock(mutex_);
         detached_ = true;
         gone.swap(gone_);
+        drained_ = nullptr;
     }
     if (gone)
         gone();

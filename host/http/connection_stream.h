@@ -29,9 +29,10 @@ public:
     void abort() override;
     [[nodiscard]] std::size_t pending() const override;
     void onClosed(std::function<void()> gone) override;
+    void onDrained(std::function<void()> drained) override;
 
     /// How much the connection holds that the network has not taken. [loop thread]
-    void setBacklog(std::size_t bytes) { backlog_ = bytes; }
+    void setBacklog(std::size_t bytes);
     /// The connection has ended, or the body has been sent whole. [loop thread]
     void detach();
 
@@ -54,6 +55,7 @@ private:
     bool scheduled_ = false;
     bool detached_ = false;
     std::function<void()> gone_;
+    std::function<void()> drained_;
 };
 
 }  // namespace sallyport::host::http

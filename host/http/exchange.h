@@ -71,6 +71,7 @@ struct Exchange {
     bool keepAlive = true;
     int status = 0;
     std::function<void(bool)> delivered;
+    std::shared_ptr<Abandonment> abandonment;  ///< of a deferred reply
     std::optional<Reply::Parked> parked;
     Topics::Key topicKey = 0;
     bool subscribed = false;

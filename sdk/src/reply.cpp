@@ -34,7 +34,39 @@ struct Promise::State {
     std::atomic<bool> used{false};
 };
 
-Promise::Promise(Sink sink) : state_(std::make_shared<State>(std::move(sink))) {}
+bool Abandonment::watched() const {
+    const std::lock_guard lock(mutex_);
+    return abandoned_ != nullptr;
+}
+
+void Abandonment::declare() {
+    std::function<void()> abandoned;
+    {
+        const std::lock_guard lock(mutex_);
+        declared_ = true;
+        abandoned.swap(abandoned_);
+    }
+    if (abandoned) {
+        abandoned();
+    }
+}
+
+Promise::Promise(Sink sink, std::shared_ptr<Abandonment> abandonment)
+    : state_(std::make_shared<State>(std::move(sink))), abandonment_(std::move(abandonment)) {}
+
+void Promise::onAbandoned(std::function<void()> abandoned) const {
+    if (!abandonment_) {
+        return;
+    }
+    {
+        const std::lock_guard lock(abandonment_->mutex_);
+        if (!abandonment_->declared_) {
+            abandonment_->abandoned_ = std::move(abandoned);
+            return;
+        }
+    }
+    abandoned();
+}
 
 void Promise::fulfil(Reply reply) const {
     if (!state_->used.exchange(true)) {

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,22 @@ class RequestError;
 class Store;
 class Transaction;
 
+/// How the host tells that nobody waits for the answer to a deferred request any more. [any thread]
+class Abandonment {
+public:
+    /// Whether somebody wants to know.
+    [[nodiscard]] bool watched() const;
+    /// Nobody waits from here on. Calls after the first do nothing.
+    void declare();
+
+private:
+    friend class Promise;
+
+    mutable std::mutex mutex_;
+    bool declared_ = false;
+    std::function<void()> abandoned_;
+};
+
 /// The right to answer one deferred request, once. Copies share the right. If the last copy goes away
 /// unused, the client gets a 500. [any thread]
 class Promise {
@@ -31,15 +48,21 @@ public:
     /// The host's end of a promise. Called at most once.
     using Sink = std::function<void(Reply)>;
 
-    explicit Promise(Sink sink);
+    explicit Promise(Sink sink, std::shared_ptr<Abandonment> abandonment = nullptr);
 
     /// Answers the request. Calls after the first do nothing. The reply may be of any kind but
     /// deferred.
     void fulfil(Reply reply) const;
 
+    /// Calls `abandoned` once if the client goes away, or its token is revoked, before the request is
+    /// answered; at once if that has happened. A client that shuts down its sending side counts as gone
+    /// then. To be asked for while the request is being deferred. On the connection's thread: do not block.
+    void onAbandoned(std::function<void()> abandoned) const;
+
 private:
     struct State;
     std::shared_ptr<State> state_;
+    std::shared_ptr<Abandonment> abandonment_;
 };
 
 /// A response body that is written as it comes into being. [any thread]
@@ -64,6 +87,11 @@ public:
     /// Calls `gone` once, when the client goes away, its token is revoked or the daemon stops before
     /// `end()`; at once if that has happened. On the connection's thread: do not block.
     virtual void onClosed(std::function<void()> gone) = 0;
+
+    /// Calls `drained` once, when the network has taken all that was written; at once if it has. Not
+    /// called any more once the body has ended or the client is gone. On the connection's thread, or at
+    /// once on the caller's: do not block.
+    virtual void onDrained(std::function<void()> drained) = 0;
 };
 
 /// An answer. Cheap to move; never copied.

@@ -54,6 +54,8 @@ class ReplyTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testWaitFor);
     CPPUNIT_TEST(testPromiseIsFulfilledOnce);
     CPPUNIT_TEST(testDroppedPromiseAnswers500);
+    CPPUNIT_TEST(testAbandonedPromiseTellsOnce);
+    CPPUNIT_TEST(testAbandonedBeforeItWasAskedFor);
     CPPUNIT_TEST(testWhenStoredAnswersAfterwards);
     CPPUNIT_TEST(testWhenStoredFails);
     CPPUNIT_TEST(testWhenStoredWithFullQueue);
@@ -176,6 +178,29 @@ class ReplyTest : public CppUnit::TestFixture {
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, answers.size());
         CPPUNIT_ASSERT_EQUAL(200, answers[0].status());
+    }
+
+    void testAbandonedPromiseTellsOnce() {
+        const auto abandonment = std::make_shared<Abandonment>();
+        const Promise promise([](Reply) {}, abandonment);
+        int told = 0;
+        CPPUNIT_ASSERT(!abandonment->watched());
+        promise.onAbandoned([&] { ++told; });
+        CPPUNIT_ASSERT(abandonment->watched());
+        CPPUNIT_ASSERT_EQUAL(0, told);
+        abandonment->declare();
+        abandonment->declare();
+        CPPUNIT_ASSERT_EQUAL(1, told);
+        CPPUNIT_ASSERT(!abandonment->watched());
+    }
+
+    void testAbandonedBeforeItWasAskedFor() {
+        const auto abandonment = std::make_shared<Abandonment>();
+        const Promise promise([](Reply) {}, abandonment);
+        abandonment->declare();
+        int told = 0;
+        promise.onAbandoned([&] { ++told; });
+        CPPUNIT_ASSERT_EQUAL(1, told);
     }
 
     void testDroppedPromiseAnswers500() {
