@@ -56,7 +56,7 @@ Application::Application() {
 
 void Application::defineOptions(Poco::Util::OptionSet& options) {
     // Not ServerApplication's: forking into the background is the service manager's business.
-    Poco::Util::Application::defineOptions(options);
+    Poco::Util::Application::defineOptions(options);  // NOLINT(bugprone-parent-virtual-call)
     options.addOption(
         Option("config", "c", "read this properties file instead of " + std::string(installedConfiguration))
             .argument("FILE"));

@@ -9,7 +9,7 @@ namespace {
 
 /// Bounds what a peer can have us read that is no content.
 constexpr std::size_t maxLine = 256;
-constexpr std::size_t maxTrailer = 8 * 1024;
+constexpr std::size_t maxTrailer = std::size_t{8} * 1024;
 
 }  // namespace
 

@@ -22,20 +22,20 @@ using namespace std::chrono_literals;
 
 /// An unread body up to this size is read and dropped so that the connection can go on; a larger one costs
 /// the client its connection.
-constexpr std::size_t drainLimit = 64 * 1024;
+constexpr std::size_t drainLimit = std::size_t{64} * 1024;
 /// Bodies are accounted for in steps of this size.
-constexpr std::size_t bodyStep = 64 * 1024;
+constexpr std::size_t bodyStep = std::size_t{64} * 1024;
 /// Requests that one connection may have answered in a row while others wait.
 constexpr int requestsInARow = 32;
 /// A body for a route for secrets gets so much memory at once, if it says that it is that long.
-constexpr std::uint64_t secretBodyReserve = 1024 * 1024;
+constexpr std::uint64_t secretBodyReserve = std::uint64_t{1024} * 1024;
 constexpr auto lingerTime = 2s;
 /// The same while the daemon stops.
 constexpr auto lingerTimeDraining = 200ms;
 /// What is dropped of a refused body, so that a client that sends first and reads then still gets to read.
 constexpr std::size_t lingerBytes = std::size_t{64} * 1024 * 1024;
 /// A buffer above this size is given back once it is empty.
-constexpr std::size_t keptBuffer = 16 * 1024;
+constexpr std::size_t keptBuffer = std::size_t{16} * 1024;
 
 constexpr std::string_view jsonType = "application/json";
 constexpr std::string_view healthMethods = "GET, HEAD, OPTIONS";
@@ -135,11 +135,9 @@ void Connection::read() {
             consume({scratch.data(), size});
             if (holdsSecrets_)
                 ::explicit_bzero(scratch.data(), size);
-        } else if (received == 0) {
-            close();
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             readable_ = false;
-        } else if (errno != EINTR) {
+        } else if (received == 0 || errno != EINTR) {
             close();
         }
     }
@@ -423,19 +421,19 @@ void Connection::dispatch() {
         return;
     }
     try {
-        loop_.services().startJob(lease->job,
-                                  [&loop = loop_, id = id_, current = exchange.id](std::exception_ptr error) {
-                                      loop.post([&loop, id, current, error] {
-                                          if (auto* connection = loop.find(id))
-                                              connection->resume(current, error);
-                                      });
-                                  });
+        loop_.services().startJob(
+            lease->job, [&loop = loop_, id = id_, current = exchange.id](const std::exception_ptr& error) {
+                loop.post([&loop, id, current, error] {
+                    if (auto* connection = loop.find(id))
+                        connection->resume(current, error);
+                });
+            });
     } catch (const RequestError& error) {
         refuse(error);
     }
 }
 
-void Connection::resume(std::uint64_t exchange, std::exception_ptr error) {
+void Connection::resume(std::uint64_t exchange, const std::exception_ptr& error) {
     if (!isCurrent(exchange))
         return;
     if (!error) {
@@ -521,7 +519,9 @@ void Connection::handle(Reply reply) {
     if (std::holds_alternative<Reply::Whole>(content)) {
         sendWhole(std::move(reply));
     } else if (auto* deferred = std::get_if<Reply::Deferred>(&content)) {
-        defer(std::move(deferred->start));
+        // Taken out of the reply, which a start that answers at once would destroy.
+        const auto start = std::move(deferred->start);
+        defer(start);
     } else if (auto* parked = std::get_if<Reply::Parked>(&content)) {
         park(std::move(*parked));
     } else if (std::holds_alternative<Reply::Streamed>(content)) {
@@ -533,7 +533,7 @@ void Connection::handle(Reply reply) {
 
 // Waiting
 
-void Connection::defer(std::function<void(Promise)> start) {
+void Connection::defer(const std::function<void(Promise)>& start) {
     const auto call = exchange_->call;
     exchange_->abandonment = std::make_shared<Abandonment>();
     try {

@@ -43,7 +43,7 @@ public:
     /// The topic that exchange `exchange` is parked on was woken.
     void retry(std::uint64_t exchange);
     /// Goes on with exchange `exchange`, which waited for its job to start or its plugin to be reloaded.
-    void resume(std::uint64_t exchange, std::exception_ptr error);
+    void resume(std::uint64_t exchange, const std::exception_ptr& error);
     /// Goes on reading, for a connection that gave way to others.
     void pump();
 
@@ -96,7 +96,7 @@ private:
     void enterHandler();
     void runHandler();
     void handle(Reply reply);
-    void defer(std::function<void(Promise)> start);
+    void defer(const std::function<void(Promise)>& start);
     [[nodiscard]] bool awaitsWatched() const;
     void park(Reply::Parked parked);
     void unpark();

@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t scratchSize = 64 * 1024;
+constexpr std::size_t scratchSize = std::size_t{64} * 1024;
 constexpr std::uint64_t wakeupKey = 0;
 /// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
 constexpr auto checkInterval = 50ms;

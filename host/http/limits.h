@@ -9,16 +9,17 @@ namespace sallyport::host::http {
 /// The bounds that hold for every connection of both doors, from the `http.*` settings. All time-outs are
 /// total: no byte that arrives extends them.
 struct Limits {
-    std::size_t maxHeaderBytes = 16 * 1024;  ///< all of a request's header fields
-    std::size_t maxHeaders = 100;            ///< header fields in a request
-    std::size_t maxUriBytes = 8 * 1024;
+    std::size_t maxHeaderBytes = std::size_t{16} * 1024;  ///< all of a request's header fields
+    std::size_t maxHeaders = 100;                         ///< header fields in a request
+    std::size_t maxUriBytes = std::size_t{8} * 1024;
     std::size_t maxJsonDepth = 64;
-    std::size_t bodyMemory = 256 * 1024 * 1024;  ///< request bodies held at once, over all connections
+    std::size_t bodyMemory =
+        std::size_t{256} * 1024 * 1024;  ///< request bodies held at once, over all connections
     std::chrono::milliseconds headerTimeout{10'000};
     std::chrono::milliseconds bodyTimeout{60'000};
     std::chrono::milliseconds idleTimeout{75'000};
-    std::chrono::milliseconds writeTimeout{30'000};  ///< without the peer taking a single byte
-    std::size_t subscriberBuffer = 1024 * 1024;      ///< bytes queued for one event subscriber
+    std::chrono::milliseconds writeTimeout{30'000};           ///< without the peer taking a single byte
+    std::size_t subscriberBuffer = std::size_t{1024} * 1024;  ///< bytes queued for one event subscriber
     std::chrono::milliseconds heartbeat{15'000};
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace sallyport::host::http {
@@ -12,8 +13,11 @@ public:
     Task() = default;
 
     template <class F>
-    // NOLINTNEXTLINE(google-explicit-constructor): any callable is a task.
-    Task(F&& function) : callable_(std::make_unique<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
+    requires(!std::is_same_v<std::decay_t<F>, Task>)
+        // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload): any callable is
+        // a task.
+        Task(F&& function)
+        : callable_(std::make_unique<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
 
     void operator()() { callable_->run(); }
 

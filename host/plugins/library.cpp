@@ -53,7 +53,7 @@ void requireTrusted(const struct stat& status) {
 }
 
 void copyAll(int from, int to) {
-    std::array<char, 64 * 1024> buffer;
+    std::array<char, std::size_t{64} * 1024> buffer;
     for (;;) {
         const auto size = ::read(from, buffer.data(), buffer.size());
         if (size < 0)

@@ -150,9 +150,13 @@ Reply Reply::waitFor(std::string topic, std::chrono::milliseconds timeout, Retry
                         std::make_shared<Reply>(std::move(otherwise))}};
 }
 
-Reply&& Reply::header(std::string name, std::string value) && {
+Reply& Reply::header(std::string name, std::string value) & {
     headers_.emplace_back(std::move(name), std::move(value));
-    return std::move(*this);
+    return *this;
+}
+
+Reply&& Reply::header(std::string name, std::string value) && {
+    return std::move(header(std::move(name), std::move(value)));
 }
 
 Reply&& Reply::onDelivered(std::function<void(bool)> delivered) && {

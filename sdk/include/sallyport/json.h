@@ -84,7 +84,9 @@ public:
 
     explicit Object(std::vector<Member> members) : members_(std::move(members)) {}
 
-    [[nodiscard]] const std::vector<Member>& members() const noexcept { return members_; }
+    [[nodiscard]] const std::vector<Member>& members() const& noexcept { return members_; }
+    /// A loop over the members of a temporary would outlive it.
+    const std::vector<Member>& members() const&& = delete;
 
     /// The last member of that name, or nothing. Never throws; for data whose shape is free.
     [[nodiscard]] const Value* find(std::string_view name) const;

@@ -169,6 +169,7 @@ public:
     ~Reply() = default;
 
     /// Adds a header. Framing headers (`Content-Length`, `Connection`, …) are the host's and ignored.
+    Reply& header(std::string name, std::string value) &;
     Reply&& header(std::string name, std::string value) &&;
 
     /// Has `delivered` called once for a complete answer: true when all its bytes were handed to the

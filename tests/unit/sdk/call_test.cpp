@@ -168,8 +168,8 @@ class CallTest : public CppUnit::TestFixture {
         for (const char* type :
              {"application/json", "Application/JSON", "application/json; charset=utf-8",
               " application/json ;x=y", "application/problem+json", "application/vnd.x+JSON;v=1"}) {
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(type, std::size_t{1},
-                                         withBody(R"({"a":1})", type)->json().members().size());
+            const auto call = withBody(R"({"a":1})", type);
+            CPPUNIT_ASSERT_MESSAGE(type, call->json().find("a") != nullptr);
         }
         for (const char* type :
              {"", ";", "text/json", "application/jsonp", "application/json5", "application/+json",
