@@ -27,8 +27,8 @@ constexpr std::size_t drainLimit = std::size_t{64} * 1024;
 constexpr std::size_t bodyStep = std::size_t{64} * 1024;
 /// Requests that one connection may have answered in a row while others wait.
 constexpr int requestsInARow = 32;
-/// A body for a route for secrets gets so much memory at once, if it says that it is that long.
-constexpr std::uint64_t secretBodyReserve = std::uint64_t{1024} * 1024;
+/// A body gets so much memory at once, if it says that it is that long. What is not sent is not used either.
+constexpr std::uint64_t bodyReserve = std::uint64_t{1024} * 1024;
 constexpr auto lingerTime = 2s;
 /// The same while the daemon stops.
 constexpr auto lingerTimeDraining = 200ms;
@@ -405,9 +405,9 @@ bool Connection::admitBody() {
         refuse(RequestError(415, "unsupported_media_type", "the body must be application/json"));
         return false;
     }
-    // Growing the body would leave pieces of it behind.
-    if (exchange.match.route->secret && head.framing == Framing::length)
-        exchange.body.reserve(std::min<std::uint64_t>(head.length, secretBodyReserve));
+    // Growing the body would copy it again and again, and leave pieces of a secret behind.
+    if (head.framing == Framing::length)
+        exchange.body.reserve(std::min<std::uint64_t>(head.length, bodyReserve));
     return true;
 }
 
@@ -492,7 +492,7 @@ void Connection::runHandler() {
     auto& exchange = *exchange_;
     auto& services = loop_.services();
     // Reading a large body takes its time wherever it is done; the loop has others to serve.
-    const bool small = exchange.call->body().size() <= bodyStep;
+    const bool small = exchange.call->body().size() <= exchange.match.route->loopBody;
     if (exchange.match.route->run == Run::loop && small) {
         handle(invoke(*exchange.call, services.log));
         return;
@@ -660,15 +660,15 @@ void Connection::startStream(Reply reply) {
         finishBody();
         return;
     }
-    stream_ = std::make_shared<ConnectionStream>(loop_, id_, exchange.id, exchange.call);
+    const auto call = exchange.call;
+    stream_ = std::make_shared<ConnectionStream>(loop_, id_, exchange.id, call);
     const auto handle = stream_->handle();
     flush();
-    if (state_ == State::closed)
-        return;
+    // Also when that has found the client gone: whoever made the reply hears of it from the stream alone.
     try {
         streamed.producer(handle);
     } catch (...) {
-        static_cast<void>(replyFor(std::current_exception(), *exchange.call, loop_.services().log));
+        static_cast<void>(replyFor(std::current_exception(), *call, loop_.services().log));
         close();
     }
 }

@@ -26,6 +26,7 @@ struct Route {
     Role role = Role::viewer;
     bool head = true;
     bool secret = false;
+    std::size_t loopBody = 0;
     Handler handler;
 };
 

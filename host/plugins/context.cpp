@@ -54,6 +54,7 @@ private:
         route->role = options.role.value_or(reads ? Role::viewer : Role::user);
         route->head = options.head;
         route->secret = options.secret;
+        route->loopBody = options.loopBody;
         route->handler = std::move(handler);
         if (const auto owner = taken_(*route); !owner.empty())
             throw std::invalid_argument(route->method + " " + http::mountedPath(*route) +

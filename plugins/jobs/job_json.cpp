@@ -64,4 +64,10 @@ Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants
     return json;
 }
 
+Poco::JSON::Object::Ptr usageJson(const UsageTotals& totals) {
+    auto json = orderedObject();
+    addTotals(*json, totals);
+    return json;
+}
+
 }  // namespace sallyport::plugins

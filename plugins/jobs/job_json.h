@@ -7,11 +7,15 @@
 
 #include <sallyport/grants.h>
 #include <sallyport/jobs.h>
+#include <sallyport/usage.h>
 
 namespace sallyport::plugins {
 
 /// The job object of lists and details.
 [[nodiscard]] Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants);
+
+/// The member `usage` of details.
+[[nodiscard]] Poco::JSON::Object::Ptr usageJson(const UsageTotals& totals);
 
 /// An object that keeps its members in the order in which they were set.
 [[nodiscard]] Poco::JSON::Object::Ptr orderedObject();

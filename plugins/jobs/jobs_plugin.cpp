@@ -159,7 +159,11 @@ Reply JobsPlugin::summary(const Call& call) {
 
 Reply JobsPlugin::detail(const Call& call) {
     const Job job = findFor(call);
-    return Reply::json(200, *jobJson(job, grantsOf(job.id)));
+    auto json = jobJson(job, grantsOf(job.id));
+    if (const auto usage = host_->find<JobUsage>()) {
+        json->set("usage", usageJson(usage->of(job.id)));
+    }
+    return Reply::json(200, *json);
 }
 
 Reply JobsPlugin::cancel(const Call& call) {

@@ -48,6 +48,9 @@ public:
     [[nodiscard]] const std::string& requestId() const noexcept { return parts_.requestId; }
     [[nodiscard]] const std::string& body() const noexcept { return parts_.body; }
 
+    /// How deep its JSON may nest, for a handler with a parser of its own.
+    [[nodiscard]] std::size_t maxJsonDepth() const noexcept { return parts_.maxJsonDepth; }
+
     /// The undecoded query string, without `?`.
     [[nodiscard]] const std::string& rawQuery() const noexcept { return parts_.query; }
 

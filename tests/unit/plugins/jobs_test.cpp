@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/usage.h>
 
 #include "plugins/jobs/jobs_plugin.h"
 #include "tests/unit/plugins/fake_host.h"
@@ -40,6 +41,14 @@ public:
     std::map<JobId, std::vector<Grant>> granted;
 };
 
+/// Usage as a plugin for models keeps it.
+class FakeUsage final : public JobUsage {
+public:
+    UsageTotals of(const JobId& job) override { return used[job]; }
+
+    std::map<JobId, UsageTotals> used;
+};
+
 class JobsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobsTest);
     CPPUNIT_TEST(testWorkerSeesItsJob);
@@ -63,6 +72,7 @@ class JobsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testJobWhoseGrantsFail);
     CPPUNIT_TEST(testDetail);
     CPPUNIT_TEST(testDetailOfOthers);
+    CPPUNIT_TEST(testUsage);
     CPPUNIT_TEST(testListPages);
     CPPUNIT_TEST(testListFilters);
     CPPUNIT_TEST(testListIsChecked);
@@ -346,6 +356,29 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::size_t{26}, shown(job.job.id, "finished_at").size());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":false,"message":"silent","iterations":7})"),
                              shown(job.job.id, "result"));
+    }
+
+    void testUsage() {
+        const JobId id = host_.makeJob().job.id;
+        const std::string path = "/jobs/" + id.str();
+        CPPUNIT_ASSERT(get(path).json().find("usage") == nullptr);
+        const auto usage = std::make_shared<FakeUsage>();
+        usage->used[id] = {.requests = 3,
+                           .failed = 1,
+                           .inputTokens = 200,
+                           .outputTokens = 20,
+                           .cacheReadTokens = 100,
+                           .cacheWriteTokens = 10,
+                           .costNano = 12'500'000};
+        host_.offer<JobUsage>(usage);
+        const Answer answer = get(path);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(
+                R"({"requests":3,"failed":1,"input_tokens":200,"output_tokens":20,)"
+                R"("cache_read_input_tokens":100,"cache_creation_input_tokens":10,"cost_usd":0.0125})"),
+            std::string(answer.json().required("usage").raw()));
+        // Not in lists, which would ask the database for each.
+        CPPUNIT_ASSERT(get("/jobs").body().find("usage") == std::string::npos);
     }
 
     void testDetailOfOthers() {
