@@ -70,7 +70,10 @@ class HostSettingsTest : public CppUnit::TestFixture {
         for (const Setting& setting : hostSettings()) {
             known.insert(setting.key);
         }
-        CPPUNIT_ASSERT(shownKeys() == known);
+        std::set<std::string> shown = shownKeys();
+        std::erase_if(shown,
+                      [](const std::string& key) { return key.starts_with("llm."); });  // its own test's
+        CPPUNIT_ASSERT(shown == known);
     }
 
     static void testInstalledFileSetsNothing() {

@@ -1,0 +1,115 @@
+#include "chat_translation.h"
+
+#include <utility>
+
+namespace sallyport::plugins::llm {
+
+namespace {
+
+constexpr const char* eventStream = "text/event-stream";
+
+bool acceptsEvents(const Call& call) {
+    const auto accept = call.header("accept");
+    return accept && accept->find(eventStream) != std::string_view::npos;
+}
+
+class ChatReader final : public AnswerReader {
+public:
+    ChatReader(const Dialect& dialect, const ChatRequest& request) : dialect_(dialect), request_(request) {}
+
+    [[nodiscard]] Reply whole(const UpstreamHead& /*head*/, std::string body) override {
+        const Completion completion = dialect_.parse(body);
+        usage_ = completion.usage;
+        return Reply::jsonText(200, completionJson(completion, request_.withTools));
+    }
+
+    void feed(std::string_view bytes, const Pass& pass) override {
+        if (!decoder_) {
+            decoder_ = dialect_.decoder();
+        }
+        std::string events;
+        decoder_->feed(bytes, [&events](const Delta& delta) { events += deltaEvent(delta); });
+        if (!events.empty()) {
+            pass(events);
+        }
+    }
+
+    [[nodiscard]] std::string end() override {
+        if (!decoder_) {
+            throw BadAnswer("the stream is empty");
+        }
+        const Completion completion = decoder_->finish();
+        usage_ = completion.usage;
+        return completionEvent(completion, request_.withTools);
+    }
+
+    [[nodiscard]] Usage usage() const override {
+        Usage usage = decoder_ ? decoder_->usage() : usage_;
+        if (usage.input == 0) {  // the provider has not said
+            usage.input = request_.estimatedInput;
+        }
+        return usage;
+    }
+
+private:
+    const Dialect& dialect_;
+    const ChatRequest& request_;
+    std::unique_ptr<StreamDecoder> decoder_;
+    Usage usage_;
+};
+
+}  // namespace
+
+ChatTranslation::ChatTranslation(const Call& call, bool withTools, const ChatOptions& options)
+    : request_(parseChatRequest(call.body(), withTools, call.maxJsonDepth())),
+      options_(options),
+      streams_(acceptsEvents(call)) {}
+
+const std::string& ChatTranslation::endpoint() const {
+    static const std::string plain = "llm/complete";
+    static const std::string tools = "llm/complete_with_tools";
+    return request_.withTools ? tools : plain;
+}
+
+UpstreamRequest ChatTranslation::request(const Provider& provider, const std::string& model,
+                                         std::vector<std::string> dropped) const {
+    const Dialect& language = dialect(provider.type);
+    UpstreamRequest request;
+    request.method = "POST";
+    request.url = provider.baseUrl + language.path();
+    request.headers = language.headers();
+    request.headers.emplace_back("Content-Type: application/json");
+    request.headers.push_back(streams_ ? "Accept: text/event-stream" : "Accept: application/json");
+    request.body = std::make_shared<const std::string>(
+        language.body(request_, {.model = model,
+                                 .stream = streams_,
+                                 .dropped = std::move(dropped),
+                                 .defaultMaxTokens = options_.defaultMaxTokens,
+                                 .maxTokensName = options_.maxTokensName,
+                                 .cachePrompts = options_.cachePrompts}));
+    request.endpoint = provider.endpoint;
+    return request;
+}
+
+std::unique_ptr<AnswerReader> ChatTranslation::reader(const Provider& provider) const {
+    return std::make_unique<ChatReader>(dialect(provider.type), request_);
+}
+
+EchoAnswer ChatTranslation::echo(Echo& echo, const JobId& job, const std::string& /*id*/) const {
+    const Completion completion = echo.answer(job, request_);
+    if (!streams_) {
+        return {completion.usage, "application/json", {completionJson(completion, request_.withTools)}};
+    }
+    EchoAnswer answer{completion.usage, eventStream, {}};
+    for (const Delta& delta : pieces(completion)) {
+        answer.pieces.push_back(deltaEvent(delta));
+    }
+    answer.pieces.push_back(completionEvent(completion, request_.withTools));
+    return answer;
+}
+
+std::string ChatTranslation::brokenEvent(const RequestError& error) const {
+    return errorEvent(error.code(), error.what());
+}
+
+}  // namespace sallyport::plugins::llm

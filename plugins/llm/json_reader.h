@@ -1,0 +1,90 @@
+// Walking over a large JSON text once, without building anything.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sallyport/json.h>
+
+namespace sallyport::plugins::llm {
+
+/// Reads a JSON text (RFC 8259) front to back and gives out the bytes of the values that are asked for.
+/// Whatever it steps over has been checked: grammar, escapes, UTF-8, nesting. It keeps no copy, needs no
+/// memory that grows with the text, and stops at the first error.
+///
+///     reader.enterObject();
+///     while (const auto name = reader.nextMember()) {
+///         if (*name == "model") { model = reader.skip(); } else { reader.skip(); }
+///     }
+///     reader.end();
+///
+/// After each `nextMember` or `nextElement` that gave something, exactly one value must be read: with `skip`,
+/// or with `enter…` and `next…` until the latter gives nothing. [one thread at a time]
+class JsonReader {
+public:
+    /// @throws json::ParseError if the text is not UTF-8
+    explicit JsonReader(std::string_view text, std::size_t maxDepth = json::defaultDepth);
+
+    // All of these throw json::ParseError where the text goes wrong.
+
+    /// What comes next.
+    [[nodiscard]] json::Kind kind();
+    /// Steps over the next value, whatever it is. @return its bytes
+    std::string_view skip();
+
+    /// Steps into an object; only where `kind()` said that one comes next.
+    void enterObject();
+    /// The name of the next member, decoded, valid until the next one is asked for; nothing, and the object
+    /// is left, after the last one.
+    std::optional<std::string_view> nextMember();
+
+    /// Where the name of the member that was given last begins, with its quotation mark.
+    [[nodiscard]] std::size_t memberStart() const noexcept { return memberStart_; }
+
+    /// The same for an array.
+    void enterArray();
+    [[nodiscard]] bool nextElement();
+
+    /// Requires that nothing follows but white space.
+    void end();
+
+    /// Where the reader is: how many bytes it has behind it.
+    [[nodiscard]] std::size_t position() const noexcept { return at_; }
+
+    /// How many bytes of text there were in strings so far. Long strings of base64 are no text.
+    [[nodiscard]] std::size_t textBytes() const noexcept { return textBytes_; }
+
+private:
+    [[noreturn]] static void refuse(std::size_t at, const std::string& problem);
+    /// The next character that is no white space; NUL at the end of the text.
+    char peek();
+    void enter();
+    /// Whether another item follows in a container that `close` ends.
+    bool another(char close, const char* problem);
+    std::string_view string();
+    /// The length of the escape at a place inside a string.
+    [[nodiscard]] std::size_t escapeLength(std::size_t at) const;
+    [[nodiscard]] unsigned hexDigits(std::size_t from) const;
+    void number();
+    /// Steps over one of these characters. @return whether one came next
+    bool take(std::string_view any);
+    std::string_view digits(const char* problem);
+    void literal(std::string_view word);
+
+    const std::string_view text_;
+    const std::size_t maxDepth_;
+    std::size_t at_ = 0;
+    std::size_t depth_ = 0;
+    bool fresh_ = false;  ///< just entered a container: no comma yet
+    std::size_t textBytes_ = 0;
+    std::size_t memberStart_ = 0;
+    std::string name_;  ///< a member's name that was written with escapes
+};
+
+/// The whole text as one value, as json::Value::parse gives it, but several times as fast.
+/// @throws json::ParseError
+[[nodiscard]] json::Value parseJson(std::string_view text, std::size_t maxDepth = json::defaultDepth);
+
+}  // namespace sallyport::plugins::llm

@@ -1,0 +1,635 @@
+#include "llm_call.h"
+
+#include <utility>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::plugins::llm {
+
+namespace {
+
+constexpr const char* eventStream = "text/event-stream";
+
+/// The upstream waits while the client's network has more than this to take.
+constexpr std::size_t greatestBacklog = 256 * 1024;
+/// Of a body that is recorded.
+constexpr std::size_t recordedContent = 256 * 1024;
+/// Of a refusal that is handed on.
+constexpr std::size_t relayedRefusal = 64 * 1024;
+/// What is shorter is a placeholder such as `none`, and may well be a word of an answer.
+constexpr std::size_t shortestKey = 8;
+
+bool isSuccess(int status) {
+    return status >= 200 && status < 300;
+}
+
+/// Whether the answer may be better in a while (RFC 9110; 529 is Anthropic's word for overloaded).
+bool isPassing(int status) {
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+           status == 504 || status == 529;
+}
+
+/// Whether the client can do something about it, so that another provider would say the same.
+bool isClients(int status) {
+    return status >= 400 && status < 500 && status != 401 && status != 402 && status != 403 &&
+           status != 404 && !isPassing(status);
+}
+
+std::string_view headerOf(const UpstreamHead& head, std::string_view name) {
+    for (const auto& [key, value] : head.headers) {
+        if (key == name) {
+            return value;
+        }
+    }
+    return {};
+}
+
+const char* sentence(UpstreamProblem problem) {
+    switch (problem) {
+        case UpstreamProblem::resolve:
+        case UpstreamProblem::connect:
+        case UpstreamProblem::connectTimeout:
+            return "the provider cannot be reached";
+        case UpstreamProblem::tls:
+            return "there is no trusted connection to the provider";
+        case UpstreamProblem::firstByteTimeout:
+        case UpstreamProblem::idleTimeout:
+        case UpstreamProblem::totalTimeout:
+            return "the provider took too long to answer";
+        case UpstreamProblem::tooLarge:
+            return "the provider's answer is too large";
+        case UpstreamProblem::none:
+        case UpstreamProblem::broken:
+        case UpstreamProblem::cancelled:
+            break;
+    }
+    return "the provider's answer broke off";
+}
+
+RequestError badGateway(const char* code, const std::string& message) {
+    return {502, code, message};
+}
+
+std::chrono::seconds atLeastASecond(std::chrono::milliseconds delay) {
+    return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(delay));
+}
+
+void append(std::string& text, std::string_view piece, std::size_t limit) {
+    text.append(piece.substr(0, limit - std::min(limit, text.size())));
+}
+
+}  // namespace
+
+LlmCall::LlmCall(Gateway& gateway, const Call& call, std::unique_ptr<Translation> translation,
+                 std::vector<Candidate> candidates)
+    : gateway_(gateway),
+      call_(call.share()),
+      translation_(std::move(translation)),
+      candidates_(std::move(candidates)) {}
+
+// Before the first try
+
+void LlmCall::start(const Promise& promise) {
+    gateway_.enter(shared_from_this());
+    {
+        const Lock lock(mutex_);
+        promise_ = promise;
+    }
+    // Weak: whatever the call waits for keeps it, and when nothing does, the promise must be let go of.
+    promise.onAbandoned([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->clientLeft();
+        }
+    });
+    if (gateway_.parts_.ledger.known(call_->caller().job())) {
+        admit();
+    } else {
+        gateway_.parts_.host.run([self = shared_from_this()] { self->load(); });
+    }
+}
+
+void LlmCall::load() {
+    try {
+        gateway_.parts_.ledger.load(call_->caller().job());
+    } catch (const RequestError& error) {
+        Lock lock(mutex_);
+        refuse(lock, error);
+        return;
+    }
+    admit();
+}
+
+void LlmCall::admit() {
+    const JobId& job = call_->caller().job();
+    {
+        Lock lock(mutex_);
+        if (ended_) {
+            return;
+        }
+        try {
+            admission_ = gateway_.parts_.ledger.admit(job, Clock::now());
+        } catch (const RequestError& error) {
+            refuse(lock, error);
+            return;
+        }
+    }
+    auto ticket = gateway_.queue_.enter(
+        job, Clock::now() + gateway_.options_.patience,
+        {[self = shared_from_this()](FairQueue::Slot slot) { self->takeTurn(std::move(slot)); },
+         [self = shared_from_this()](const RequestError& error) {
+             Lock lock(self->mutex_);
+             self->refuse(lock, error);
+         }});
+    Lock lock(mutex_);
+    if (!ended_) {
+        ticket_ = ticket;
+        return;
+    }
+    lock.unlock();
+    gateway_.queue_.leave(ticket);
+}
+
+void LlmCall::takeTurn(FairQueue::Slot slot) {
+    Lock lock(mutex_);
+    if (ended_) {
+        lock.unlock();  // before the slot goes to another call
+        return;
+    }
+    slot_ = std::move(slot);
+    tryNext(lock);
+}
+
+// Tries
+
+/// Asks the present candidate, or the next one that is not left alone for now.
+void LlmCall::tryNext(Lock& lock) {
+    const auto time = Clock::now();
+    auto wait = std::chrono::milliseconds::max();
+    for (; at_ < candidates_.size(); ++at_, retries_ = 0) {
+        CircuitBreaker& breaker = candidate().state->breaker;
+        pass_ = breaker.pass(time);
+        if (pass_) {
+            break;
+        }
+        wait = std::min(wait, breaker.wait(time));
+    }
+    if (!pass_) {
+        RequestError error = badGateway("provider_unavailable", "no provider can be asked for now");
+        error.retryAfter(atLeastASecond(wait));
+        giveUp(lock, last_ ? *std::exchange(last_, std::nullopt) : Failure{.error = error});
+        return;
+    }
+    if (provider().type == ProviderType::echo) {
+        playEcho(lock);
+    } else if (auto key = gateway_.keys_.kept(provider(), time)) {
+        send(lock, *std::move(key));
+    } else {
+        fetchKey();
+    }
+}
+
+void LlmCall::fetchKey() {
+    gateway_.parts_.host.run([self = shared_from_this(), &asked = provider()] {
+        KeyRing::HeaderLine key;
+        std::string problem;
+        try {
+            key = self->gateway_.keys_.read(asked, Clock::now());
+        } catch (const NoKey& error) {
+            problem = error.what();
+        }
+        Lock lock(self->mutex_);
+        if (self->ended_) {
+            return;
+        }
+        if (key) {
+            self->send(lock, std::move(key));
+        } else {
+            self->failed(lock,
+                         {.error = badGateway("provider_key", "the provider's key is not to be had"),
+                          .elsewhere = true},
+                         problem);
+        }
+    });
+}
+
+void LlmCall::send(Lock& lock, KeyRing::HeaderLine key) {
+    head_ = {};
+    body_.clear();
+    bad_.reset();
+    reader_ = translation_->reader(provider());
+    try {
+        UpstreamRequest request = translation_->request(provider(), candidate().model,
+                                                        gateway_.parts_.models.dropped(candidate().model));
+        key_ = std::move(key);
+        request.keyHeader = key_;
+        if (gateway_.options_.logContent && request.body) {
+            requestBody_.clear();
+            append(requestBody_, *request.body, recordedContent);
+        }
+        upstream_ = gateway_.parts_.upstream.start(std::move(request), shared_from_this());
+    } catch (const RequestError& error) {
+        refuse(lock, error);
+    } catch (const std::invalid_argument& error) {
+        failed(lock,
+               {.error = badGateway("provider_request", "the provider cannot be asked"), .elsewhere = true},
+               error.what());
+    }
+}
+
+void LlmCall::playEcho(Lock& lock) {
+    EchoAnswer answer;
+    try {
+        answer = translation_->echo(candidate().state->echo, call_->caller().job(), call_->requestId());
+    } catch (const RequestError& error) {
+        refuse(lock, error);
+        return;
+    }
+    echoUsage_ = answer.usage;
+    if (!translation_->streams()) {
+        finish(lock, CallOutcome::ok, "", Reply::text(200, answer.contentType, answer.pieces.front()));
+        return;
+    }
+    for (const std::string& piece : answer.pieces) {
+        relay(piece);
+    }
+    endBody();
+    finish(lock, CallOutcome::ok, "", std::nullopt);
+}
+
+// The answer
+
+void LlmCall::onHead(const UpstreamHead& head) {
+    const Lock lock(mutex_);
+    head_ = head;
+}
+
+void LlmCall::onBody(std::string_view piece) {
+    Lock lock(mutex_);
+    if (ended_ || bad_) {
+        return;
+    }
+    if (!isStreamed()) {
+        body_.append(piece);
+        return;
+    }
+    try {
+        reader_->feed(piece, [this](std::string_view bytes) { relay(bytes); });
+    } catch (const BadAnswer& error) {
+        bad_ = error;
+        const auto id = *upstream_;
+        lock.unlock();
+        gateway_.parts_.upstream.cancel(id);
+        return;
+    }
+    const std::size_t backlog = stream_ ? stream_->pending() : unsent_.size();
+    if (paused_ || backlog <= greatestBacklog) {
+        return;
+    }
+    paused_ = true;
+    const auto id = *upstream_;
+    const auto stream = stream_;
+    lock.unlock();
+    gateway_.parts_.upstream.pause(id);
+    if (stream) {
+        awaitDrained(*stream);
+    }
+}
+
+/// Whether what comes is handed on as it comes. A provider that was asked for a stream may refuse, or answer
+/// in one piece.
+bool LlmCall::isStreamed() const {
+    const std::string_view type = headerOf(head_, "content-type");
+    return translation_->streams() && isSuccess(head_.status) &&
+           (type.starts_with(eventStream) || type.starts_with("application/x-ndjson"));
+}
+
+/// Hands bytes on to the client; the first ones make the answer a stream. With the lock held.
+void LlmCall::relay(std::string_view bytes) {
+    if (!opened_) {
+        opened_ = true;
+        promise_->fulfil(Reply::stream(200, eventStream,
+                                       [self = shared_from_this()](std::shared_ptr<Stream> stream) {
+                                           self->attach(std::move(stream));
+                                       })
+                             .header("Cache-Control", "no-cache")
+                             .header("X-Accel-Buffering", "no"));
+    }
+    if (gateway_.options_.logContent) {
+        append(answerBody_, bytes, recordedContent);
+    }
+    if (stream_) {
+        stream_->write(bytes);
+    } else {
+        unsent_.append(bytes);
+    }
+}
+
+/// The last byte has been handed on. With the lock held.
+void LlmCall::endBody() {
+    bodyEnded_ = true;
+    if (stream_) {
+        stream_->end();
+    }
+}
+
+/// The connection can take the body. If the call has ended without one, the stream is cut by letting go of
+/// it.
+void LlmCall::attach(std::shared_ptr<Stream> stream) {
+    Lock lock(mutex_);
+    if (ended_ && !bodyEnded_) {
+        return;
+    }
+    stream->write(std::exchange(unsent_, {}));
+    if (bodyEnded_) {
+        stream->end();
+        return;
+    }
+    stream_ = stream;
+    const bool paused = paused_;
+    lock.unlock();
+    stream->onClosed([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->clientLeft();
+        }
+    });
+    if (paused) {
+        awaitDrained(*stream);
+    }
+}
+
+void LlmCall::awaitDrained(Stream& stream) {
+    stream.onDrained([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->drained();
+        }
+    });
+}
+
+void LlmCall::drained() {
+    Lock lock(mutex_);
+    if (ended_ || !upstream_ || !std::exchange(paused_, false)) {
+        return;
+    }
+    const auto id = *upstream_;
+    lock.unlock();
+    gateway_.parts_.upstream.resume(id);
+}
+
+// The end of a try
+
+void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
+    Lock lock(mutex_);
+    if (ended_) {
+        return;
+    }
+    upstream_.reset();
+    paused_ = false;
+    if (bad_) {
+        failed(lock, badAnswer(), bad_->what());
+    } else if (problem != UpstreamProblem::none) {
+        failed(lock, failureOf(problem), detail);
+    } else if (!isSuccess(head_.status)) {
+        hideKey();
+        failed(lock, refusalOf(), upstreamErrorText(body_));
+    } else {
+        deliver(lock);
+    }
+}
+
+void LlmCall::deliver(Lock& lock) {
+    std::optional<Reply> reply;
+    try {
+        if (isStreamed()) {
+            const std::string end = reader_->end();
+            if (!end.empty() || !opened_) {
+                relay(end);
+            }
+            endBody();
+        } else {
+            if (gateway_.options_.logContent) {
+                append(answerBody_, body_, recordedContent);
+            }
+            reply = reader_->whole(head_, std::move(body_));
+        }
+    } catch (const BadAnswer& error) {
+        failed(lock, badAnswer(), error.what());
+        return;
+    }
+    finish(lock, CallOutcome::ok, "", std::move(reply));
+}
+
+LlmCall::Failure LlmCall::badAnswer() {
+    return {.error = badGateway("bad_answer", "the provider's answer is not what it should be"),
+            .elsewhere = true};
+}
+
+LlmCall::Failure LlmCall::failureOf(UpstreamProblem problem) {
+    // What was too large, or took the whole time, would be so again.
+    const bool again = problem != UpstreamProblem::tooLarge && problem != UpstreamProblem::totalTimeout &&
+                       problem != UpstreamProblem::tls;
+    return {.error = badGateway(name(problem), sentence(problem)), .again = again, .elsewhere = true};
+}
+
+/// A refusal may quote the key that it is about, and its words go to the log and to the client.
+void LlmCall::hideKey() {
+    constexpr std::string_view instead = "[key]";
+    const std::string_view key =
+        key_ ? key_->reveal().substr(dialect(provider().type).keyHeader().size()) : std::string_view{};
+    if (key.size() < shortestKey) {
+        return;
+    }
+    for (auto at = body_.find(key); at != std::string::npos; at = body_.find(key, at + instead.size())) {
+        body_.replace(at, key.size(), instead);
+    }
+}
+
+/// What an answer with another status than 2xx means.
+LlmCall::Failure LlmCall::refusalOf() {
+    const int status = head_.status;
+    Failure failure{
+        .error = badGateway("provider_error", "the provider answered with status " + std::to_string(status)),
+        .again = isPassing(status),
+        .elsewhere = !isClients(status),
+        .blamesProvider = !isClients(status) && status != 404};
+    if (status == 401 || status == 403) {
+        gateway_.keys_.forget(provider());
+        failure.error = badGateway("provider_key", "the provider does not accept its key");
+    } else if (status == 429) {
+        failure.error = badGateway("provider_busy", "the provider takes no more requests for now");
+    } else if (isClients(status)) {
+        failure.error =
+            badGateway("provider_refused", "the provider refused the request: " + upstreamErrorText(body_));
+    }
+    failure.retryAfter = parseRetryAfter(headerOf(head_, "retry-after"), now());
+    if (failure.retryAfter) {
+        failure.error.retryAfter(atLeastASecond(*failure.retryAfter));
+    }
+    // Its words about the key may quote it.
+    if (translation_->relaysRefusals() && status >= 400 && status < 500 && status != 401 && status != 402 &&
+        status != 403 && body_.size() <= relayedRefusal) {
+        failure.relayed = Relayed{status, std::string(headerOf(head_, "content-type")), body_};
+    }
+    return failure;
+}
+
+void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
+    gateway_.parts_.host.log().warn("a call of a model failed", {{"provider", provider().name},
+                                                                 {"model", candidate().model},
+                                                                 {"status", head_.status},
+                                                                 {"reason", failure.error.code()},
+                                                                 {"detail", detail},
+                                                                 {"try", retries_ + 1},
+                                                                 {"job", call_->caller().job().str()},
+                                                                 {"request", call_->requestId()}});
+    if (pass_) {
+        CircuitBreaker& breaker = candidate().state->breaker;
+        if (failure.blamesProvider) {
+            breaker.failed(*pass_, Clock::now());
+        } else {
+            breaker.succeeded(*pass_);
+        }
+        pass_.reset();
+    }
+    if (opened_) {  // what the client has seen cannot be taken back
+        giveUp(lock, std::move(failure));
+        return;
+    }
+    const auto greatest = gateway_.options_.greatestDelay;
+    if (failure.again && retries_ < gateway_.options_.retries &&
+        failure.retryAfter.value_or(std::chrono::milliseconds(0)) <= greatest) {
+        const auto delay = gateway_.backoff_.delay(retries_++, failure.retryAfter, Backoff::random());
+        last_ = std::move(failure);
+        gateway_.parts_.upstream.after(delay, [self = shared_from_this()] {
+            Lock later(self->mutex_);
+            if (!self->ended_) {
+                self->tryNext(later);
+            }
+        });
+        return;
+    }
+    if (failure.elsewhere && at_ + 1 < candidates_.size()) {
+        last_ = std::move(failure);
+        ++at_;
+        retries_ = 0;
+        tryNext(lock);
+        return;
+    }
+    giveUp(lock, std::move(failure));
+}
+
+// The end
+
+void LlmCall::giveUp(Lock& lock, Failure failure) {
+    const std::string reason = failure.error.code();
+    if (opened_) {
+        relay(translation_->brokenEvent(failure.error));
+        endBody();
+        finish(lock, CallOutcome::failed, reason, std::nullopt);
+    } else if (failure.relayed) {
+        Reply reply = Reply::text(failure.relayed->status, failure.relayed->contentType,
+                                  std::move(failure.relayed->body));
+        if (failure.error.retryAfter()) {
+            reply.header("Retry-After", std::to_string(failure.error.retryAfter()->count()));
+        }
+        finish(lock, CallOutcome::failed, reason, std::move(reply));
+    } else {
+        finish(lock, CallOutcome::failed, reason, translation_->refusal(failure.error));
+    }
+}
+
+void LlmCall::clientLeft() {
+    Lock lock(mutex_);
+    abandon(lock, CallOutcome::cancelled, "", std::nullopt);
+}
+
+void LlmCall::stop() {
+    Lock lock(mutex_);
+    if (ended_) {
+        return;
+    }
+    const RequestError error = unavailable("stopping", "the gateway is stopping; try again in a moment");
+    std::optional<Reply> reply;
+    if (opened_) {
+        relay(translation_->brokenEvent(error));
+        endBody();
+    } else {
+        reply = translation_->refusal(error);
+    }
+    abandon(lock, CallOutcome::failed, error.code(), std::move(reply));
+}
+
+/// Ends the call while the upstream or the queue still works for it.
+void LlmCall::abandon(Lock& lock, CallOutcome outcome, const std::string& reason,
+                      std::optional<Reply> reply) {
+    if (ended_) {
+        return;
+    }
+    const auto upstream = upstream_;
+    const auto ticket = ticket_;
+    finish(lock, outcome, reason, std::move(reply));
+    if (upstream) {
+        gateway_.parts_.upstream.cancel(*upstream);
+    }
+    if (ticket) {
+        gateway_.queue_.leave(*ticket);
+    }
+}
+
+void LlmCall::refuse(Lock& lock, const RequestError& error) {
+    if (!ended_) {
+        finish(lock, CallOutcome::failed, error.code(), translation_->refusal(error));
+    }
+}
+
+/// Ends the call, releasing the lock: what is let go of here may call back.
+void LlmCall::finish(Lock& lock, CallOutcome outcome, const std::string& reason, std::optional<Reply> reply) {
+    ended_ = true;
+    if (const auto pass = std::exchange(pass_, std::nullopt)) {
+        CircuitBreaker& breaker = candidate().state->breaker;
+        if (outcome == CallOutcome::ok) {
+            breaker.succeeded(*pass);
+        } else {
+            breaker.abandoned(*pass);
+        }
+    }
+    auto slot = std::exchange(slot_, std::nullopt);
+    const auto stream = std::exchange(stream_, nullptr);
+    const auto promise = std::exchange(promise_, std::nullopt);
+    settle(outcome, reason);
+    lock.unlock();
+    if (reply && promise) {
+        promise->fulfil(*std::move(reply));
+    }
+    gateway_.leave(this);
+}
+
+/// Books what was used. A call that was not admitted never was.
+void LlmCall::settle(CallOutcome outcome, const std::string& reason) {
+    if (!admission_) {
+        return;
+    }
+    const Candidate& last = candidates_[std::min(at_, candidates_.size() - 1)];
+    CallRecord record;
+    record.at = beganAt_;
+    record.job = call_->caller().job();
+    record.user = call_->caller().user();
+    record.provider = last.state->provider.name;
+    record.model = last.model;
+    record.endpoint = translation_->endpoint();
+    record.outcome = outcome;
+    record.reason = reason;
+    // Who leaves before the answer begins has had the provider work all the same.
+    const bool leftEarly = upstream_ && head_.status == 0;
+    record.usage = reader_ && (leftEarly || isSuccess(head_.status)) ? reader_->usage() : echoUsage_;
+    record.costNano = gateway_.parts_.prices.cost(record.model, record.usage);
+    record.latency = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
+    record.requestId = call_->requestId();
+    if (gateway_.options_.logContent) {
+        record.content = CallContent{std::move(requestBody_), std::move(answerBody_)};
+    }
+    gateway_.parts_.ledger.settle(*std::exchange(admission_, std::nullopt), record.usage, record.costNano,
+                                  outcome == CallOutcome::failed);
+    gateway_.parts_.log.record(std::move(record));
+}
+
+}  // namespace sallyport::plugins::llm

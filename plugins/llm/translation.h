@@ -1,0 +1,81 @@
+// Between a client's language and a provider's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/errors.h>
+#include <sallyport/reply.h>
+
+#include "chat.h"
+#include "dialect.h"
+#include "echo.h"
+#include "provider.h"
+#include "upstream.h"
+
+namespace sallyport::plugins::llm {
+
+/// Reads one answer with status 2xx, whole or as it comes. [one thread at a time]
+class AnswerReader {
+public:
+    using Pass = std::function<void(std::string_view)>;
+
+    virtual ~AnswerReader() = default;
+
+    /// The whole answer, for a request that was not to be streamed. @throws BadAnswer
+    [[nodiscard]] virtual Reply whole(const UpstreamHead& head, std::string body) = 0;
+
+    /// The next bytes of a stream; `pass` gets what the client is to see of them. @throws BadAnswer
+    virtual void feed(std::string_view bytes, const Pass& pass) = 0;
+    /// What the client is to see after the last byte. @throws BadAnswer if the answer is not complete
+    [[nodiscard]] virtual std::string end() = 0;
+
+    /// What was used as far as the provider has told, and estimates for the rest.
+    [[nodiscard]] virtual Usage usage() const = 0;
+};
+
+/// What the built-in provider says, as the client is to see it.
+struct EchoAnswer {
+    Usage usage;
+    std::string contentType;
+    std::vector<std::string> pieces;
+};
+
+/// One request of a client: what is asked of a provider for it, and how the client is answered. It refers to
+/// the body of the call that it was made from. [any thread; immutable]
+class Translation {
+public:
+    virtual ~Translation() = default;
+
+    /// As records name it: `llm/complete`, `openai/chat/completions`.
+    [[nodiscard]] virtual const std::string& endpoint() const = 0;
+    /// The model that was asked for.
+    [[nodiscard]] virtual const std::optional<std::string>& model() const = 0;
+    /// Whether the request makes sense without a model.
+    [[nodiscard]] virtual bool needsModel() const { return true; }
+    /// Whether such a provider can be asked.
+    [[nodiscard]] virtual bool fits(ProviderType type) const = 0;
+    /// Whether the client wants the answer as it comes into being.
+    [[nodiscard]] virtual bool streams() const = 0;
+
+    /// The request to a provider, but for its key.
+    /// @param model as the provider names it. @throws RequestError 422 for what it cannot be asked
+    [[nodiscard]] virtual UpstreamRequest request(const Provider& provider, const std::string& model,
+                                                  std::vector<std::string> dropped) const = 0;
+    [[nodiscard]] virtual std::unique_ptr<AnswerReader> reader(const Provider& provider) const = 0;
+    [[nodiscard]] virtual EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const = 0;
+
+    /// An error in the client's language.
+    [[nodiscard]] virtual Reply refusal(const RequestError& error) const = 0;
+    /// The event with which a stream ends that cannot go on.
+    [[nodiscard]] virtual std::string brokenEvent(const RequestError& error) const = 0;
+    /// Whether the client speaks the provider's language, so that the provider's own refusal is of use to it.
+    [[nodiscard]] virtual bool relaysRefusals() const = 0;
+};
+
+}  // namespace sallyport::plugins::llm

@@ -1,0 +1,137 @@
+#include "usage_routes.h"
+
+#include <utility>
+
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::plugins::llm {
+
+namespace {
+
+constexpr std::int64_t maxPage = 200;
+constexpr std::int64_t defaultPage = 50;
+
+using Poco::JSON::Object;
+
+Object::Ptr orderedObject() {
+    return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+}
+
+/// The member that names a group.
+const char* memberOf(UsageBy by) {
+    switch (by) {
+        case UsageBy::job:
+            return "job_id";
+        case UsageBy::user:
+            return "user_id";
+        case UsageBy::model:
+            return "model";
+        case UsageBy::day:
+            break;
+    }
+    return "day";
+}
+
+UsageBy readBy(const Call& call) {
+    const auto by = usageBy(call.query("by").value_or("job"));
+    if (!by) {
+        throw badRequest("query parameter 'by' must be job, user, model or day");
+    }
+    return *by;
+}
+
+/// Whose usage is asked for: the caller's own, but everybody's for an admin; `*` says so as elsewhere.
+std::optional<std::string> readUser(const Call& call) {
+    const auto named = call.query("user_id");
+    if (!named) {
+        return call.caller().role() == Role::admin ? std::nullopt : std::optional(call.caller().user());
+    }
+    if (!call.caller().mayAccess(*named)) {
+        throw forbidden("only an administrator may see what another user has used");
+    }
+    return *named == "*" ? std::nullopt : named;
+}
+
+/// A point in time, or the beginning of a day in UTC.
+std::optional<Timestamp> readTime(const Call& call, const char* parameter) {
+    const auto text = call.query(parameter);
+    if (!text) {
+        return std::nullopt;
+    }
+    const auto time = parseRfc3339(text->size() == 10 ? *text + "T00:00:00Z" : *text);
+    if (!time) {
+        throw badRequest(std::string("query parameter '") + parameter +
+                         "' must be a time such as 2026-01-31T12:00:00Z or a day such as 2026-01-31");
+    }
+    return time;
+}
+
+UsageFilter readFilter(const Call& call) {
+    UsageFilter filter;
+    filter.user = readUser(call);
+    filter.since = readTime(call, "since");
+    filter.until = readTime(call, "until");
+    if (const auto text = call.query("job_id")) {
+        filter.job = JobId::parse(*text);
+        if (!filter.job) {
+            throw badRequest("query parameter 'job_id' is not a UUID");
+        }
+    }
+    return filter;
+}
+
+Object::Ptr pageJson(UsageBy by, const UsagePage& page) {
+    Poco::JSON::Array::Ptr groups = new Poco::JSON::Array;
+    for (const UsageGroup& group : page.groups) {
+        auto json = orderedObject();
+        json->set(memberOf(by), group.key);
+        addTotals(*json, group.totals);
+        groups->add(json);
+    }
+    auto total = orderedObject();
+    addTotals(*total, page.total);
+    auto json = orderedObject();
+    json->set("total", total);
+    json->set("groups", groups);
+    if (!page.nextCursor.empty()) {
+        json->set("next_cursor", page.nextCursor);
+    }
+    return json;
+}
+
+/// Sums that hold all that was recorded before they were asked for.
+class StoredUsage final : public JobUsage {
+public:
+    StoredUsage(CallLog& log, const UsageReport& report) : log_(log), report_(report) {}
+
+    [[nodiscard]] UsageTotals of(const JobId& job) override {
+        log_.flush();
+        return report_.total({.job = job});
+    }
+
+private:
+    CallLog& log_;
+    const UsageReport& report_;
+};
+
+}  // namespace
+
+void addUsageRoutes(Routes& routes, CallLog& log, const UsageReport& report) {
+    routes.operators("GET", "/usage", [&log, &report](const Call& call) {
+        const UsageBy by = readBy(call);
+        const UsageFilter filter = readFilter(call);
+        const auto limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
+        log.flush();
+        const UsagePage page = report.page(by, filter, limit, call.query("cursor").value_or(""));
+        return Reply::json(200, *pageJson(by, page));
+    });
+}
+
+std::shared_ptr<JobUsage> jobUsage(CallLog& log, const UsageReport& report) {
+    return std::make_shared<StoredUsage>(log, report);
+}
+
+}  // namespace sallyport::plugins::llm
