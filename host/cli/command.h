@@ -51,5 +51,6 @@ void addPluginCommands(CLI::App& app, Command& chosen);
 void addSecretCommands(CLI::App& app, Command& chosen);
 void addStatusCommand(CLI::App& app, Command& chosen);
 void addTokenCommands(CLI::App& app, Command& chosen);
+void addUsageCommand(CLI::App& app, Command& chosen);
 
 }  // namespace sallyport::host::cli

@@ -23,6 +23,7 @@ constexpr const char* footer = R"(Examples:
   sallyport job list --state running --json
   sallyport secret set github
   sallyport job create --grant github=GITHUB_TOKEN "Triage the issues"
+  sallyport usage --by day
 
 On the daemon's own host the address and the token are found by themselves. Elsewhere give --url and
 --token-file, or SALLYPORT_URL and SALLYPORT_TOKEN.
@@ -73,6 +74,7 @@ void declare(CLI::App& app, Parsed& parsed) {
     addPluginCommands(app, parsed.chosen);
     addStatusCommand(app, parsed.chosen);
     addTokenCommands(app, parsed.chosen);
+    addUsageCommand(app, parsed.chosen);
 }
 
 /// https://no-color.org: set and not empty means no colours, unless the command line wants them.

@@ -14,6 +14,7 @@
 #include "host/cli/job_reference.h"
 #include "host/cli/listing.h"
 #include "host/cli/table.h"
+#include "host/cli/usage_view.h"
 
 namespace sallyport::host::cli {
 
@@ -111,6 +112,9 @@ Fields fieldsOf(const json::Object& job, Timestamp now) {
     for (const json::Value& element : elementsOf(job, "credentials")) {
         const json::Object grant = element.object();
         fields.add("grant", {textOf(grant, "secret_name") + " as " + textOf(grant, "env_var")});
+    }
+    if (const json::Object usage = objectOf(job, "usage"); !usage.members().empty()) {
+        fields.add("usage", {usageText(usage)});
     }
     return fields;
 }

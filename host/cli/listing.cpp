@@ -35,7 +35,13 @@ std::string jsonOf(const Listing& listing) {
     if (listing.pages.size() == 1) {
         return listing.pages.front().text();
     }
-    std::string text = "{" + json::quote(listing.member) + ":[";
+    std::string text = "{";
+    for (const json::Object::Member& member : listing.pages.front().object().members()) {
+        if (member.name != listing.member && member.name != "next_cursor") {
+            text += json::quote(member.name) + ':' + std::string(member.value.raw()) + ',';
+        }
+    }
+    text += json::quote(listing.member) + ":[";
     for (const json::Value& element : listing.elements) {
         text += text.back() == '[' ? "" : ",";
         text += element.raw();

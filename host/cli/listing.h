@@ -27,7 +27,8 @@ struct Listing {
 [[nodiscard]] Listing readListing(const Client& client, const Target& target, std::string member,
                                   const ListingLimit& wanted);
 
-/// One page as the daemon wrote it; several as one document of the same form.
+/// One page as the daemon wrote it; several as one document of the same form, with what the first says
+/// besides the elements.
 [[nodiscard]] std::string jsonOf(const Listing& listing);
 
 }  // namespace sallyport::host::cli

@@ -19,7 +19,8 @@ _sallyport() {
         word=${COMP_WORDS[i]}
         case $word in
             --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
-                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | --expires | --job | --secret)
+                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | --expires | --job | --secret | \
+                --by | --until)
                 ((i++))
                 ;;
             -*) ;;
@@ -51,6 +52,7 @@ _sallyport() {
             mapfile -t COMPREPLY < <(compgen -W "$(_sallyport_jobs)" -- "$current")
             return
             ;;
+        --by) mapfile -t COMPREPLY < <(compgen -W 'job user model day' -- "$current") && return ;;
         --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code' -- "$current") && return ;;
         --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin' -- "$current") && return ;;
         --state)
@@ -58,7 +60,7 @@ _sallyport() {
                 'pending running completed failed cancelled interrupted' -- "$current")
             return
             ;;
-        --url | --timeout | --title | --user | --grant | --limit | --since | --provider | --expires | --secret) return ;;
+        --url | --timeout | --title | --user | --grant | --limit | --since | --until | --provider | --expires | --secret) return ;;
     esac
 
     local words=''
@@ -77,10 +79,11 @@ _sallyport() {
             'audit list') words+=' --user --job --secret --limit --all' ;;
             'plugin list') words+=' --verbose' ;;
             'token create') words+=' --user --role' ;;
+            'usage ') words+=' --by --job --user --since --until --limit --all' ;;
         esac
     else
         case "$noun $verb" in
-            ' ') words='audit job plugin secret status token' ;;
+            ' ') words='audit job plugin secret status token usage' ;;
             'job ') words='cancel create grant list prompt restart show watch' ;;
             'audit ') words='list verify' ;;
             'plugin ') words='list reload' ;;

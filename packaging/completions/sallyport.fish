@@ -32,7 +32,7 @@ complete -c sallyport -l timeout -x -d 'Seconds to wait for the daemon'
 complete -c sallyport -l version -d 'Print the version'
 complete -c sallyport -s h -l help -d Explain
 
-set -l nouns audit job plugin secret status token
+set -l nouns audit job plugin secret status token usage
 set -l job_verbs cancel create grant list prompt restart show watch
 complete -c sallyport -n "not __fish_seen_subcommand_from $nouns" -a "$nouns"
 complete -c sallyport -n "__sallyport_wants_verb job $job_verbs" -a "$job_verbs"
@@ -69,3 +69,10 @@ complete -c sallyport -n '__sallyport_at audit list' -l all -d 'All there are'
 complete -c sallyport -n '__sallyport_at plugin list' -s v -l verbose -d 'Show the routes, too'
 complete -c sallyport -n '__sallyport_at token create' -l user -x -d 'The user it acts for'
 complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin' -d 'What it may do'
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l by -x -a 'job user model day' -d 'What each line is about'
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l job -x -a '(__sallyport_jobs)' -d 'Only this job'
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l user -x -d "Only this user's jobs"
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l since -x -d 'Only calls from this time on'
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l until -x -d 'Only calls before this time'
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l limit -x -d 'At most so many lines'
+complete -c sallyport -n '__fish_seen_subcommand_from usage' -l all -d 'All there are'

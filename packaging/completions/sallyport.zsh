@@ -29,8 +29,19 @@ _sallyport() {
         '(-h --help)'{-h,--help}'[explain]'
     )
 
+    # The one noun with options and no verb.
+    if [[ $words[2] == usage ]] && ((CURRENT > 2)); then
+        shift words
+        ((CURRENT--))
+        _arguments $global '--by[what each line is about]:what:(job user model day)' \
+            '--job[only this job]:job:_sallyport_job' "--user[only this user's jobs]:user:" \
+            '--since[only calls from this time on]:time:' '--until[only calls before this time]:time:' \
+            '(--all)--limit[at most so many lines]:n:' '(--limit)--all[all there are]'
+        return
+    fi
+
     _arguments -C $global '--version[print the version]' \
-        '1:noun:(audit job plugin secret status token)' '2:verb:->verb' '*::argument:->argument'
+        '1:noun:(audit job plugin secret status token usage)' '2:verb:->verb' '*::argument:->argument'
     case $state in
         verb)
             case $line[1] in

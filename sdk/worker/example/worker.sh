@@ -4,9 +4,9 @@
 #   SALLYPORT_URL    the job's own base URL, such as http://172.17.0.1:50051/worker/<job id>
 #   SALLYPORT_TOKEN  the token that `sallyport job create` printed
 #
-# It asks what to do, puts the credentials it was granted into its environment, tells what it does, takes one
-# follow-up prompt, and reports that it is done. It needs curl and jq. A real worker would have a model think
-# where this one just counts words.
+# It asks what to do, puts the credentials it was granted into its environment, counts words, asks a model, tells
+# what it does, takes one follow-up prompt, and reports that it is done. It needs curl and jq, and no key: the
+# models are reached through the job's token too.
 set -eu
 : "${SALLYPORT_URL:?is not set}" "${SALLYPORT_TOKEN:?is not set}"
 
@@ -48,7 +48,12 @@ event tool_use "$(jq --null-input --arg text "$task" '{tool_name: "count_words",
 words=$(printf '%s' "$task" | wc -w)
 event tool_result "$(jq --null-input --arg words "$words" '{tool_name: "count_words", output: $words}')"
 
-say "It has $words words. What shall I do with that?"
+
+question=$(jq --null-input --arg text "The task has $words words. Say so in one sentence." \
+    '{messages: [{role: "user", content: $text}], max_tokens: 200}')
+say "The model says: $(call POST /llm/complete "$question" | jq --raw-output .content)"
+
+say "What shall I do with that?"
 call POST /status '{"state": "waiting", "message": "waiting for a prompt", "iteration": 2}'
 
 # Each request waits on the server until a prompt is there; 204 and no body means: ask again.

@@ -349,6 +349,7 @@ public:
             {"POST /api/jobs", {"job", "create", "t"}},
             {"GET /api/jobs?limit=50", {"job", "list"}},
             {"GET /api/jobs/" + job, {"job", "show", job}},
+            {"GET /api/usage?by=job&limit=50", {"usage"}},
             {"POST /api/jobs/" + job + "/cancel", {"job", "cancel", job}},
             {"POST /api/jobs/" + job + "/restart", {"job", "restart", job}},
             {"POST /api/jobs/" + job + "/prompt", {"job", "prompt", job, "t"}},
