@@ -98,7 +98,8 @@ public:
 class Reply {
 public:
     using Headers = std::vector<std::pair<std::string, std::string>>;
-    /// Starts a streamed body; called on the connection's thread once the head has been sent.
+    /// Starts a streamed body; called on the connection's thread once the head has been sent, also when that
+    /// has failed: the stream is closed then.
     using Producer = std::function<void(std::shared_ptr<Stream>)>;
     /// Tries again to answer a parked request; nothing means: keep waiting.
     using Retry = std::function<std::optional<Reply>()>;
