@@ -11,11 +11,11 @@ namespace {
 constexpr const char* eventStream = "text/event-stream";
 
 /// The upstream waits while the client's network has more than this to take.
-constexpr std::size_t greatestBacklog = 256 * 1024;
+constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
 /// Of a body that is recorded.
-constexpr std::size_t recordedContent = 256 * 1024;
+constexpr std::size_t recordedContent = std::size_t{256} * 1024;
 /// Of a refusal that is handed on.
-constexpr std::size_t relayedRefusal = 64 * 1024;
+constexpr std::size_t relayedRefusal = std::size_t{64} * 1024;
 /// What is shorter is a placeholder such as `none`, and may well be a word of an answer.
 constexpr std::size_t shortestKey = 8;
 
@@ -308,10 +308,9 @@ void LlmCall::relay(std::string_view bytes) {
     if (!opened_) {
         opened_ = true;
         promise_->fulfil(Reply::stream(200, eventStream,
-                                       [self = shared_from_this()](std::shared_ptr<Stream> stream) {
-                                           self->attach(std::move(stream));
+                                       [self = shared_from_this()](const std::shared_ptr<Stream>& stream) {
+                                           self->attach(stream);
                                        })
-                             .header("Cache-Control", "no-cache")
                              .header("X-Accel-Buffering", "no"));
     }
     if (gateway_.options_.logContent) {
@@ -334,7 +333,7 @@ void LlmCall::endBody() {
 
 /// The connection can take the body. If the call has ended without one, the stream is cut by letting go of
 /// it.
-void LlmCall::attach(std::shared_ptr<Stream> stream) {
+void LlmCall::attach(const std::shared_ptr<Stream>& stream) {
     Lock lock(mutex_);
     if (ended_ && !bodyEnded_) {
         return;

@@ -79,7 +79,7 @@ private:
     [[nodiscard]] bool isStreamed() const;
     void relay(std::string_view bytes);
     void endBody();
-    void attach(std::shared_ptr<Stream> stream);
+    void attach(const std::shared_ptr<Stream>& stream);
     void awaitDrained(Stream& stream);
     void drained();
     void deliver(Lock& lock);

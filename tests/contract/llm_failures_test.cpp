@@ -767,7 +767,7 @@ public:
 
     /// The provider sends as fast as it can, and the client reads nothing until it is cut off for that.
     void slowReaderSlowsTheProvider() {
-        constexpr std::size_t plenty = 48U * 1024 * 1024;
+        constexpr std::size_t plenty = std::size_t{48} * 1024 * 1024;
         start({{"http.write_timeout", "1s"}, {"llm.max_response", "100GiB"}});
         const std::size_t memory = peakMemory();
         const auto sent = std::make_shared<std::atomic<std::size_t>>(0);
@@ -1007,7 +1007,7 @@ private:
 
     /// Each request waits for a permit, and is answered well then.
     std::shared_ptr<Permits> holdAll() {
-        const auto permits = std::make_shared<Permits>();
+        auto permits = std::make_shared<Permits>();
         for (const Api api : {Api::openai, Api::anthropic}) {
             upstream().on(upstreamPathOf(api), [permits, api](UpstreamExchange& exchange) {
                 exchange.await(*permits);

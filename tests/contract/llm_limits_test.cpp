@@ -263,6 +263,7 @@ public:
         const auto permits = std::make_shared<Permits>();
         holdNext(permits, calls);
         std::vector<Connection> running;
+        running.reserve(calls);
         for (std::size_t i = 0; i < calls; ++i) {
             running.push_back(begin());
         }
