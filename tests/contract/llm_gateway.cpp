@@ -136,7 +136,9 @@ void LlmGatewayTest::start(const Settings& settings) {
                                          // So that the order of calls is that of their connections.
                                          {"llm.threads", "1"},
                                          {"log.level", "debug"}},
-                            .environment = {{"PROVIDER_KEY", std::string(providerKey)}}};
+                            .environment = {{"PROVIDER_KEY", std::string(providerKey)},
+                                            // A sanitizer that keeps what was freed would hide what is held.
+                                            {"ASAN_OPTIONS", "quarantine_size_mb=4"}}};
     for (const auto& [key, value] : settings) {
         options.settings[key] = value;
     }
