@@ -7,7 +7,6 @@
 #include <mutex>
 #include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
@@ -194,7 +193,7 @@ class WatchTest : public CppUnit::TestFixture {
         events_ = {1};
         const ScriptedDoor door([this](const ScriptedRequest& request, Poco::Net::StreamSocket& socket) {
             // It has shown the history, and is gone when it is asked how the job stands.
-            if (request.target.find("/events") == std::string::npos && !std::exchange(died_, true)) {
+            if (request.target.find("/events") == std::string::npos && !died_.exchange(true)) {
                 return;
             }
             if (died_) {
@@ -425,7 +424,7 @@ private:
     std::condition_variable looked_;
     std::vector<std::string> opened_;
     std::atomic<int> streams_ = 0;
-    bool died_ = false;
+    std::atomic<bool> died_ = false;
     Stream stream_;
     std::ostringstream out_;
     std::ostringstream err_;
