@@ -12,10 +12,10 @@ class Task {
 public:
     Task() = default;
 
+    /// Any callable is a task.
     template <class F>
     requires(!std::is_same_v<std::decay_t<F>, Task>)
-        // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload): any callable is
-        // a task.
+        // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload)
         Task(F&& function)
         : callable_(std::make_unique<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
 
