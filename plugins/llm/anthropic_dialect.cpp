@@ -6,7 +6,7 @@
 #include "answer_assembly.h"
 #include "answer_fields.h"
 #include "body_text.h"
-#include "sse_reader.h"
+#include "sse_decoder.h"
 
 namespace sallyport::plugins::llm {
 
@@ -203,28 +203,8 @@ const char* toolChoiceObject(ToolChoice choice) {
 
 // --- The stream -----------------------------------------------------------------------------------------
 
-class AnthropicDecoder final : public StreamDecoder {
+class AnthropicDecoder final : public SseDecoder {
 public:
-    void feed(std::string_view bytes, const Sink& sink) override {
-        try {
-            reader_.feed(bytes, [&](const SseBlock& block) { take(block, sink); });
-        } catch (const SseTooLarge& error) {
-            throw BadAnswer(error.what());
-        }
-    }
-
-    [[nodiscard]] Completion finish() override {
-        if (!done_) {
-            throw BadAnswer("the stream ended before the answer did");
-        }
-        const Usage used = usage();
-        Completion completion = assembly_.take();
-        completion.usage = used;
-        completion.finish = finish_;
-        completion.model = model_;
-        return completion;
-    }
-
     [[nodiscard]] Usage usage() const override {
         Usage used = usage_;
         if (!outputTold_) {
@@ -235,11 +215,8 @@ public:
     }
 
 private:
-    void take(const SseBlock& block, const Sink& sink) {
-        if (!block.dispatched) {
-            return;
-        }
-        const json::Object event = answerObject(block.data);
+    void take(std::string_view data, const Sink& sink) override {
+        const json::Object event = answerObject(data);
         const std::string type = textAt(event, "type");
         if (type == "content_block_delta") {
             takeDelta(event, sink);
@@ -257,7 +234,7 @@ private:
             done_ = true;
         } else {
             // A ping, the end of a block, or what was not known when this was written.
-            requireNoError(event, block.data);
+            requireNoError(event, data);
         }
     }
 
@@ -281,13 +258,8 @@ private:
         }
     }
 
-    SseReader reader_{maxEventSize};
-    AnswerAssembly assembly_;
     Usage usage_;
     bool outputTold_ = false;
-    FinishReason finish_ = FinishReason::unknown;
-    std::string model_;
-    bool done_ = false;
 };
 
 }  // namespace

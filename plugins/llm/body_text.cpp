@@ -7,6 +7,20 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
+const char* name(Role role) {
+    switch (role) {
+        case Role::system:
+            return "system";
+        case Role::user:
+            return "user";
+        case Role::assistant:
+            return "assistant";
+        case Role::tool:
+            break;
+    }
+    return "tool";
+}
+
 /// How a character of a JSON text is written in a string: 0 for as it is, or the letter of its escape.
 /// Besides the characters of its syntax, only white space between tokens can need one.
 constexpr std::array<char, 256> escapes = [] {
@@ -64,18 +78,15 @@ void appendFunctionTools(std::string& out, const std::vector<ToolDefinition>& to
     out.back() = ']';
 }
 
-const char* name(Role role) {
-    switch (role) {
-        case Role::system:
-            return "system";
-        case Role::user:
-            return "user";
-        case Role::assistant:
-            return "assistant";
-        case Role::tool:
-            break;
+bool beginMessage(std::string& out, const ChatMessage& message) {
+    if (message.orphan) {
+        out += R"({"role":"user","content":)" + orphanText(message) + '}';
+        return false;
     }
-    return "tool";
+    out += R"({"role":")";
+    out += name(message.role);
+    out += R"(","content":)";
+    return true;
 }
 
 bool MemberWriter::begin(std::string_view name) {

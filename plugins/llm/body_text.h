@@ -21,8 +21,9 @@ void appendArgumentsObject(std::string& out, Raw arguments);
 /// Appends `[{"type":"function","function":{…}},…]`, as OpenAI and Ollama want tools; there must be some.
 void appendFunctionTools(std::string& out, const std::vector<ToolDefinition>& tools);
 
-/// `system`, `user`, `assistant` or `tool`.
-[[nodiscard]] const char* name(Role role);
+/// Appends a message up to its `content`, whose value is next, as OpenAI and Ollama want it. An orphan is
+/// appended whole: then @return false.
+[[nodiscard]] bool beginMessage(std::string& out, const ChatMessage& message);
 
 /// Appends `"name":value` with a comma before it, unless it is the first of its object or was dropped.
 class MemberWriter {

@@ -57,13 +57,9 @@ void appendToolCalls(std::string& out, const std::vector<PastToolCall>& calls) {
 }
 
 void appendMessage(std::string& out, const ChatMessage& message) {
-    if (message.orphan) {
-        out += R"({"role":"user","content":)" + orphanText(message) + '}';
+    if (!beginMessage(out, message)) {
         return;
     }
-    out += R"({"role":")";
-    out += name(message.role);
-    out += R"(","content":)";
     appendContent(out, message);
     appendImages(out, message.parts);
     if (message.role == Role::tool && !message.name.empty()) {

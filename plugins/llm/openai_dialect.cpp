@@ -3,7 +3,7 @@
 #include "answer_assembly.h"
 #include "answer_fields.h"
 #include "body_text.h"
-#include "sse_reader.h"
+#include "sse_decoder.h"
 
 namespace sallyport::plugins::llm {
 
@@ -68,13 +68,9 @@ void appendToolCalls(std::string& out, const std::vector<PastToolCall>& calls) {
 }
 
 void appendMessage(std::string& out, const ChatMessage& message) {
-    if (message.orphan) {
-        out += R"({"role":"user","content":)" + orphanText(message) + '}';
+    if (!beginMessage(out, message)) {
         return;
     }
-    out += R"({"role":")";
-    out += name(message.role);
-    out += R"(","content":)";
     appendContent(out, message);
     if (message.role == Role::tool) {
         out += R"(,"tool_call_id":)";
@@ -145,43 +141,20 @@ ToolCall toolCallOf(const json::Object& call) {
 
 // --- The stream -----------------------------------------------------------------------------------------
 
-class OpenAiDecoder final : public StreamDecoder {
+class OpenAiDecoder final : public SseDecoder {
 public:
-    void feed(std::string_view bytes, const Sink& sink) override {
-        try {
-            reader_.feed(bytes, [&](const SseBlock& block) { take(block, sink); });
-        } catch (const SseTooLarge& error) {
-            throw BadAnswer(error.what());
-        }
-    }
-
-    [[nodiscard]] Completion finish() override {
-        if (!done_) {
-            throw BadAnswer("the stream ended before the answer did");
-        }
-        const Usage used = usage();
-        Completion completion = assembly_.take();
-        completion.usage = used;
-        completion.finish = finish_;
-        completion.model = model_;
-        return completion;
-    }
-
     [[nodiscard]] Usage usage() const override {
         return told_.value_or(Usage{.output = assembly_.estimatedOutput()});
     }
 
 private:
-    void take(const SseBlock& block, const Sink& sink) {
-        if (!block.dispatched) {
-            return;
-        }
-        if (block.data == "[DONE]") {
+    void take(std::string_view data, const Sink& sink) override {
+        if (data == "[DONE]") {
             done_ = true;
             return;
         }
-        const json::Object chunk = answerObject(block.data);
-        requireNoError(chunk, block.data);
+        const json::Object chunk = answerObject(data);
+        requireNoError(chunk, data);
         if (model_.empty()) {
             model_ = textAt(chunk, "model");
         }
@@ -219,12 +192,7 @@ private:
         assembly_.addArguments(key, argumentsText(function), sink);
     }
 
-    SseReader reader_{maxEventSize};
-    AnswerAssembly assembly_;
     std::optional<Usage> told_;
-    FinishReason finish_ = FinishReason::unknown;
-    std::string model_;
-    bool done_ = false;
 };
 
 }  // namespace
