@@ -1,7 +1,8 @@
 #include "grant_table.h"
 
-#include <algorithm>
 #include <cstdint>
+
+#include <sallyport/job_key.h>
 
 namespace sallyport::plugins {
 
@@ -17,16 +18,6 @@ const std::vector<Migration>& migrations() {
     return steps;
 }
 
-Bytes bytesOf(const JobId& job) {
-    return {job.bytes().begin(), job.bytes().end()};
-}
-
-JobId jobOf(const Bytes& bytes) {
-    JobId::Bytes id{};
-    std::copy_n(bytes.begin(), std::min(bytes.size(), id.size()), id.begin());
-    return JobId(id);
-}
-
 }  // namespace
 
 GrantTable::GrantTable(Store& store) : store_(store) {
@@ -34,19 +25,19 @@ GrantTable::GrantTable(Store& store) : store_(store) {
 }
 
 void GrantTable::replace(Transaction& transaction, const JobId& job, const JobGrants& grants) {
-    transaction.execute("DELETE FROM grants WHERE job_id = ?", {bytesOf(job)});
+    transaction.execute("DELETE FROM grants WHERE job_id = ?", {jobKey(job)});
     std::int64_t position = 0;
     for (const Grant& grant : grants.grants) {
         transaction.execute(
             "INSERT INTO grants (job_id, position, user_id, secret_name, env_var) VALUES (?, ?, ?, ?, ?)",
-            {bytesOf(job), position++, grants.user, grant.secretName, grant.envVar});
+            {jobKey(job), position++, grants.user, grant.secretName, grant.envVar});
     }
 }
 
 JobGrants GrantTable::revoke(Transaction& transaction, const JobId& job, Timestamp at) {
     JobGrants ended = inForce(transaction, job);
     transaction.execute("UPDATE grants SET revoked_at = ? WHERE job_id = ? AND revoked_at IS NULL",
-                        {std::int64_t{at.time_since_epoch().count()}, bytesOf(job)});
+                        {std::int64_t{at.time_since_epoch().count()}, jobKey(job)});
     return ended;
 }
 
@@ -55,7 +46,7 @@ JobGrants GrantTable::inForce(Transaction& transaction, const JobId& job) {
     for (const Row& row : transaction.query(
              "SELECT user_id, secret_name, env_var FROM grants WHERE job_id = ? AND revoked_at IS NULL"
              " ORDER BY position",
-             {bytesOf(job)})) {
+             {jobKey(job)})) {
         result.user = row.text(0);
         result.grants.push_back({row.text(1), row.text(2)});
     }
@@ -65,14 +56,14 @@ JobGrants GrantTable::inForce(Transaction& transaction, const JobId& job) {
 bool GrantTable::hasInForce(const JobId& job) const {
     return !store_
                 .query("SELECT position FROM grants WHERE job_id = ? AND revoked_at IS NULL LIMIT 1",
-                       {bytesOf(job)})
+                       {jobKey(job)})
                 .empty();
 }
 
 std::vector<Grant> GrantTable::all(const JobId& job) const {
     std::vector<Grant> result;
     for (const Row& row : store_.query(
-             "SELECT secret_name, env_var FROM grants WHERE job_id = ? ORDER BY position", {bytesOf(job)})) {
+             "SELECT secret_name, env_var FROM grants WHERE job_id = ? ORDER BY position", {jobKey(job)})) {
         result.push_back({row.text(0), row.text(1)});
     }
     return result;
@@ -81,7 +72,7 @@ std::vector<Grant> GrantTable::all(const JobId& job) const {
 std::vector<JobId> GrantTable::jobs() const {
     std::vector<JobId> result;
     for (const Row& row : store_.query("SELECT DISTINCT job_id FROM grants WHERE revoked_at IS NULL")) {
-        result.push_back(jobOf(row.bytes(0)));
+        result.push_back(jobOfKey(row.bytes(0)));
     }
     return result;
 }

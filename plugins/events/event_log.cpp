@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include <sallyport/job_key.h>
+
 namespace sallyport::plugins {
 
 namespace {
@@ -20,23 +22,13 @@ const std::vector<Migration>& migrations() {
     return steps;
 }
 
-Bytes bytesOf(const JobId& job) {
-    return {job.bytes().begin(), job.bytes().end()};
-}
-
-JobId jobOf(const Bytes& bytes) {
-    JobId::Bytes id{};
-    std::copy_n(bytes.begin(), std::min(bytes.size(), id.size()), id.begin());
-    return JobId(id);
-}
-
 /// Which rows are in a range, lowest number first. A job has one owner, so that naming it is enough.
 std::string conditionOf(const EventRange& range) {
     return std::string(" WHERE ") + (range.job ? "job_id" : "user_id") + " = ? AND id > ? ";
 }
 
 std::vector<SqlValue> valuesOf(const EventRange& range) {
-    return {range.job ? SqlValue(bytesOf(*range.job)) : SqlValue(range.user),
+    return {range.job ? SqlValue(jobKey(*range.job)) : SqlValue(range.user),
             static_cast<std::int64_t>(range.after)};
 }
 
@@ -64,7 +56,7 @@ std::vector<SqlValue> EventLog::row(const JobId& job, std::string user, std::str
                                     Timestamp createdAt) {
     std::vector<SqlValue> columns;
     columns.reserve(6);
-    columns.emplace_back(bytesOf(job));
+    columns.emplace_back(jobKey(job));
     columns.emplace_back(std::move(user));
     columns.emplace_back(std::move(type));
     columns.emplace_back(std::int64_t{createdAt.time_since_epoch().count()});
@@ -101,8 +93,9 @@ EventPage EventLog::read(const EventRange& range) const {
     for (const Row& row : store_.query("SELECT id, job_id, event_type, data, created_at FROM events" +
                                            condition + "AND id <= ? ORDER BY id",
                                        values)) {
-        page.events.push_back({static_cast<std::uint64_t>(row.integer(0)), jobOf(row.bytes(1)), row.text(2),
-                               row.text(3), Timestamp(std::chrono::milliseconds(row.integer(4)))});
+        page.events.push_back({static_cast<std::uint64_t>(row.integer(0)), jobOfKey(row.bytes(1)),
+                               row.text(2), row.text(3),
+                               Timestamp(std::chrono::milliseconds(row.integer(4)))});
     }
     return page;
 }

@@ -1,8 +1,8 @@
 #include "prompt_table.h"
 
-#include <algorithm>
 #include <utility>
 
+#include <sallyport/job_key.h>
 #include <sallyport/timestamp.h>
 
 namespace sallyport::plugins {
@@ -18,16 +18,6 @@ const std::vector<Migration>& migrations() {
     return steps;
 }
 
-Bytes bytesOf(const JobId& job) {
-    return {job.bytes().begin(), job.bytes().end()};
-}
-
-JobId jobOf(const Bytes& bytes) {
-    JobId::Bytes id{};
-    std::copy_n(bytes.begin(), std::min(bytes.size(), id.size()), id.begin());
-    return JobId(id);
-}
-
 }  // namespace
 
 PromptTable::PromptTable(Store& store) : store_(store) {
@@ -35,7 +25,7 @@ PromptTable::PromptTable(Store& store) : store_(store) {
 }
 
 std::vector<SqlValue> PromptTable::row(const JobId& job, std::string content, bool done) {
-    return {bytesOf(job), std::int64_t{now().time_since_epoch().count()}, std::int64_t{done},
+    return {jobKey(job), std::int64_t{now().time_since_epoch().count()}, std::int64_t{done},
             std::move(content)};
 }
 
@@ -49,13 +39,13 @@ void PromptTable::remove(Transaction& transaction, std::int64_t prompt) {
 }
 
 void PromptTable::removeAll(Transaction& transaction, const JobId& job) {
-    transaction.execute("DELETE FROM prompts WHERE job_id = ?", {bytesOf(job)});
+    transaction.execute("DELETE FROM prompts WHERE job_id = ?", {jobKey(job)});
 }
 
 std::vector<JobId> PromptTable::jobs() const {
     std::vector<JobId> result;
     for (const Row& row : store_.query("SELECT DISTINCT job_id FROM prompts")) {
-        result.push_back(jobOf(row.bytes(0)));
+        result.push_back(jobOfKey(row.bytes(0)));
     }
     return result;
 }
@@ -63,7 +53,7 @@ std::vector<JobId> PromptTable::jobs() const {
 std::vector<Prompt> PromptTable::of(const JobId& job) const {
     std::vector<Prompt> result;
     for (const Row& row :
-         store_.query("SELECT id, done, content FROM prompts WHERE job_id = ? ORDER BY id", {bytesOf(job)})) {
+         store_.query("SELECT id, done, content FROM prompts WHERE job_id = ? ORDER BY id", {jobKey(job)})) {
         result.push_back({row.integer(0), row.text(2), row.integer(1) != 0});
     }
     return result;
