@@ -98,10 +98,10 @@ public:
               },
               hub_, *httpLog_),
           ticker_(server_.pool()),
-          plugins_({registry_, database_, hub_, bus_, log_, server_.pool(), services_, ticker_,
-                    options_.dataDirectory,
-                    [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
-                   server_, hostRoutes(view()), *pluginLog_) {
+          plugins_(
+              {registry_, database_, hub_, bus_, log_, server_, services_, ticker_, options_.dataDirectory,
+               [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
+              hostRoutes(view()), *pluginLog_) {
         if (!options_.coreDumps)
             closeMemory();
         warnAboutPort();

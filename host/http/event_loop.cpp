@@ -27,6 +27,11 @@ constexpr std::uint64_t wakeupKey = 0;
 /// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
 constexpr auto checkInterval = 50ms;
 constexpr std::size_t denialsPerSecond = 10;
+/// Tasks may post tasks. So many generations of them are run before the sockets are looked at again.
+constexpr int generations = 4;
+
+/// The loop whose thread this is.
+thread_local const EventLoop* current = nullptr;
 
 int checked(int result, const char* what) {
     if (result < 0)
@@ -103,12 +108,34 @@ void EventLoop::post(Task task) {
         first = tasks_.empty();
         tasks_.push_back(std::move(task));
     }
-    // One wake-up serves all that is posted until the loop looks.
-    if (first) {
+    // One wake-up serves all that is posted until the loop looks, which by itself it does before it sleeps.
+    if (first && !isCurrent()) {
         const std::uint64_t one = 1;
         while (::write(wakeup_, &one, sizeof one) < 0 && errno == EINTR) {
         }
     }
+}
+
+bool EventLoop::isCurrent() const noexcept {
+    return current == this;
+}
+
+std::uint64_t EventLoop::watch(int descriptor, std::function<void()> readable) {
+    const auto number = nextId_++;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = number;
+    checked(::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+    watches_.emplace(number, Watch{descriptor, std::make_shared<std::function<void()>>(std::move(readable))});
+    return number;
+}
+
+void EventLoop::unwatch(std::uint64_t watch) {
+    const auto found = watches_.find(watch);
+    if (found == watches_.end())
+        return;
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.descriptor, nullptr);
+    watches_.erase(found);
 }
 
 void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call,
@@ -130,18 +157,14 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
 }
 
 void EventLoop::run() {
+    current = this;
     std::array<epoll_event, 256> events{};
     while (!stopping_) {
         const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout());
         now_ = Clock::now();
         for (int i = 0; i < count; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
-            if (event.data.u64 == wakeupKey) {
-                std::uint64_t ignored = 0;
-                static_cast<void>(!::read(wakeup_, &ignored, sizeof ignored));
-            } else if (auto* connection = find(event.data.u64)) {
-                connection->onEvents(event.events);
-            }
+            handle(event.data.u64, event.events);
         }
         runTasks();
         if (now_ >= nextCheck_)
@@ -152,7 +175,24 @@ void EventLoop::run() {
     bury();
 }
 
-int EventLoop::timeout() const {
+void EventLoop::handle(std::uint64_t key, std::uint32_t events) {
+    if (key == wakeupKey) {
+        std::uint64_t ignored = 0;
+        static_cast<void>(!::read(wakeup_, &ignored, sizeof ignored));
+    } else if (auto* connection = find(key)) {
+        connection->onEvents(events);
+    } else if (const auto watch = watches_.find(key); watch != watches_.end()) {
+        // Shared, because it may end its own watch.
+        guarded([readable = watch->second.readable] { (*readable)(); });
+    }
+}
+
+int EventLoop::timeout() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tasks_.empty())
+            return 0;
+    }
     if (nextCheck_ == Clock::time_point::max())
         return -1;
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(nextCheck_ - Clock::now());
@@ -160,19 +200,27 @@ int EventLoop::timeout() const {
 }
 
 void EventLoop::runTasks() {
-    std::vector<Task> tasks;
-    {
-        const std::lock_guard lock(mutex_);
-        tasks.swap(tasks_);
-    }
-    for (auto& task : tasks) {
-        try {
-            task();
-        } catch (const std::exception& error) {
-            services_.log.error("a callback failed", {{"error", error.what()}});
-        } catch (...) {
-            services_.log.error("a callback failed", {{"error", "not a std::exception"}});
+    for (int i = 0; i < generations; ++i) {
+        std::vector<Task> tasks;
+        {
+            const std::lock_guard lock(mutex_);
+            tasks.swap(tasks_);
         }
+        if (tasks.empty())
+            return;
+        for (auto& task : tasks)
+            guarded([&task] { task(); });
+    }
+}
+
+template <class F>
+void EventLoop::guarded(F function) {
+    try {
+        function();
+    } catch (const std::exception& error) {
+        services_.log.error("a callback failed", {{"error", error.what()}});
+    } catch (...) {
+        services_.log.error("a callback failed", {{"error", "not a std::exception"}});
     }
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -44,6 +45,16 @@ public:
 
     /// Runs `task` on the loop's thread soon, in the order of posting. [any thread]
     void post(Task task);
+
+    /// Whether the caller is on the loop's thread. [any thread]
+    [[nodiscard]] bool isCurrent() const noexcept;
+
+    /// Calls `readable` on the loop's thread while there is something to read from the descriptor, which
+    /// stays the caller's. What it throws is logged. [the loop's thread] @throws std::system_error
+    /// @return a number by which to end that.
+    [[nodiscard]] std::uint64_t watch(int descriptor, std::function<void()> readable);
+    /// After it `readable` is not called any more. [the loop's thread]
+    void unwatch(std::uint64_t watch);
 
     /// Takes over an accepted connection, which `door` counts already. [any thread]
     void adopt(std::unique_ptr<Poco::Net::StreamSocket> socket, Door& door);
@@ -88,9 +99,18 @@ public:
     void abortAll();
 
 private:
+    /// A descriptor that is not a connection's.
+    struct Watch {
+        int descriptor;
+        std::shared_ptr<std::function<void()>> readable;
+    };
+
     void run();
-    int timeout() const;
+    void handle(std::uint64_t key, std::uint32_t events);
+    [[nodiscard]] int timeout();
     void runTasks();
+    template <class F>
+    void guarded(F function);
     void checkDeadlines();
     void bury();
     template <class F>
@@ -106,9 +126,10 @@ private:
     std::mutex mutex_;
     std::vector<Task> tasks_;  ///< guarded by mutex_
 
-    ConnectionId nextId_ = 1;
+    ConnectionId nextId_ = 1;  ///< connections and watches are numbered together
     std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
     std::vector<std::unique_ptr<Connection>> graveyard_;
+    std::unordered_map<std::uint64_t, Watch> watches_;
     Clock::time_point now_;
     Clock::time_point nextCheck_ = Clock::time_point::max();
     std::time_t dateSecond_ = 0;

@@ -111,6 +111,13 @@ void Server::stop() {
         loop->stop();
 }
 
+std::vector<EventLoop*> Server::loops() const {
+    std::vector<EventLoop*> loops;
+    for (const auto& loop : loops_)
+        loops.push_back(loop.get());
+    return loops;
+}
+
 std::size_t Server::connections() const {
     std::size_t count = 0;
     for (const auto& door : doors_)

@@ -63,6 +63,8 @@ public:
     void stop();
 
     [[nodiscard]] WorkerPool& pool() noexcept { return pool_; }
+    /// They run from the beginning until `stop`.
+    [[nodiscard]] std::vector<EventLoop*> loops() const;
     /// Open at this moment.
     [[nodiscard]] std::size_t connections() const;
 

@@ -133,7 +133,10 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       bus_(facilities.bus.group()),
       routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken))),
       store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_)),
-      jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)) {}
+      jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)) {
+    for (auto* loop : facilities.server.loops())
+        loops_.push_back(std::make_shared<PluginLoop>(*loop, code_, gate_));
+}
 
 Context::~Context() {
     withdraw();
@@ -152,12 +155,17 @@ Store& Context::store() {
 }
 
 void Context::run(std::function<void()> task) {
-    if (!facilities_.pool.submit(http::WorkerPool::Lane::background, Kept(code_, gate_, std::move(task))))
+    if (!facilities_.server.pool().submit(http::WorkerPool::Lane::background,
+                                          Kept(code_, gate_, std::move(task))))
         log_->warn("a task was dropped: too many are waiting");
 }
 
 void Context::every(std::chrono::milliseconds interval, std::function<void()> task) {
     facilities_.ticker.add(this, interval, [code = code_, task = std::move(task)] { task(); });
+}
+
+std::vector<std::shared_ptr<IoLoop>> Context::ioLoops() {
+    return {loops_.begin(), loops_.end()};
 }
 
 std::vector<std::shared_ptr<const http::Route>> Context::sealRoutes() {
@@ -169,6 +177,11 @@ void Context::withdraw() {
     facilities_.services.remove(this);
     bus_ = nullptr;
     bus_ = facilities_.bus.group();
+}
+
+void Context::endWatches() {
+    for (const auto& loop : loops_)
+        loop->endWatches();
 }
 
 void Context::provideRaw(std::string_view service, std::shared_ptr<void> provider) {

@@ -12,8 +12,9 @@
 #include "host/bus/message_bus.h"
 #include "host/http/gate.h"
 #include "host/http/router.h"
-#include "host/http/worker_pool.h"
+#include "host/http/server.h"
 #include "host/log/log.h"
+#include "host/plugins/plugin_loop.h"
 #include "host/plugins/services.h"
 #include "host/plugins/ticker.h"
 
@@ -26,7 +27,7 @@ struct Facilities {
     EventHub& events;
     bus::MessageBus& bus;
     log::Sink& log;
-    http::WorkerPool& pool;
+    http::Server& server;
     ServiceDirectory& services;
     Ticker& ticker;
     std::string dataDirectory;
@@ -57,12 +58,17 @@ public:
     [[nodiscard]] std::string dataDirectory() const override { return facilities_.dataDirectory; }
     void run(std::function<void()> task) override;
     void every(std::chrono::milliseconds interval, std::function<void()> task) override;
+    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioLoops() override;
 
     /// The routes registered so far. After this no more can be.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
 
     /// Ends subscriptions, timers and services, waiting for those that are running.
     void withdraw();
+
+    /// Ends what the plugin still watches on the loops. To be called after it has stopped, and before its
+    /// object goes, whose descriptors they are.
+    void endWatches();
 
 private:
     class RouteCollector;
@@ -81,6 +87,7 @@ private:
     std::unique_ptr<RouteCollector> routes_;
     std::unique_ptr<GuardedStore> store_;
     std::unique_ptr<GuardedJobs> jobs_;
+    std::vector<std::shared_ptr<PluginLoop>> loops_;
 };
 
 }  // namespace sallyport::host::plugins

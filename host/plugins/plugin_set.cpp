@@ -89,6 +89,7 @@ struct PluginSet::Running {
         context->withdraw();
         gate->hold();
         static_cast<void>(gate->waitIdle(std::chrono::seconds(5)));
+        context->endWatches();
         plugin.reset();
         context.reset();
         throw Refused("it did not start: " + problem);
@@ -97,6 +98,7 @@ struct PluginSet::Running {
     void stop(Logger& log) {
         context->withdraw();
         guarded(log, name(), "a plugin failed while stopping", [this] { plugin->stop(); });
+        context->endWatches();
         guarded(log, name(), "a plugin failed while being destroyed", [this] { plugin.reset(); });
         routes.clear();
         context.reset();
@@ -126,9 +128,8 @@ std::vector<Inspected> inspect(const PluginSources& sources) {
     return found;
 }
 
-PluginSet::PluginSet(Facilities facilities, http::Server& server, http::RouteTable::Routes hostRoutes,
-                     Logger& log)
-    : facilities_(std::move(facilities)), server_(server), hostRoutes_(std::move(hostRoutes)), log_(log) {
+PluginSet::PluginSet(Facilities facilities, http::RouteTable::Routes hostRoutes, Logger& log)
+    : facilities_(std::move(facilities)), hostRoutes_(std::move(hostRoutes)), log_(log) {
     publish();
 }
 
@@ -320,7 +321,7 @@ private:
 
     /// Waits for the calls in progress; what is only parked or subscribed is ended.
     void quiesce(http::Gate& gate, const std::string& name) {
-        set_.server_.endWaits(gate.shared_from_this());
+        set_.facilities_.server.endWaits(gate.shared_from_this());
         if (!gate.waitIdle(sources_.grace))
             set_.log_.warn("a plugin's calls did not end in time and go on beside its successor",
                            {{"plugin", name}});
@@ -361,7 +362,7 @@ http::RouteTable::Routes PluginSet::routesWithout(const Running* left) const {
 }
 
 void PluginSet::publish() {
-    server_.publish(std::make_shared<const http::RouteTable>(routesWithout(nullptr)));
+    facilities_.server.publish(std::make_shared<const http::RouteTable>(routesWithout(nullptr)));
 }
 
 void PluginSet::retire(std::unique_ptr<Running> running) {

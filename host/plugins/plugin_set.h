@@ -65,7 +65,7 @@ struct Inspected {
 class PluginSet {
 public:
     /// @param hostRoutes always in force, and in no plugin's way.
-    PluginSet(Facilities facilities, http::Server& server, http::RouteTable::Routes hostRoutes, Logger& log);
+    PluginSet(Facilities facilities, http::RouteTable::Routes hostRoutes, Logger& log);
     ~PluginSet();
 
     /// Makes the running plugins agree with what is in the directories: loads what is new, replaces what has
@@ -96,7 +96,6 @@ private:
     void buryRetired();
 
     Facilities facilities_;
-    http::Server& server_;
     http::RouteTable::Routes hostRoutes_;
     Logger& log_;
     std::mutex reloading_;      ///< held for all of a reload

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <exception>
+#include <future>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 namespace sallyport::plugins::llm {
@@ -34,31 +34,13 @@ int checked(int result, const char* what) {
     return result;
 }
 
-/// Which loop the calling thread belongs to.
-thread_local const CurlLoop* ownLoop = nullptr;
-
-/// The daemon's signals are for its own threads, and those made by libcurl inherit this one's mask.
-class SignalsBlocked {
-public:
-    SignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-private:
-    sigset_t before_{};
-};
-
 }  // namespace
 
-CurlLoop::CurlLoop(Logger& log)
-    : log_(log),
+CurlLoop::CurlLoop(std::shared_ptr<IoLoop> loop, Logger& log)
+    : loop_(std::move(loop)),
+      log_(log),
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      timer_(checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
       now_(std::chrono::steady_clock::now()),
       multi_(curl_multi_init()) {
     if (!multi_) {
@@ -66,8 +48,8 @@ CurlLoop::CurlLoop(Logger& log)
     }
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = wakeup_.get();
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &event), "epoll_ctl");
+    event.data.fd = timer_.get();
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
 
     curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &CurlLoop::onWatch);
     curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
@@ -75,25 +57,46 @@ CurlLoop::CurlLoop(Logger& log)
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, connectionsKept);
-
-    const SignalsBlocked blocked;
-    thread_ = std::thread([this] { run(); });
 }
 
 CurlLoop::~CurlLoop() {
-    stop();
-}
-
-void CurlLoop::stop() {
-    if (thread_.joinable()) {
-        post(Stop{});
-        thread_.join();
+    if (attached_) {
+        detach();
     }
-    cancelAll();
 }
 
-bool CurlLoop::onOwnThread() const {
-    return ownLoop == this;
+/// Runs `function` on the loop's thread and returns when it has.
+template <class F>
+void CurlLoop::onLoop(F function) {
+    if (onOwnThread()) {
+        function();
+        return;
+    }
+    std::promise<void> done;
+    loop_->post([&] {
+        try {
+            function();
+            done.set_value();
+        } catch (...) {
+            done.set_exception(std::current_exception());
+        }
+    });
+    done.get_future().get();
+}
+
+void CurlLoop::attach() {
+    onLoop([this] {
+        loop_->watch(epoll_.get(), [this] { readable(); });
+        attached_ = true;
+    });
+}
+
+void CurlLoop::detach() {
+    onLoop([this] {
+        loop_->unwatch(epoll_.get());
+        attached_ = false;
+        cancelAll();
+    });
 }
 
 void CurlLoop::start(Upstream::Id id, UpstreamRequest request, std::shared_ptr<UpstreamListener> listener) {
@@ -124,25 +127,19 @@ void CurlLoop::post(Command command) {
         first = commands_.empty();
         commands_.push_back(std::move(command));
     }
-    // One wake-up serves all that comes until the loop looks, which it does before it sleeps.
-    if (first && !onOwnThread()) {
-        const std::uint64_t one = 1;
-        while (::write(wakeup_.get(), &one, sizeof one) < 0 && errno == EINTR) {
-        }
+    // One turn serves all that comes until then. Weak, because it may come when all is over.
+    if (first) {
+        loop_->post([weak = weak_from_this()] {
+            if (const auto self = weak.lock()) {
+                self->turn();
+            }
+        });
     }
 }
 
-void CurlLoop::run() {
-    ownLoop = this;
-    while (!stopping_) {
-        turn();
-    }
-    cancelAll();
-}
-
-void CurlLoop::turn() {
+void CurlLoop::readable() {
     std::array<epoll_event, 256> events{};
-    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout());
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
     now_ = std::chrono::steady_clock::now();
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -150,34 +147,42 @@ void CurlLoop::turn() {
     }
     collectFinished();
     runTimers();
-    runCommands();
-    runCurlTimer();
-    checkDeadlines();
-    collectFinished();
+    turn();
 }
 
-int CurlLoop::timeout() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (!commands_.empty()) {
-            return 0;
-        }
+void CurlLoop::turn() {
+    if (!attached_) {
+        return;
     }
+    now_ = std::chrono::steady_clock::now();
+    runCommands();
+    runCurlTimers();
+    checkDeadlines();
+    collectFinished();
+    armTimer();
+}
+
+void CurlLoop::armTimer() {
     Time due = std::min(curlDue_, deadlinesDue_);
     if (!timers_.empty()) {
         due = std::min(due, timers_.begin()->first);
     }
-    if (due == Time::max()) {
-        return -1;
+    if (due >= armed_) {
+        return;  // the timer is heard in time, and set anew then
     }
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - std::chrono::steady_clock::now());
-    return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, 60'000));
+    armed_ = due;
+    const auto time = std::max(due.time_since_epoch(), Time::duration(1));  // zero would disarm it
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+    itimerspec setting{};
+    setting.it_value = {.tv_sec = seconds.count(), .tv_nsec = (time - seconds).count()};
+    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
 }
 
 void CurlLoop::handle(int descriptor, std::uint32_t events) {
-    if (descriptor == wakeup_.get()) {
+    if (descriptor == timer_.get()) {
         std::uint64_t ignored = 0;
-        static_cast<void>(!::read(wakeup_.get(), &ignored, sizeof ignored));
+        static_cast<void>(!::read(timer_.get(), &ignored, sizeof ignored));
+        armed_ = Time::max();
         return;
     }
     Watch& watch = watches_[static_cast<std::size_t>(descriptor)];
@@ -260,13 +265,13 @@ void CurlLoop::lookBy(Time time) {
     }
 }
 
-void CurlLoop::runCurlTimer() {
-    if (curlDue_ > now_) {
-        return;
+void CurlLoop::runCurlTimers() {
+    // libcurl often wants to be called again at once; what it still wants then waits for the timer.
+    for (int i = 0; i < 4 && curlDue_ <= now_; ++i) {
+        curlDue_ = Time::max();
+        int running = 0;
+        curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
     }
-    curlDue_ = Time::max();
-    int running = 0;
-    curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 void CurlLoop::runTimers() {
@@ -345,10 +350,6 @@ void CurlLoop::execute(const SetPaused& command) {
 
 void CurlLoop::execute(Timer& command) {
     timers_.emplace(command.due, std::move(command.task));
-}
-
-void CurlLoop::execute(const Stop&) {
-    stopping_ = true;
 }
 
 std::unique_ptr<CurlTransfer> CurlLoop::freeTransfer() {

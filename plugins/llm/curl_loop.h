@@ -1,4 +1,4 @@
-// A thread that makes calls with libcurl.
+// Calls with libcurl on one of the host's event loops.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -16,6 +15,7 @@
 
 #include <curl/curl.h>
 
+#include <sallyport/io_loop.h>
 #include <sallyport/log.h>
 
 #include "curl_transfer.h"
@@ -23,11 +23,13 @@
 
 namespace sallyport::plugins::llm {
 
-/// One of libcurl's multi handles, its sockets in an epoll of its own, and the thread that turns it. Calls
-/// and timers come in as commands; connections are kept for the calls to come.
-class CurlLoop final : private TransferOwner {
+/// One of libcurl's multi handles. Its sockets and a timer are in an epoll of its own, which the host's loop
+/// watches. Calls and timers come in as commands; connections are kept for the calls to come. To be made as a
+/// shared object.
+class CurlLoop final : public std::enable_shared_from_this<CurlLoop>, private TransferOwner {
 public:
-    explicit CurlLoop(Logger& log);
+    /// @throws std::runtime_error when there are no descriptors to be had.
+    CurlLoop(std::shared_ptr<IoLoop> loop, Logger& log);
     ~CurlLoop() override;
     CurlLoop(const CurlLoop&) = delete;
     CurlLoop& operator=(const CurlLoop&) = delete;
@@ -38,10 +40,12 @@ public:
     void setPaused(Upstream::Id id, bool paused);
     void after(std::chrono::milliseconds delay, std::function<void()> task);
 
-    [[nodiscard]] bool onOwnThread() const;
+    [[nodiscard]] bool onOwnThread() const noexcept { return loop_->isCurrent(); }
 
-    /// Ends all calls with `cancelled` and waits for the thread. Calls begun meanwhile end so as well.
-    void stop();
+    /// Has the host's loop watch this one. Commands are carried out from then on. [any thread]
+    void attach();
+    /// Ends all calls with `cancelled`, those begun meanwhile included, and leaves the host's loop. [any thread, the loop's own outside of listeners]
+    void detach();
 
 private:
     struct Start {
@@ -60,8 +64,7 @@ private:
         Time due;
         std::function<void()> task;
     };
-    struct Stop {};
-    using Command = std::variant<Start, Cancel, SetPaused, Timer, Stop>;
+    using Command = std::variant<Start, Cancel, SetPaused, Timer>;
 
     /// What libcurl wants to hear of a descriptor, and what epoll was told.
     struct Watch {
@@ -95,10 +98,12 @@ private:
     static int onWatch(CURL*, curl_socket_t descriptor, int what, void* self, void*);
     static int onCurlTimer(CURLM*, long milliseconds, void* self);
 
+    template <class F>
+    void onLoop(F function);
     void post(Command command);
-    void run();
+    void readable();
     void turn();
-    [[nodiscard]] int timeout();
+    void armTimer();
     void handle(int descriptor, std::uint32_t events);
     void watch(int descriptor, std::uint32_t wanted);
     void tellEpoll(int descriptor, Watch& watch, std::uint32_t events);
@@ -109,9 +114,8 @@ private:
     void execute(const Cancel& command);
     void execute(const SetPaused& command);
     void execute(Timer& command);
-    void execute(const Stop& command);
 
-    void runCurlTimer();
+    void runCurlTimers();
     void runTimers();
     void checkDeadlines();
     void collectFinished();
@@ -120,16 +124,18 @@ private:
     void tellDone(UpstreamListener& listener, const Outcome& outcome);
     [[nodiscard]] std::unique_ptr<CurlTransfer> freeTransfer();
 
+    const std::shared_ptr<IoLoop> loop_;
     Logger& log_;
     const Descriptor epoll_;
-    const Descriptor wakeup_;
+    const Descriptor timer_;
 
     std::mutex mutex_;
     std::vector<Command> commands_;
 
-    // The rest is the thread's own.
-    bool stopping_ = false;
+    // The rest is for the loop's thread.
+    bool attached_ = false;
     Time now_;
+    Time armed_ = Time::max();  ///< when the timer will make itself heard
     Time curlDue_ = Time::max();
     Time deadlinesDue_ = Time::max();
     std::multimap<Time, std::function<void()>> timers_;
@@ -137,8 +143,6 @@ private:
     std::unique_ptr<CURLM, CloseMulti> multi_;  ///< goes after its transfers, and its sockets with it
     Transfers transfers_;
     std::vector<std::unique_ptr<CurlTransfer>> spare_;
-
-    std::thread thread_;
 };
 
 }  // namespace sallyport::plugins::llm

@@ -1,6 +1,5 @@
 #include "curl_upstream.h"
 
-#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -54,17 +53,20 @@ const char* name(UpstreamProblem problem) {
     return "unknown";
 }
 
-CurlUpstream::CurlUpstream(unsigned threads, Logger& log) {
+CurlUpstream::CurlUpstream(std::vector<std::shared_ptr<IoLoop>> loops, Logger& log) {
     readyLibcurl();
-    for (unsigned i = 0; i < std::max(threads, 1U); ++i) {
-        loops_.push_back(std::make_unique<CurlLoop>(log));
+    for (auto& loop : loops) {
+        loops_.push_back(std::make_shared<CurlLoop>(std::move(loop), log));
+    }
+    for (const auto& loop : loops_) {
+        loop->attach();
     }
 }
 
 CurlUpstream::~CurlUpstream() {
-    // All of them before the first one goes: a listener may speak of a call on another thread.
+    // All of them before the first one goes: a listener may speak of a call on another loop.
     for (const auto& loop : loops_) {
-        loop->stop();
+        loop->detach();
     }
 }
 

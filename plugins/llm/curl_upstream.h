@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include <sallyport/io_loop.h>
 #include <sallyport/log.h>
 
 #include "curl_loop.h"
@@ -12,14 +13,15 @@
 
 namespace sallyport::plugins::llm {
 
-/// Spreads calls over threads of its own. Each keeps its connections alive for later calls; a call that a
-/// listener or a delayed task begins stays on its thread. Where a kept connection turns out to have been
-/// closed by the server, the request goes over a new one.
+/// Makes calls on the host's event loops, so that a request that is handled on one of them needs no other
+/// thread: a call that is begun on a loop stays there, others are spread over all of them. Each loop keeps
+/// its connections alive for later calls. Where a kept connection turns out to have been closed by the
+/// server, the request goes over a new one.
 class CurlUpstream final : public Upstream {
 public:
-    /// @throws std::runtime_error when there are no threads or descriptors to be had.
-    CurlUpstream(unsigned threads, Logger& log);
-    /// Ends every call with `cancelled` before it returns. Not from a listener.
+    /// @param loops at least one. @throws std::runtime_error when there are no descriptors to be had.
+    CurlUpstream(std::vector<std::shared_ptr<IoLoop>> loops, Logger& log);
+    /// Ends every call with `cancelled` before it returns. Not on a loop's thread.
     ~CurlUpstream() override;
 
     Id start(UpstreamRequest request, std::shared_ptr<UpstreamListener> listener) override;
@@ -29,12 +31,12 @@ public:
     void after(std::chrono::milliseconds delay, std::function<void()> task) override;
 
 private:
-    /// The thread's own loop on a client's thread; elsewhere one after another.
+    /// The thread's own loop where it has one; elsewhere one after another.
     [[nodiscard]] std::size_t nextLoop();
     /// A call's number says which loop it is on.
     [[nodiscard]] CurlLoop& loopOf(Id call) { return *loops_[call % loops_.size()]; }
 
-    std::vector<std::unique_ptr<CurlLoop>> loops_;
+    std::vector<std::shared_ptr<CurlLoop>> loops_;
     std::atomic<std::uint64_t> turn_{0};
     std::atomic<std::uint64_t> calls_{0};
 };

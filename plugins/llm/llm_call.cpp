@@ -16,6 +16,8 @@ constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
 constexpr std::size_t recordedContent = std::size_t{256} * 1024;
 /// Of a refusal that is handed on.
 constexpr std::size_t relayedRefusal = std::size_t{64} * 1024;
+/// A larger answer is read on the pool: translating one takes about eight milliseconds for a mebibyte.
+constexpr std::size_t loopAnswer = std::size_t{64} * 1024;
 /// What is shorter is a placeholder such as `none`, and may well be a word of an answer.
 constexpr std::size_t shortestKey = 8;
 
@@ -390,6 +392,14 @@ void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
     } else if (!isSuccess(head_.status)) {
         hideKey();
         failed(lock, refusalOf(), upstreamErrorText(body_));
+    } else if (body_.size() > loopAnswer) {
+        lock.unlock();
+        gateway_.parts_.host.run([self = shared_from_this()] {
+            Lock later(self->mutex_);
+            if (!self->ended_) {
+                self->deliver(later);
+            }
+        });
     } else {
         deliver(lock);
     }

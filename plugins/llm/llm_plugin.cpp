@@ -104,8 +104,7 @@ void LlmPlugin::start(Host& host) {
     log_.emplace(host.store(), host.log());
     report_.emplace(host.store());
     ledger_.emplace(readLimits(host.settings()), sourceOf(host, *report_));
-    upstream_ =
-        std::make_unique<CurlUpstream>(static_cast<unsigned>(host.settings().integer("threads")), host.log());
+    upstream_ = std::make_unique<CurlUpstream>(host.ioLoops(), host.log());
     gateway_ = std::make_unique<Gateway>(Gateway::Parts{.host = host,
                                                         .ledger = *ledger_,
                                                         .log = *log_,

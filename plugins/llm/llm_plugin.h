@@ -69,7 +69,6 @@ inline constexpr Setting llmSettings[] = {
     {"timeout.idle", SettingKind::duration, "1m", "Longest pause within an answer", 1, aDay},
     {"timeout.total", SettingKind::duration, "15m", "Longest time for an answer", 1, aDay},
     {"max_response", SettingKind::size, "32MiB", "Largest answer", 1024},
-    {"threads", SettingKind::integer, "2", "Threads that talk to providers", 1, 64},
     {"concurrency", SettingKind::integer, "1024", "Calls to providers under way at once", 1, aMillion},
     {"queue.max", SettingKind::integer, "4096", "Calls that may wait for their turn; more get 503", 1,
      aMillion},

@@ -60,7 +60,7 @@ enum class UpstreamProblem {
 /// One word for logs and records.
 [[nodiscard]] const char* name(UpstreamProblem problem);
 
-/// Follows one call. Its functions are called on one thread of the client, none after onDone, and must not
+/// Follows one call. Its functions are called on one thread, an event loop's, none after onDone, and must not
 /// block that thread: other calls are waiting for it.
 class UpstreamListener {
 public:
@@ -90,13 +90,12 @@ public:
     virtual void cancel(Id call) = 0;
 
     /// Holds the answer back, so that the server has to wait. What is on its way may still arrive before the
-    /// client's thread hears of this; from inside the call's own listener it holds from the next piece on.
+    /// call's loop hears of this; from inside the call's own listener it holds from the next piece on.
     /// Meanwhile only the total time-out runs.
     virtual void pause(Id call) = 0;
     virtual void resume(Id call) = 0;
 
-    /// Runs `task` on a thread of the client after a while, for delays between tries. Dropped when the
-    /// client goes.
+    /// Runs `task` on an event loop after a while, for delays between tries. Dropped when the client goes.
     virtual void after(std::chrono::milliseconds delay, std::function<void()> task) = 0;
 };
 

@@ -134,7 +134,7 @@ void LlmGatewayTest::start(const Settings& settings) {
                                          {"llm.retry.base_delay", "1ms"},
                                          {"llm.breaker.failures", "1000000"},
                                          // So that the order of calls is that of their connections.
-                                         {"llm.threads", "1"},
+                                         {"http.loops", "1"},
                                          {"log.level", "debug"}},
                             .environment = {{"PROVIDER_KEY", std::string(providerKey)},
                                             // A sanitizer that keeps what was freed would hide what is held.

@@ -42,6 +42,8 @@ class PluginsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(reloadKeepsConnectionsAndSubscribers);
     CPPUNIT_TEST(reloadUnderLoadFailsNoRequest);
     CPPUNIT_TEST(reloadOfPromptsUnderLoadLosesNone);
+    CPPUNIT_TEST(pluginsWorkOnTheLoops);
+    CPPUNIT_TEST(watchesEndWithThePlugin);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -405,6 +407,28 @@ public:
         for (int i = 0; i < prompts; ++i) {
             CPPUNIT_ASSERT_EQUAL(std::to_string(i), received[static_cast<std::size_t>(i)]);
         }
+    }
+
+    void pluginsWorkOnTheLoops() {
+        startWith({"looper"});
+        CPPUNIT_ASSERT_EQUAL(std::string("start first second third"), admin().get("/looper/posted").body);
+        CPPUNIT_ASSERT_EQUAL(std::string("posted"), admin().get("/looper/from_outside").body);
+        CPPUNIT_ASSERT_EQUAL(std::string("called 3 times"), admin().get("/looper/watched").body);
+        ASSERT_CONTAINS("a task that fails", daemon_->log());
+        ASSERT_CONTAINS("a watch that fails", daemon_->log());
+    }
+
+    /// The plugin's code goes while something of it is called again and again.
+    void watchesEndWithThePlugin() {
+        startWith({});
+        for (int i = 0; i < 3; ++i) {
+            install("looper");
+            ASSERT_FIELD("looper", reload(), "loaded.0");
+            CPPUNIT_ASSERT_EQUAL(std::string("left"), admin().get("/looper/left").body);
+            std::filesystem::remove(*plugins_ / "looper.so");
+            ASSERT_FIELD("looper", reload(), "unloaded.0");
+        }
+        assertOthersRun();
     }
 
 private:

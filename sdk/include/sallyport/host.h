@@ -7,9 +7,11 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sallyport/bus.h>
 #include <sallyport/events.h>
+#include <sallyport/io_loop.h>
 #include <sallyport/jobs.h>
 #include <sallyport/log.h>
 #include <sallyport/route.h>
@@ -19,7 +21,7 @@
 namespace sallyport {
 
 /// The host, as one plugin sees it. Everything a plugin registers through it (routes, subscriptions,
-/// timers, services) is taken back when the plugin stops. It outlives the plugin.
+/// timers, services, watched descriptors) is taken back when the plugin stops. It outlives the plugin.
 class Host {
 public:
     virtual ~Host() = default;
@@ -45,6 +47,10 @@ public:
     /// Runs `task` on a pool thread every `interval`, never twice at once, until the plugin stops.
     /// [during start]
     virtual void every(std::chrono::milliseconds interval, std::function<void()> task) = 0;
+
+    /// The event loops that serve connections, at least one, and always the same. They run until the plugin
+    /// has stopped. [any thread]
+    [[nodiscard]] virtual std::vector<std::shared_ptr<IoLoop>> ioLoops() = 0;
 
     /// Offers a service to other plugins. S is an interface from an SDK header that names itself with
     /// a `static constexpr const char* serviceName`; one provider at a time. [during start]

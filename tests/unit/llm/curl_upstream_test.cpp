@@ -16,6 +16,7 @@
 
 #include "tests/support/deadline.h"
 #include "tests/support/fake_upstream.h"
+#include "tests/support/io_thread.h"
 #include "tests/support/temporary_directory.h"
 
 /// Shows a problem by its name where an assertion fails.
@@ -250,12 +251,19 @@ class CurlUpstreamTest : public CppUnit::TestFixture {
 
     RecordingLog log_;
     FakeUpstream server_;
+    std::vector<std::shared_ptr<IoLoop>> loops_;
     std::optional<CurlUpstream> client_;
 
 public:
-    void setUp() override { client_.emplace(1, log_); }
+    void setUp() override { make(1); }
 
 private:
+    void make(std::size_t loops) {
+        client_.reset();
+        loops_ = ioThreads(loops);
+        client_.emplace(loops_, log_);
+    }
+
     std::shared_ptr<Answer> begin(UpstreamRequest request) {
         auto answer = std::make_shared<Answer>();
         client_->start(std::move(request), answer);
@@ -724,7 +732,7 @@ private:
         proxy.on("http://api.example.com/", scripts::answer(200, "{}"));
         const Variable httpProxy("http_proxy", proxy.url());
         const Variable noProxy("no_proxy", "127.0.0.1");
-        client_.emplace(1, log_);
+        make(1);
         server_.on("/", scripts::answer(200, "{}"));
         assertServed(get("http://api.example.com/"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, proxy.requests().size());
@@ -922,7 +930,7 @@ private:
     }
 
     void testCallsOfAListenerStayOnItsThread() {
-        client_.emplace(3, log_);
+        make(3);
         server_.on("/", scripts::answer(200, "{}"));
         const auto first = std::make_shared<Answer>();
         const auto second = std::make_shared<Answer>();
@@ -936,7 +944,7 @@ private:
 
     void testManyCallsAtOnce() {
         constexpr std::size_t count = 100;
-        client_.emplace(2, log_);
+        make(2);
         const auto permits = std::make_shared<Permits>();
         server_.on("/", scripts::stream({"data: 1\n\n"}, permits));
         std::vector<std::shared_ptr<Answer>> answers;
@@ -954,7 +962,7 @@ private:
     }
 
     void testStopCancels() {
-        client_.emplace(2, log_);
+        make(2);
         server_.on("/", scripts::silence());
         const auto waiting = begin(get(server_.url("/")));
         const auto other = begin(get(server_.url("/")));

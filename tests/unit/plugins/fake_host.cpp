@@ -6,6 +6,8 @@
 
 #include <sallyport/errors.h>
 
+#include "tests/support/io_thread.h"
+
 namespace sallyport::tests {
 
 namespace {
@@ -212,6 +214,13 @@ void FakeHost::crash() {
 
 Routes& FakeHost::routes() {
     return *routes_;
+}
+
+std::vector<std::shared_ptr<IoLoop>> FakeHost::ioLoops() {
+    if (loops_.empty()) {
+        loops_ = ioThreads(1);
+    }
+    return loops_;
 }
 
 std::string FakeHost::workerUrl(const JobId& job) const {

@@ -150,6 +150,7 @@ public:
     [[nodiscard]] std::string workerUrl(const JobId& job) const override;
     void run(std::function<void()> task) override { task(); }
     void every(std::chrono::milliseconds /*interval*/, std::function<void()> /*task*/) override {}
+    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioLoops() override;
 
     /// Offers a service as another plugin would.
     template <class S>
@@ -206,6 +207,7 @@ private:
 
     TemporaryDirectory directory_;
     RecordingLog log_;
+    std::vector<std::shared_ptr<IoLoop>> loops_;  ///< once somebody has asked for them
     mutable std::mutex mutex_;
     std::vector<std::string> woken_;
     host::bus::MessageBus messages_{log_};

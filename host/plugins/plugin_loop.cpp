@@ -1,0 +1,40 @@
+#include "host/plugins/plugin_loop.h"
+
+#include <latch>
+#include <utility>
+
+#include "host/plugins/kept.h"
+
+namespace sallyport::host::plugins {
+
+void PluginLoop::post(std::function<void()> task) {
+    loop_.post(Kept(code_, gate_, std::move(task)));
+}
+
+void PluginLoop::watch(int descriptor, std::function<void()> readable) {
+    used_ = true;
+    unwatch(descriptor);
+    watches_.emplace(descriptor, loop_.watch(descriptor, std::move(readable)));
+}
+
+void PluginLoop::unwatch(int descriptor) {
+    const auto found = watches_.find(descriptor);
+    if (found == watches_.end())
+        return;
+    loop_.unwatch(found->second);
+    watches_.erase(found);
+}
+
+void PluginLoop::endWatches() {
+    if (!used_)
+        return;
+    std::latch done(1);
+    loop_.post([this, &done] {
+        while (!watches_.empty())
+            unwatch(watches_.begin()->first);
+        done.count_down();
+    });
+    done.wait();
+}
+
+}  // namespace sallyport::host::plugins
