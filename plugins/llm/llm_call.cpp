@@ -16,7 +16,7 @@ constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
 constexpr std::size_t recordedContent = std::size_t{256} * 1024;
 /// Of a refusal that is handed on.
 constexpr std::size_t relayedRefusal = std::size_t{64} * 1024;
-/// A larger answer is read on the pool: translating one takes about eight milliseconds for a mebibyte.
+/// A larger answer is read on the pool, as the loop has others to serve.
 constexpr std::size_t loopAnswer = std::size_t{64} * 1024;
 /// What is shorter is a placeholder such as `none`, and may well be a word of an answer.
 constexpr std::size_t shortestKey = 8;

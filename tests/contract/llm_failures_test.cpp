@@ -90,6 +90,7 @@ class LlmFailuresTest : public LlmGatewayTest {
     CPPUNIT_TEST(everyMisdeedIsToldInOneSentence);
     CPPUNIT_TEST(wrongJsonIsNoAnswer);
     CPPUNIT_TEST(oddButProperAnswersAreTaken);
+    CPPUNIT_TEST(largeAnswersComeWhole);
     CPPUNIT_TEST(silenceEnds);
     CPPUNIT_TEST(slowDripEnds);
     CPPUNIT_TEST(refusedConnection);
@@ -177,6 +178,18 @@ public:
                 CPPUNIT_ASSERT_EQUAL(std::string(), response.header("Content-Encoding"));
             }
         }
+    }
+
+    void largeAnswersComeWhole() {
+        start();
+        const std::string text = std::string(std::size_t{1024} * 1024, 'x') + "end";
+        for (const Api api : allApis) {
+            upstream().on(upstreamPathOf(api), scripts::answer(200, answerOf(api, text)));
+            const Response response = ask(api);
+            ASSERT_STATUS(200, response);
+            CPPUNIT_ASSERT(response.body.find(text) != std::string::npos);
+        }
+        awaitCalls(std::size(allApis));
     }
 
     void silenceEnds() {
