@@ -64,7 +64,7 @@ private:
     /// Whether another item follows in a container that `close` ends.
     bool another(char close, const char* problem);
     std::string_view string();
-    /// The length of the escape at a place inside a string.
+    /// The length of the escape at a place inside a string where something stands that is not simple.
     [[nodiscard]] std::size_t escapeLength(std::size_t at) const;
     [[nodiscard]] unsigned hexDigits(std::size_t from) const;
     void number();

@@ -128,8 +128,8 @@ class JsonReaderTest : public CppUnit::TestFixture {
     // Strings are looked at in steps of several bytes; whatever is wrong must be found at every offset of
     // those.
     static void testStringsOfEveryLength() {
-        for (std::size_t before = 0; before < 40; ++before) {
-            for (std::size_t after = 0; after < 20; ++after) {
+        for (std::size_t before = 0; before < 140; ++before) {
+            for (std::size_t after = 0; after < 140; after += 5) {
                 const auto around = [&](std::string_view middle) {
                     std::string text = '"' + std::string(before, 'x');
                     text += middle;
@@ -141,6 +141,10 @@ class JsonReaderTest : public CppUnit::TestFixture {
                 CPPUNIT_ASSERT(!accepts(around("\x1f")));
                 CPPUNIT_ASSERT(!accepts(around("\"")));
                 CPPUNIT_ASSERT(!accepts(around("\\q")));
+                // What is escaped does not end the string, nor escape in its turn.
+                CPPUNIT_ASSERT_EQUAL(before + after + 4, parseJson(around("\\\"")).raw().size());
+                CPPUNIT_ASSERT_EQUAL(before + after + 6, parseJson(around("\\\\\\\"")).raw().size());
+                CPPUNIT_ASSERT(!accepts(around("\\\\\"")));
             }
         }
     }
@@ -153,8 +157,18 @@ class JsonReaderTest : public CppUnit::TestFixture {
             R"([[],{},[{"a":null}],"\\",0.1,{"":""},false])", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x99\x82\""};
         const std::string alphabet = "{}[]\",:\\u0d8e1-. tnf\n\x01\xc3";
         std::mt19937 random(1);
-        for (int round = 0; round < 20000; ++round) {
-            std::string text = seeds[random() % seeds.size()];
+        // Strings of some length, in which an escape may stand anywhere.
+        const std::vector<std::string> parts = {"x",    "plain text", "\\n",     "\\\"",
+                                                "\\\\", R"(\u0041)",  "\xc3\xa9"};
+        const auto longString = [&] {
+            std::string text = "\"";
+            for (auto left = random() % 80; left > 0; --left) {
+                text += parts[random() % parts.size()];
+            }
+            return text += '"';
+        };
+        for (int round = 0; round < 40000; ++round) {
+            std::string text = round % 2 == 0 ? seeds[random() % seeds.size()] : longString();
             for (auto changes = 1 + random() % 3; changes > 0; --changes) {
                 const std::size_t at = random() % text.size();
                 switch (random() % 3) {
