@@ -11,6 +11,9 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
+/// A conversation should not take many turns of the loop to go out.
+constexpr long uploadBuffer = 256L * 1024;
+
 void check(CURLcode result) {
     if (result != CURLE_OK) {
         throw std::runtime_error(curl_easy_strerror(result));
@@ -117,6 +120,7 @@ void CurlTransfer::setConstants() {
     set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
     set(CURLOPT_PATH_AS_IS, 1L);
     set(CURLOPT_TCP_NODELAY, 1L);
+    set(CURLOPT_UPLOAD_BUFFERSIZE, uploadBuffer);
     set(CURLOPT_NOSIGNAL, 1L);
     // A lookup that is no longer wanted is left to end by itself, where libcurl would wait for it.
     set(CURLOPT_QUICK_EXIT, 1L);
