@@ -45,6 +45,8 @@ constexpr Setting settings[] = {
 
     {"http.loops", SettingKind::integer, "0",
      "Threads that serve connections; 0: one for each processor, at most 4", 0, 64},
+    {"http.busy_poll", SettingKind::integer, "100",
+     "Microseconds that a thread with one or two requests looks for more before it sleeps; 0: none", 0, 1000},
     {"http.threads", SettingKind::integer, "4", "Threads for handlers that wait for the disk", 1, 256},
     {"http.header_timeout", SettingKind::duration, "10s", "Time for a request's whole head to arrive", 100,
      hour},

@@ -110,6 +110,7 @@ HostOptions readHostOptions(const config::Configuration& configuration) {
     const auto loops = static_cast<std::size_t>(settings.integer("http.loops"));
     options.server.loops =
         loops != 0 ? loops : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, mostLoops);
+    options.server.busyPoll = std::chrono::microseconds(settings.integer("http.busy_poll"));
     options.server.threads = static_cast<std::size_t>(settings.integer("http.threads"));
 
     options.database.file = options.dataDirectory + "/sallyport.db";

@@ -274,12 +274,8 @@ bool Connection::peerHasClosed() const {
 // A request's way
 
 void Connection::begin(RequestHead head) {
-    exchange_ = std::make_unique<Exchange>();
-    auto& exchange = *exchange_;
-    exchange.id = ++exchanges_;
+    auto& exchange = newExchange();
     exchange.head = std::move(head);
-    exchange.requestId = loop_.newRequestId();
-    exchange.began = loop_.now();
     exchange.keepAlive = exchange.head.keepAlive && !loop_.draining();
     exchange.decoder = BodyDecoder(exchange.head, drainLimit);
     state_ = State::busy;
@@ -769,10 +765,7 @@ void Connection::refuseAndClose(const RequestError& error) {
 
 void Connection::refuseHead(const HeadError& error) {
     // There is no request to speak of: what follows on this connection cannot be told apart.
-    exchange_ = std::make_unique<Exchange>();
-    exchange_->id = ++exchanges_;
-    exchange_->requestId = loop_.newRequestId();
-    exchange_->began = loop_.now();
+    newExchange();
     headBegun_ = false;
     refuseAndClose(RequestError(error.status, error.code, error.message));
 }
@@ -921,6 +914,15 @@ void Connection::nextRequest() {
         pump();
 }
 
+Exchange& Connection::newExchange() {
+    exchange_ = std::make_unique<Exchange>();
+    exchange_->id = ++exchanges_;
+    exchange_->requestId = loop_.newRequestId();
+    exchange_->began = loop_.now();
+    loop_.requestBegan();
+    return *exchange_;
+}
+
 void Connection::endExchange() {
     if (!exchange_)
         return;
@@ -940,6 +942,7 @@ void Connection::endExchange() {
         wipe(exchange.body);
     loop_.services().bodies.give(exchange.reserved);
     exchange_.reset();
+    loop_.requestEnded();
 }
 
 void Connection::lingeringClose() {

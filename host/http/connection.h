@@ -119,6 +119,7 @@ private:
     void written();
     void finishExchange();
     void reportDelivery(bool whole);
+    Exchange& newExchange();
     void endExchange();
     void nextRequest();
     void lingeringClose();

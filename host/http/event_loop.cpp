@@ -6,7 +6,6 @@
 #include <random>
 #include <system_error>
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -29,6 +28,9 @@ constexpr auto checkInterval = 50ms;
 constexpr std::size_t denialsPerSecond = 10;
 /// Tasks may post tasks. So many generations of them are run before the sockets are looked at again.
 constexpr int generations = 4;
+
+/// With more requests than these a loop hardly sleeps, and would only take the processor from others.
+constexpr std::size_t fewRequests = 2;
 
 /// The loop whose thread this is.
 thread_local const EventLoop* current = nullptr;
@@ -53,8 +55,9 @@ std::uint64_t randomStart() {
 
 }  // namespace
 
-EventLoop::EventLoop(Services& services)
+EventLoop::EventLoop(Services& services, std::chrono::microseconds busyPoll)
     : services_(services),
+      busyPoll_(busyPoll),
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       now_(Clock::now()),
@@ -160,12 +163,10 @@ void EventLoop::run() {
     current = this;
     std::array<epoll_event, 256> events{};
     while (!stopping_) {
-        const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout());
+        const auto come = await(events);
         now_ = Clock::now();
-        for (int i = 0; i < count; ++i) {
-            const auto& event = events[static_cast<std::size_t>(i)];
+        for (const auto& event : come)
             handle(event.data.u64, event.events);
-        }
         runTasks();
         if (now_ >= nextCheck_)
             checkDeadlines();
@@ -173,6 +174,25 @@ void EventLoop::run() {
     }
     abortAll();
     bury();
+}
+
+std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
+    const auto look = [&](int milliseconds) {
+        const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+        return static_cast<std::size_t>(std::max(count, 0));
+    };
+    std::size_t count = 0;
+    const int patience = timeout();
+    if (wasBusy_ && patience != 0 && requests_ <= fewRequests && busyPoll_.count() > 0) {
+        const auto end = Clock::now() + busyPoll_;
+        do {
+            count = look(0);
+        } while (count == 0 && Clock::now() < end);
+    }
+    if (count == 0)
+        count = look(patience);
+    wasBusy_ = count > 0;
+    return events.first(count);
 }
 
 void EventLoop::handle(std::uint64_t key, std::uint32_t events) {

@@ -8,10 +8,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
+
+#include <sys/epoll.h>
 
 #include <Poco/Net/StreamSocket.h>
 
@@ -34,7 +37,9 @@ public:
     using ConnectionId = std::uint64_t;
     using Clock = std::chrono::steady_clock;
 
-    explicit EventLoop(Services& services);
+    /// @param busyPoll how long it goes on looking after it had something to do, while it has one or two
+    ///        requests: waking up a processor takes longer than many an answer.
+    explicit EventLoop(Services& services, std::chrono::microseconds busyPoll = {});
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
@@ -79,6 +84,9 @@ public:
     void postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call, Reply reply);
     /// Destroys the connection once what is being done for it has returned.
     void retire(ConnectionId id);
+    /// A request is under way from its head to its answer's last byte.
+    void requestBegan() noexcept { ++requests_; }
+    void requestEnded() noexcept { --requests_; }
     /// Has the loop look at connections' deadlines by then.
     void wakeBy(Clock::time_point deadline);
     [[nodiscard]] bool draining() const noexcept { return draining_; }
@@ -106,6 +114,7 @@ private:
     };
 
     void run();
+    std::span<const epoll_event> await(std::span<epoll_event> events);
     void handle(std::uint64_t key, std::uint32_t events);
     [[nodiscard]] int timeout();
     void runTasks();
@@ -117,6 +126,7 @@ private:
     void forEach(F function);
 
     Services& services_;
+    const std::chrono::microseconds busyPoll_;
     int epoll_ = -1;
     int wakeup_ = -1;
     std::thread thread_;
@@ -130,6 +140,8 @@ private:
     std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
     std::vector<std::unique_ptr<Connection>> graveyard_;
     std::unordered_map<std::uint64_t, Watch> watches_;
+    std::size_t requests_ = 0;  ///< under way
+    bool wasBusy_ = false;      ///< when it last looked
     Clock::time_point now_;
     Clock::time_point nextCheck_ = Clock::time_point::max();
     std::time_t dateSecond_ = 0;

@@ -21,7 +21,8 @@ public:
     struct Options {
         Limits limits;
         std::size_t loops = 1;
-        std::size_t threads = 4;  ///< of the pool on which handlers may block
+        std::chrono::microseconds busyPoll{0};  ///< of a loop with little to do; see EventLoop
+        std::size_t threads = 4;                ///< of the pool on which handlers may block
     };
     using StartJob = decltype(Services::startJob);
 

@@ -43,6 +43,7 @@ class DaemonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(hangupOpensTheLogAnew);
     CPPUNIT_TEST(hangupReadsTheLogSettingsAgain);
     CPPUNIT_TEST(hangupWithABadFileChangesNothing);
+    CPPUNIT_TEST(servesWhetherLoopsPollOrSleep);
     CPPUNIT_TEST(watchdogIsFed);
     CPPUNIT_TEST(stoppingIsNotified);
     CPPUNIT_TEST(environmentIsNoPartOfTheStatus);
@@ -302,6 +303,28 @@ public:
         ASSERT_CONTAINS("shouting", daemon.log());
         ASSERT_STATUS(200, operatorClient(daemon).get("/status"));
         ASSERT_STATUS(204, workerClient(daemon, createJob(daemon)).get("/prompt"));
+    }
+
+    /// With one request and with more than loops poll for, and with answers that come from another thread.
+    void servesWhetherLoopsPollOrSleep() {
+        for (const std::string microseconds : {"0", "1000"}) {
+            Daemon daemon({.settings = {{"http.busy_poll", microseconds}, {"http.loops", "1"}}});
+            const CreatedJob job = createJob(daemon);
+            Client worker = workerClient(daemon, job);
+            std::vector<std::unique_ptr<Connection>> waiting;
+            for (int i = 0; i < 4; ++i) {
+                ASSERT_STATUS(200, worker.post("/event", R"({"event_type":"x","data":1})"));
+                waiting.push_back(std::make_unique<Connection>(daemon.worker()));
+                waiting.back()->send(worker.request("GET", "/prompt?wait=60").bytes());
+            }
+            for (std::size_t i = 0; i < waiting.size(); ++i) {
+                ASSERT_STATUS(200, operatorClient(daemon).post("/jobs/" + job.id + "/prompt",
+                                                               R"({"content":"go on"})"));
+            }
+            for (const auto& connection : waiting) {
+                ASSERT_STATUS(200, connection->receive());
+            }
+        }
     }
 
     void watchdogIsFed() {
