@@ -6,7 +6,6 @@
 #include <iostream>
 
 #include <build_info.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -42,13 +41,6 @@ void raiseDescriptorLimit() {
         limit.rlim_cur = limit.rlim_max;
         ::setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-/// A request of some hundred kilobytes is nothing special here. Left alone, the allocator would get its
-/// memory from the kernel and give it back each time, a page fault for every four kilobytes.
-void keepMemory() {
-    ::mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
-    ::mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 }
 
 int complain(int code, const std::string& sentence) {
@@ -157,7 +149,6 @@ int Application::checkConfiguration() {
 }
 
 int Application::serve() {
-    keepMemory();
     const auto signals = awaitedSignals();
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
