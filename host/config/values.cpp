@@ -19,7 +19,8 @@ struct Unit {
 };
 
 // Largest last: numbers are shown in the largest unit that leaves them whole.
-constexpr std::array<Unit, 4> durationUnits{{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
+constexpr std::array<Unit, 5> durationUnits{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 constexpr std::array<Unit, 4> sizeUnits{
     {{"", 1}, {"KiB", 1LL << 10U}, {"MiB", 1LL << 20U}, {"GiB", 1LL << 30U}}};
 
@@ -138,7 +139,7 @@ std::string expectation(const Setting& setting) {
             return "a whole number from " + std::to_string(setting.low) +
                    (setting.high == noLimit ? " up" : " to " + show(setting.high, plain));
         case SettingKind::duration:
-            return "a duration such as 500ms, 10s, 5m or 2h" + bounds(setting, durationUnits);
+            return "a duration such as 500ms, 10s, 5m, 2h or 30d" + bounds(setting, durationUnits);
         case SettingKind::size:
             return "a size such as 512KiB or 32MiB" + bounds(setting, sizeUnits);
         case SettingKind::text:

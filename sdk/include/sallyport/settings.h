@@ -14,7 +14,7 @@ enum class SettingKind {
     text,
     boolean,   ///< `true` or `false`
     integer,   ///< decimal
-    duration,  ///< a number and `ms`, `s`, `m` or `h`
+    duration,  ///< a number and `ms`, `s`, `m`, `h` or `d`
     size,      ///< bytes: a number and nothing, `KiB`, `MiB` or `GiB`
     list,      ///< comma-separated words
 };

@@ -54,7 +54,8 @@ class ValuesTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::int64_t{10'000}, duration("10s"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{300'000}, duration("5m"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7'200'000}, duration("2h"));
-        for (const char* const bad : {"", "5", "s", "-1s", "1 s", "1.5s", "1d", "1S", "1sm",
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2'592'000'000}, duration("30d"));
+        for (const char* const bad : {"", "5", "s", "-1s", "1 s", "1.5s", "1D", "1S", "1sm",
                                       "9223372036854776s", "99999999999999999999ms"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(bad, std::int64_t{-1}, duration(bad));
         }
@@ -97,7 +98,7 @@ class ValuesTest : public CppUnit::TestFixture {
                              expected(SettingKind::size, 1024));
         CPPUNIT_ASSERT_EQUAL(std::string("a size such as 512KiB or 32MiB, from 1KiB to 1GiB"),
                              expected(SettingKind::size, 1024, 1 << 30U));
-        CPPUNIT_ASSERT_EQUAL(std::string("a duration such as 500ms, 10s, 5m or 2h, at most 90s"),
+        CPPUNIT_ASSERT_EQUAL(std::string("a duration such as 500ms, 10s, 5m, 2h or 30d, at most 90s"),
                              expected(SettingKind::duration, 0, 90'000));
         CPPUNIT_ASSERT_EQUAL(std::string("a whole number from 0 up"), expected(SettingKind::integer));
         CPPUNIT_ASSERT_EQUAL(std::string("a whole number from 1 to 64"),
