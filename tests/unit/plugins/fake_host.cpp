@@ -239,6 +239,11 @@ void FakeHost::finish(const JobId& job, JobState end, JobResult result) {
     settle();
 }
 
+void FakeHost::deleteEnded() {
+    Sweep sweep(database_, {.turn = std::chrono::hours(1)});
+    registry_.removeEndedBefore(now() + std::chrono::hours(1), sweep);
+}
+
 void FakeHost::begin(const JobId& job) {
     registry_.start(job, [](const std::exception_ptr&) {});
     settle();

@@ -162,6 +162,8 @@ public:
     CreatedJob makeJob(const std::string& user = "alice");
     /// Ends a job, and returns when everybody has been told.
     void finish(const JobId& job, JobState end, JobResult result = {});
+    /// Deletes all jobs that are over, and tells everybody.
+    void deleteEnded();
     /// Starts a job as its worker's first call does, and returns when everybody has been told.
     void begin(const JobId& job);
     /// Returns when all that was submitted to the store has been done.
