@@ -23,6 +23,17 @@ Span health(bool healthy) {
     return healthy ? Span{"healthy", Style::green} : Span{"in trouble", Style::red};
 }
 
+/// Health, size of the database, and how much of that deleted rows have left.
+Span storeOf(const json::Object& status) {
+    const json::Object store = objectOf(status, "store");
+    Span span = health(isTrue(store, "healthy"));
+    const auto mebibytes = [&](const char* member) {
+        return std::to_string(numberOf(store, member) / 1024 / 1024) + " MiB";
+    };
+    span.text += ", " + mebibytes("size_bytes") + ", " + mebibytes("free_bytes") + " of it free";
+    return span;
+}
+
 void print(const json::Object& status, const Context& context) {
     Fields fields;
     fields.add("version", {textOf(status, "version"), Style::bold});
@@ -36,7 +47,7 @@ void print(const json::Object& status, const Context& context) {
     fields.add("connections", {std::to_string(numberOf(status, "connections")) + ", " +
                                std::to_string(numberOf(status, "subscribers")) + " following events"});
     fields.add("jobs", {jobsOf(status)});
-    fields.add("store", health(isTrue(objectOf(status, "store"), "healthy")));
+    fields.add("store", storeOf(status));
     for (const json::Value& element : elementsOf(status, "plugins")) {
         const json::Object plugin = element.object();
         Span state = health(isTrue(plugin, "healthy"));

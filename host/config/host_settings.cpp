@@ -32,6 +32,11 @@ constexpr Setting settings[] = {
     {"operator.max_connections", SettingKind::integer, "4096", "Operator connections open at once", 1,
      1'000'000},
 
+    {"jobs.keep", SettingKind::duration, "0",
+     "A job that ended so long ago is deleted with all that belongs to it, but for sums of its usage; 0: "
+     "never",
+     0, 36'500 * day},
+
     {"data.dir", SettingKind::text, "/var/lib/sallyport",
      "Folder of the database and of the operator token that the command line finds by itself"},
     {"plugins.dir", SettingKind::text, "",

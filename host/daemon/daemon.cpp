@@ -22,6 +22,7 @@
 #include "host/daemon/host_options.h"
 #include "host/daemon/host_routes.h"
 #include "host/jobs/registry.h"
+#include "host/jobs/retention.h"
 #include "host/plugins/ticker.h"
 
 namespace sallyport::host {
@@ -32,6 +33,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto silenceCheck = 1min;
+constexpr auto retentionBeat = 1s;
 constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
@@ -90,6 +92,7 @@ public:
           hostBus_(bus_.group()),
           operators_(database_),
           registry_(database_, tokens_, *hostBus_, *jobsLog_),
+          retention_(registry_, database_, *jobsLog_, options_.keepJobs),
           filter_(tokens_, operators_),
           server_(
               options_.server, filter_,
@@ -116,6 +119,7 @@ public:
         warnAboutUnknownKeys();
         if (options_.workerSilence > 0ms)
             ticker_.add(this, silenceCheck, [this] { registry_.interruptSilent(options_.workerSilence); });
+        ticker_.add(this, retentionBeat, [this] { retention_.turn(); });
     }
 
     ~Parts() { shutDown(); }
@@ -137,6 +141,7 @@ public:
             auto configuration = std::make_unique<config::Configuration>(source_.file, source_.overrides);
             auto options = readHostOptions(*configuration);
             log_.reopen(options.log);
+            retention_.keep(options.keepJobs);
             configuration_ = std::move(configuration);
             pluginSources_ = std::move(options.plugins);
         } catch (const config::BadValue& error) {
@@ -184,6 +189,7 @@ private:
                 [this] { return server_.connections(); },
                 [this] { return hub_.subscribers(); },
                 [this] { return database_.healthy(); },
+                [this] { return database_.space(); },
                 [this] {
                     return std::vector<std::pair<std::string, std::string>>{{"worker", workerUrl_},
                                                                             {"operator", operatorUrl_}};
@@ -242,6 +248,7 @@ private:
     auth::WorkerTokens tokens_;
     auth::Operators operators_;
     jobs::Registry registry_;
+    jobs::JobRetention retention_;
     auth::Filter filter_;
     http::Server server_;
     plugins::ServiceDirectory services_;

@@ -30,8 +30,9 @@ public:
     /// Opens both doors and writes where they are to the data directory.
     void serve();
 
-    /// Reads the configuration again and applies what can change while running: the log settings, and the
-    /// plugins with theirs. A configuration that cannot be read changes nothing. [any thread but a loop's]
+    /// Reads the configuration again and applies what can change while running: the log settings, jobs.keep,
+    /// and the plugins with theirs. A configuration that cannot be read changes nothing. [any thread but a
+    /// loop's]
     plugins::ReloadReport reload();
 
     /// Whether every loop answers within `patience`.

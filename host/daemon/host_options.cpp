@@ -105,6 +105,7 @@ HostOptions readHostOptions(const config::Configuration& configuration) {
     options.operators = readListen(configuration, settings, "operator");
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");
+    options.keepJobs = settings.duration("jobs.keep");
 
     options.server.limits = readLimits(settings);
     const auto loops = static_cast<std::size_t>(settings.integer("http.loops"));

@@ -26,6 +26,7 @@ struct HostOptions {
     ListenOptions operators;
     std::string workerPublicUrl;
     std::chrono::milliseconds workerSilence{0};  ///< 0: never interrupt
+    std::chrono::milliseconds keepJobs{0};       ///< after their end; 0: for ever
     http::Server::Options server;
     store::Database::Options database;
     log::Sink::Options log;

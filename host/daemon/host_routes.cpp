@@ -125,6 +125,9 @@ public:
         }
         auto store = object();
         store.set("healthy", view_.storeHealthy());
+        const auto space = view_.storeSpace();
+        store.set("size_bytes", space.size);
+        store.set("free_bytes", space.free);
         auto result = object();
         result.set("version", version);
         result.set("pid", static_cast<std::int64_t>(::getpid()));

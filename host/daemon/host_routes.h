@@ -8,6 +8,7 @@
 #include "host/auth/operators.h"
 #include "host/http/router.h"
 #include "host/plugins/plugin_set.h"
+#include "host/store/database.h"
 
 namespace sallyport::host {
 
@@ -20,6 +21,7 @@ struct HostView {
     std::function<std::size_t()> connections;
     std::function<std::size_t()> subscribers;
     std::function<bool()> storeHealthy;
+    std::function<store::Database::Space()> storeSpace;
     /// Realm word and address of each listener.
     std::function<std::vector<std::pair<std::string, std::string>>()> listeners;
 };

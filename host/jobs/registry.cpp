@@ -371,4 +371,23 @@ void Registry::interruptSilent(std::chrono::milliseconds silence) {
     }
 }
 
+bool Registry::removeEndedBefore(Timestamp time, Sweep& sweep) {
+    while (sweep.goesOn()) {
+        const Rows ended = impl_->store.query(
+            "SELECT number, job_id FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?",
+            {stored(time), static_cast<std::int64_t>(sweep.most())});
+        if (ended.empty()) {
+            return true;
+        }
+        const std::size_t removed =
+            sweep.remove(Sweep::keysIn(ended), [](Transaction& transaction, std::int64_t number) {
+                transaction.execute("DELETE FROM jobs WHERE number = ?", {number});
+            });
+        for (std::size_t index = 0; index < removed; ++index) {
+            impl_->bus.publish(JobDeleted{jobIdFrom(ended[index].text(1))});
+        }
+    }
+    return false;
+}
+
 }  // namespace sallyport::host::jobs

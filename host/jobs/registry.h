@@ -8,6 +8,7 @@
 #include <sallyport/bus.h>
 #include <sallyport/jobs.h>
 #include <sallyport/log.h>
+#include <sallyport/retention.h>
 #include <sallyport/store.h>
 
 #include "host/auth/worker_tokens.h"
@@ -39,6 +40,11 @@ public:
 
     /// Ends every running job whose worker has not called for `silence` as interrupted. [pool thread]
     void interruptSilent(std::chrono::milliseconds silence);
+
+    /// Deletes jobs that were over before that time. What others keep of them is theirs to delete, when they
+    /// are told by JobDeleted. @return false when the turn ended before all were deleted. [pool thread]
+    /// @throws StoreError
+    bool removeEndedBefore(Timestamp time, Sweep& sweep);
 
 private:
     class Impl;

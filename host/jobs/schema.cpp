@@ -77,6 +77,7 @@ const std::vector<Migration>& migrations() {
           "CREATE INDEX jobs_by_user ON jobs (user_id, number)",
           "CREATE INDEX jobs_by_user_and_state ON jobs (user_id, state, number)",
           "CREATE INDEX jobs_by_state ON jobs (state, number)"}},
+        {2, {"CREATE INDEX jobs_by_end ON jobs (finished_at) WHERE finished_at IS NOT NULL"}},
     };
     return steps;
 }

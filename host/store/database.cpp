@@ -59,4 +59,12 @@ bool Database::healthy() const {
     return impl_->writer.healthy();
 }
 
+Database::Space Database::space() {
+    const auto number = [this](const char* pragma) {
+        return static_cast<std::uint64_t>(query(pragma).at(0).integer(0));
+    };
+    const std::uint64_t page = number("PRAGMA page_size");
+    return {.size = number("PRAGMA page_count") * page, .free = number("PRAGMA freelist_count") * page};
+}
+
 }  // namespace sallyport::host::store

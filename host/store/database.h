@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -39,6 +40,14 @@ public:
 
     /// Whether the last write succeeded, for `GET /api/status`.
     [[nodiscard]] bool healthy() const;
+
+    /// Bytes of the database file.
+    struct Space {
+        std::uint64_t size;
+        std::uint64_t free;  ///< of these, what deleted rows have left for new ones
+    };
+    /// @throws StoreError
+    [[nodiscard]] Space space();
 
 private:
     class Impl;

@@ -271,14 +271,14 @@ public:
             R"("listeners":[{"realm":"worker","address":"http://0.0.0.0:50051"},)"
             R"({"realm":"operator","address":"http://127.0.0.1:50052"}],"connections":4,"subscribers":2,)"
             R"("jobs":{"total":3,"pending":1,"running":2,"completed":0,"failed":0,"cancelled":0,"interrupted":0},)"
-            R"("store":{"healthy":true},"plugins":[{"name":"jobs","version":"1.0.0","healthy":true},)"
+            R"("store":{"healthy":true,"size_bytes":7340032,"free_bytes":2097151},"plugins":[{"name":"jobs","version":"1.0.0","healthy":true},)"
             R"({"name":"events","version":"1.0.0","healthy":false}]})";
         CPPUNIT_ASSERT_EQUAL(0, run({"status"}));
         for (const std::string line :
              {"version        1.2.3\n", "process        77\n", "(up 3m 5s)\n",
               "worker door    http://0.0.0.0:50051\n", "operator door  http://127.0.0.1:50052\n",
               "connections    4, 2 following events\n", "jobs           2 running, 1 pending, 0 completed",
-              "store          healthy\n", "plugin         jobs 1.0.0, healthy\n",
+              "store          healthy, 7 MiB, 1 MiB of it free\n", "plugin         jobs 1.0.0, healthy\n",
               "plugin         events 1.0.0, in trouble\n"}) {
             CPPUNIT_ASSERT_MESSAGE(line, program_.out.find(line) != std::string::npos);
         }

@@ -64,6 +64,7 @@ class HostSettingsTest : public CppUnit::TestFixture {
                                     "credentials.rate",
                                     "credentials.refused_variables",
                                     "credentials.plugin.llm.secrets",
+                                    "events.keep",
                                     "events.max_size",
                                     "prompts.max_size",
                                     "prompts.max_queued"};
