@@ -12,13 +12,17 @@ namespace {
 
 const std::vector<Migration>& migrations() {
     // `size` stands before `data`, so that it is read without the pages that hold large data.
-    static const std::vector<Migration> steps = {{1,
-                                                  {"CREATE TABLE events (id {key}, job_id BLOB NOT NULL,"
-                                                   " user_id TEXT NOT NULL, event_type TEXT NOT NULL, "
-                                                   "created_at BIGINT NOT NULL, size BIGINT NOT NULL,"
-                                                   " data TEXT NOT NULL)",
-                                                   "CREATE INDEX events_by_job ON events (job_id, id)",
-                                                   "CREATE INDEX events_by_user ON events (user_id, id)"}}};
+    // There is none by time: events come in its order, and each would pay for it.
+    static const std::vector<Migration> steps = {
+        {1,
+         {"CREATE TABLE events (id {key}, job_id BLOB NOT NULL,"
+          " user_id TEXT NOT NULL, event_type TEXT NOT NULL, "
+          "created_at BIGINT NOT NULL, size BIGINT NOT NULL,"
+          " data TEXT NOT NULL)",
+          "CREATE INDEX events_by_job ON events (job_id, id)",
+          "CREATE INDEX events_by_user ON events (user_id, id)"}},
+        // The greatest number that was deleted: clients may hold it.
+        {2, {"CREATE TABLE events_deleted (last BIGINT NOT NULL)", "INSERT INTO events_deleted VALUES (0)"}}};
     return steps;
 }
 
@@ -46,6 +50,15 @@ std::size_t howManyFit(const Rows& idsAndSizes, const EventRange& range) {
     return count;
 }
 
+void remove(Transaction& transaction, std::int64_t id) {
+    transaction.execute("DELETE FROM events WHERE id = ?", {id});
+    transaction.execute("UPDATE events_deleted SET last = ? WHERE last < ?", {id, id});
+}
+
+std::int64_t stored(Timestamp time) {
+    return time.time_since_epoch().count();
+}
+
 }  // namespace
 
 EventLog::EventLog(Store& store) : store_(store) {
@@ -59,7 +72,7 @@ std::vector<SqlValue> EventLog::row(const JobId& job, std::string user, std::str
     columns.emplace_back(jobKey(job));
     columns.emplace_back(std::move(user));
     columns.emplace_back(std::move(type));
-    columns.emplace_back(std::int64_t{createdAt.time_since_epoch().count()});
+    columns.emplace_back(stored(createdAt));
     columns.emplace_back(static_cast<std::int64_t>(data.size()));
     columns.emplace_back(std::move(data));
     return columns;
@@ -72,7 +85,10 @@ std::uint64_t EventLog::insert(Transaction& transaction, const std::vector<SqlVa
 }
 
 std::uint64_t EventLog::last() const {
-    return static_cast<std::uint64_t>(store_.query("SELECT MAX(id) FROM events").at(0).integer(0));
+    const Rows rows = store_.query(
+        "SELECT MAX(number) FROM (SELECT MAX(id) AS number FROM events"
+        " UNION ALL SELECT last AS number FROM events_deleted) AS numbers");
+    return static_cast<std::uint64_t>(rows.at(0).integer(0));
 }
 
 EventPage EventLog::read(const EventRange& range) const {
@@ -98,6 +114,52 @@ EventPage EventLog::read(const EventRange& range) const {
                                Timestamp(std::chrono::milliseconds(row.integer(4)))});
     }
     return page;
+}
+
+std::optional<JobId> EventLog::jobAfter(const std::optional<JobId>& job) {
+    const Row first =
+        store_.query("SELECT MIN(job_id) FROM events WHERE job_id > ?", {job ? jobKey(*job) : Bytes()}).at(0);
+    return first.isNull(0) ? std::nullopt : std::optional(jobOfKey(first.bytes(0)));
+}
+
+bool EventLog::removeJob(const JobId& job, Sweep& sweep) {
+    return sweep.run(
+        [&](std::size_t most) {
+            return Sweep::keysIn(store_.query("SELECT id FROM events WHERE job_id = ? ORDER BY id LIMIT ?",
+                                              {jobKey(job), static_cast<std::int64_t>(most)}));
+        },
+        remove);
+}
+
+bool EventLog::removeBefore(Timestamp time, Sweep& sweep) {
+    const std::int64_t last = lastBefore(time);
+    return sweep.run(
+        [&](std::size_t most) {
+            return Sweep::keysIn(
+                store_.query("SELECT id FROM events WHERE id <= ? AND created_at < ? ORDER BY id LIMIT ?",
+                             {last, stored(time), static_cast<std::int64_t>(most)}));
+        },
+        remove);
+}
+
+/// The number of an event from before that time whose successor, if it has one, is not: a search by halves,
+/// which holds that numbers and times rise together. Where the clock was set meanwhile it finds one of
+/// several such, and later, when more events are there, another.
+std::int64_t EventLog::lastBefore(Timestamp time) const {
+    std::int64_t before = 0;
+    std::int64_t after = static_cast<std::int64_t>(last()) + 1;
+    while (after - before > 1) {
+        const std::int64_t middle = before + (after - before) / 2;
+        const Rows rows =
+            store_.query("SELECT id, created_at FROM events WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+                         {middle, after});
+        if (!rows.empty() && rows.front().integer(1) < stored(time)) {
+            before = rows.front().integer(0);
+        } else {
+            after = middle;
+        }
+    }
+    return before;
 }
 
 }  // namespace sallyport::plugins

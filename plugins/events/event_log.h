@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sallyport/job_id.h>
+#include <sallyport/retention.h>
 #include <sallyport/store.h>
 #include <sallyport/timestamp.h>
 
@@ -38,7 +39,7 @@ struct EventPage {
 };
 
 /// Events in the database. [any thread]
-class EventLog {
+class EventLog final : public KeptRows {
 public:
     /// Brings the table up to date. @throws StoreError
     explicit EventLog(Store& store);
@@ -52,14 +53,21 @@ public:
     /// @return the number of the new event.
     static std::uint64_t insert(Transaction& transaction, const std::vector<SqlValue>& row);
 
-    /// The number of the last event. @throws StoreError
+    /// The number of the last event, also when it has been deleted. @throws StoreError
     [[nodiscard]] std::uint64_t last() const;
 
     /// Reads the first events of a range. However large they are, it takes no more memory than `bytes` says
     /// and one event needs. @throws StoreError
     [[nodiscard]] EventPage read(const EventRange& range) const;
 
+    [[nodiscard]] std::optional<JobId> jobAfter(const std::optional<JobId>& job) override;
+    bool removeJob(const JobId& job, Sweep& sweep) override;
+    /// An event goes by its own time. Where the clock was set back, some go only with those after them.
+    bool removeBefore(Timestamp time, Sweep& sweep) override;
+
 private:
+    [[nodiscard]] std::int64_t lastBefore(Timestamp time) const;
+
     Store& store_;
 };
 

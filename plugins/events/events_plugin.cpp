@@ -103,6 +103,9 @@ void EventsPlugin::start(Host& host) {
     host_ = &host;
     log_.emplace(host.store());
     maxSize_ = host.settings().size("max_size");
+    retention_.emplace(
+        host, *log_,
+        Retention::Options{.line = "old events were deleted", .keep = host.settings().duration("keep")});
     host.events().advanceTo(log_->last());
     host.routes().worker("POST", "/event", [this](const Call& call) { return post(call); },
                          {.run = Run::loop});

@@ -1,4 +1,4 @@
-// Events: what workers report, kept for good and shown live.
+// Events: what workers report, kept and shown live.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include <sallyport/plugin.h>
+#include <sallyport/retention.h>
 
 #include "event_log.h"
 
@@ -14,6 +15,9 @@ namespace sallyport::plugins {
 inline constexpr Setting eventsSettings[] = {
     {"max_size", SettingKind::size, "32MiB", "Largest data of one event; a larger one is refused with 413",
      1},
+    {"keep", SettingKind::duration, "0",
+     "An event so old is deleted, also one of a job that still runs; 0: when its job is (jobs.keep)", 0,
+     std::int64_t{36'500} * 24 * 60 * 60 * 1000},
 };
 
 /// Takes events from workers (`POST /event`), and shows them to operators as history
@@ -35,6 +39,7 @@ private:
 
     Host* host_ = nullptr;
     std::optional<EventLog> log_;
+    std::optional<Retention> retention_;
     std::size_t maxSize_ = 0;
 };
 
