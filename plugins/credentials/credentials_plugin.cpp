@@ -149,6 +149,7 @@ void CredentialsPlugin::start(Host& host) {
     vault_->unseal();
     host.bus().subscribe<JobFinished>([this](const JobFinished& message) { finished(message.job); });
     grantService_->revokeLeftovers();
+    retention_.emplace(host, *grants_, Retention::Options{.line = "grants of deleted jobs were deleted"});
     host.provide<Grants>(grantService_);
     host.provide<SecretVault>(
         std::make_shared<VaultService>(*vault_, *audit_, allowedSecrets(host.settings())));

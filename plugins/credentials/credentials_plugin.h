@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <sallyport/plugin.h>
+#include <sallyport/retention.h>
 #include <sallyport/secrets.h>
 
 #include "audit_log.h"
@@ -75,6 +76,7 @@ private:
     std::optional<AuditLog> audit_;
     std::optional<SecretTable> secrets_;
     std::optional<GrantTable> grants_;
+    std::optional<Retention> retention_;
     std::optional<Vault> vault_;
     std::shared_ptr<GrantService> grantService_;
     std::atomic<bool> revocationFailed_{false};

@@ -77,4 +77,23 @@ std::vector<JobId> GrantTable::jobs() const {
     return result;
 }
 
+std::optional<JobId> GrantTable::jobAfter(const std::optional<JobId>& job) {
+    const Row first =
+        store_.query("SELECT MIN(job_id) FROM grants WHERE job_id > ?", {job ? jobKey(*job) : Bytes()}).at(0);
+    return first.isNull(0) ? std::nullopt : std::optional(jobOfKey(first.bytes(0)));
+}
+
+bool GrantTable::removeJob(const JobId& job, Sweep& sweep) {
+    return sweep.run(
+        [&](std::size_t most) {
+            return Sweep::keysIn(store_.query(
+                "SELECT position FROM grants WHERE job_id = ? AND revoked_at IS NOT NULL LIMIT ?",
+                {jobKey(job), static_cast<std::int64_t>(most)}));
+        },
+        [&](Transaction& transaction, std::int64_t position) {
+            transaction.execute("DELETE FROM grants WHERE job_id = ? AND position = ?",
+                                {jobKey(job), position});
+        });
+}
+
 }  // namespace sallyport::plugins

@@ -1,11 +1,13 @@
 // The table of grants.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <sallyport/grants.h>
 #include <sallyport/job_id.h>
+#include <sallyport/retention.h>
 #include <sallyport/store.h>
 #include <sallyport/timestamp.h>
 
@@ -17,9 +19,9 @@ struct JobGrants {
     std::vector<Grant> grants;  ///< in the order in which they were given
 };
 
-/// Grants, kept also when they are revoked: a restart of the job asks for the same. Whatever takes a
-/// Transaction runs in it.
-class GrantTable {
+/// Grants, kept also when they are revoked, for as long as the job: a restart of it asks for the same.
+/// Whatever takes a Transaction runs in it.
+class GrantTable final : public KeptRows {
 public:
     /// Brings the table up to date. @throws StoreError
     explicit GrantTable(Store& store);
@@ -35,6 +37,10 @@ public:
     [[nodiscard]] std::vector<Grant> all(const JobId& job) const;
     /// Jobs that have grants in force. @throws StoreError
     [[nodiscard]] std::vector<JobId> jobs() const;
+
+    [[nodiscard]] std::optional<JobId> jobAfter(const std::optional<JobId>& job) override;
+    /// But for grants in force, which are to be revoked first: the audit trail tells of that.
+    bool removeJob(const JobId& job, Sweep& sweep) override;
 
 private:
     Store& store_;
