@@ -75,7 +75,7 @@ void print(const Listing& listing, const std::string& by, const Context& context
     Table table({"REQUESTS", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST", upperCase(by)});
     for (const json::Value& element : listing.elements) {
         const json::Object group = element.object();
-        table.row(rowOf(group, textOf(group, memberOf(by)), Style::plain));
+        table.row(rowOf(group, textOf(group, memberOf(by), "(deleted jobs)"), Style::plain));
     }
     table.row(rowOf(objectOf(listing.pages.front().object(), "total"), "total", Style::bold));
     table.print(context.out);

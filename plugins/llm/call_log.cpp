@@ -25,12 +25,22 @@ constexpr const char* createCalls =
 constexpr const char* createContents =
     "CREATE TABLE llm_call_content (call_id BIGINT PRIMARY KEY, request BLOB NOT NULL, answer BLOB NOT NULL)";
 
+/// Calls whose records were deleted, as sums. `at` is the beginning of their day in UTC, `last_call` the last
+/// record that went in. Those of deleted jobs have an empty `job_id`.
+constexpr const char* createUsage =
+    "CREATE TABLE llm_usage (job_id TEXT NOT NULL, at BIGINT NOT NULL, user_id TEXT NOT NULL,"
+    " model TEXT NOT NULL, last_call BIGINT NOT NULL, requests BIGINT NOT NULL, failed BIGINT NOT NULL,"
+    " input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL,"
+    " cache_write_tokens BIGINT NOT NULL, cost_nano BIGINT NOT NULL,"
+    " PRIMARY KEY (job_id, at, user_id, model))";
+
 const std::vector<Migration>& migrations() {
     static const std::vector<Migration> steps = {
         {1,
          {createCalls, createContents, "CREATE INDEX llm_call_by_job ON llm_call (job_id)",
           "CREATE INDEX llm_call_by_user ON llm_call (user_id, at)",
-          "CREATE INDEX llm_call_by_time ON llm_call (at)"}}};
+          "CREATE INDEX llm_call_by_time ON llm_call (at)"}},
+        {2, {createUsage}}};
     return steps;
 }
 

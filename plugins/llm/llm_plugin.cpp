@@ -103,6 +103,10 @@ void LlmPlugin::start(Host& host) {
     auto states = readStates(host.settings(), options);
     log_.emplace(host.store(), host.log());
     report_.emplace(host.store());
+    oldCalls_.emplace(host.store());
+    retention_.emplace(host, *oldCalls_,
+                       Retention::Options{.line = "old records of calls were deleted",
+                                          .keep = host.settings().duration("calls.keep")});
     ledger_.emplace(readLimits(host.settings()), sourceOf(host, *report_));
     upstream_ = std::make_unique<CurlUpstream>(host.ioLoops(), host.log());
     gateway_ = std::make_unique<Gateway>(Gateway::Parts{.host = host,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sallyport/plugin.h>
+#include <sallyport/retention.h>
 
 #include "call_log.h"
 #include "chat_translation.h"
@@ -14,6 +15,7 @@
 #include "job_ledger.h"
 #include "models.h"
 #include "native_translation.h"
+#include "old_calls.h"
 #include "prices.h"
 #include "upstream.h"
 #include "usage_report.h"
@@ -88,6 +90,9 @@ inline constexpr Setting llmSettings[] = {
      aMillion},
     {"log_content", SettingKind::boolean, "false",
      "Whether what is asked and answered is kept with the record of each call (up to 256 KiB each)"},
+    {"calls.keep", SettingKind::duration, "0",
+     "A record so old is deleted, and summed up by day, user and model; 0: when its job is (jobs.keep)", 0,
+     36'500 * aDay},
 };
 
 /// Workers: `/llm/complete` and `/llm/complete_with_tools`, and the providers' own APIs under `/openai/v1`
@@ -115,6 +120,8 @@ private:
     std::optional<Prices> prices_;
     std::optional<CallLog> log_;
     std::optional<UsageReport> report_;
+    std::optional<OldCalls> oldCalls_;
+    std::optional<Retention> retention_;
     std::optional<JobLedger> ledger_;
     std::unique_ptr<Upstream> upstream_;
     std::unique_ptr<Gateway> gateway_;

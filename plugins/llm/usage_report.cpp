@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <chrono>
+#include <limits>
+#include <utility>
 
 #include <sallyport/errors.h>
 
@@ -11,9 +13,20 @@ namespace {
 
 constexpr std::int64_t millisecondsOfDay = 86'400'000;
 
+constexpr const char* sumsOfRecords =
+    "max(id) AS last_call, count(*) AS requests,"
+    " sum(CASE WHEN outcome = 'failed' THEN 1 ELSE 0 END) AS failed, sum(input_tokens) AS input_tokens,"
+    " sum(output_tokens) AS output_tokens, sum(cache_read_tokens) AS cache_read_tokens,"
+    " sum(cache_write_tokens) AS cache_write_tokens, sum(cost_nano) AS cost_nano";
+
+/// What is left of records that were deleted has the same columns.
+constexpr const char* columnsOfUsage =
+    "last_call, requests, failed, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,"
+    " cost_nano";
+
 constexpr const char* sums =
-    "count(*), sum(CASE WHEN outcome = 'failed' THEN 1 ELSE 0 END), sum(input_tokens), sum(output_tokens),"
-    " sum(cache_read_tokens), sum(cache_write_tokens), sum(cost_nano)";
+    "sum(requests), sum(failed), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),"
+    " sum(cache_write_tokens), sum(cost_nano)";
 
 UsageTotals totalsOf(const Row& row, std::size_t column) {
     return {.requests = row.integer(column),
@@ -75,6 +88,27 @@ Condition conditionOf(const UsageFilter& filter) {
     return condition;
 }
 
+/// A table to select from, and its values.
+struct Source {
+    std::string sql;
+    std::vector<SqlValue> values;
+};
+
+/// The calls that are meant, whether their records are there or only what is left of them, put together by
+/// `key`. Of the records those up to `newest`; what is left of others is from before.
+Source sourceOf(const UsageFilter& filter, std::int64_t newest, const std::string& key) {
+    Condition records = conditionOf(filter);
+    // The + has the table searched by user, job or time, and not by number.
+    records.add("+id <= ?", newest);
+    Condition usage = conditionOf(filter);
+    Source source{"(SELECT " + key + " AS name, " + sumsOfRecords + " FROM llm_call" + records.sql +
+                      " GROUP BY name UNION ALL SELECT " + key + " AS name, " + columnsOfUsage +
+                      " FROM llm_usage" + usage.sql + ") AS calls",
+                  std::move(records.values)};
+    source.values.insert(source.values.end(), usage.values.begin(), usage.values.end());
+    return source;
+}
+
 /// Where a page begins: after the group whose last call is `before`, of the calls up to `newest`.
 struct Cursor {
     std::int64_t newest;
@@ -116,34 +150,44 @@ std::optional<UsageBy> usageBy(std::string_view word) {
 }
 
 UsageTotals UsageReport::total(const UsageFilter& filter) const {
-    const Condition condition = conditionOf(filter);
-    const std::string sql = std::string("SELECT ") + sums + " FROM llm_call" + condition.sql;
-    return totalsOf(store_.query(sql, condition.values).at(0), 0);
+    return totalUpTo(std::numeric_limits<std::int64_t>::max(), filter);
+}
+
+UsageTotals UsageReport::totalUpTo(std::int64_t newest, const UsageFilter& filter) const {
+    const Source source = sourceOf(filter, newest, "0");
+    return totalsOf(store_.query(std::string("SELECT ") + sums + " FROM " + source.sql, source.values).at(0),
+                    0);
+}
+
+/// The number of the last call, whether its record is there or not.
+std::int64_t UsageReport::newest() const {
+    return store_
+        .query(
+            "SELECT max(last) FROM (SELECT max(id) AS last FROM llm_call"
+            " UNION ALL SELECT max(last_call) AS last FROM llm_usage) AS calls")
+        .at(0)
+        .integer(0);
 }
 
 UsagePage UsageReport::page(UsageBy by, const UsageFilter& filter, std::size_t limit,
                             const std::string& cursor) const {
     Cursor from{};
     if (cursor.empty()) {
-        from.newest = store_.query("SELECT max(id) FROM llm_call").at(0).integer(0);
+        from.newest = newest();
         from.before = from.newest + 1;
     } else {
         from = readCursor(cursor);
     }
-    Condition condition = conditionOf(filter);
-    condition.add("id <= ?", from.newest);
     UsagePage page;
-    page.total = totalsOf(
-        store_.query(std::string("SELECT ") + sums + " FROM llm_call" + condition.sql, condition.values)
-            .at(0),
-        0);
-    const std::string column = columnOf(by);
-    const std::string sql = "SELECT " + column + ", max(id), " + sums + " FROM llm_call" + condition.sql +
-                            " GROUP BY " + column + " HAVING max(id) < ? ORDER BY max(id) DESC LIMIT ?";
-    condition.values.emplace_back(from.before);
+    page.total = totalUpTo(from.newest, filter);
+    Source source = sourceOf(filter, from.newest, columnOf(by));
+    source.values.emplace_back(from.before);
     // One more than asked for tells whether there are more.
-    condition.values.emplace_back(static_cast<std::int64_t>(limit) + 1);
-    for (const Row& row : store_.query(sql, condition.values)) {
+    source.values.emplace_back(static_cast<std::int64_t>(limit) + 1);
+    for (const Row& row :
+         store_.query(std::string("SELECT name, max(last_call), ") + sums + " FROM " + source.sql +
+                          " GROUP BY name HAVING max(last_call) < ? ORDER BY max(last_call) DESC LIMIT ?",
+                      source.values)) {
         if (page.groups.size() == limit) {
             page.nextCursor = from.text();
             break;

@@ -1,4 +1,4 @@
-// Sums over the table of calls.
+// Sums over the tables of calls.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ enum class UsageBy { job, user, model, day };
 /// `job`, `user`, `model` or `day`.
 [[nodiscard]] std::optional<UsageBy> usageBy(std::string_view word);
 
-/// Which calls are meant.
+/// Which calls are meant. Of those whose records were deleted the day is left, and counts as its beginning.
 struct UsageFilter {
     std::optional<std::string> user{};
     std::optional<JobId> job{};
@@ -30,7 +30,8 @@ struct UsageFilter {
 };
 
 struct UsageGroup {
-    std::string key;  ///< a job's id, a user, a model or a day in UTC, `2026-01-31`
+    /// A job's id, or nothing for all that were deleted; a user, a model or a day in UTC, `2026-01-31`.
+    std::string key;
     UsageTotals totals;
 };
 
@@ -40,7 +41,7 @@ struct UsagePage {
     std::string nextCursor;  ///< empty on the last page
 };
 
-/// Reads what CallLog stored. [any thread; blocks on the database]
+/// Reads what CallLog stored and OldCalls summed up. [any thread; blocks on the database]
 class UsageReport {
 public:
     explicit UsageReport(Store& store) : store_(store) {}
@@ -56,6 +57,9 @@ public:
                                  const std::string& cursor) const;
 
 private:
+    [[nodiscard]] UsageTotals totalUpTo(std::int64_t newest, const UsageFilter& filter) const;
+    [[nodiscard]] std::int64_t newest() const;
+
     Store& store_;
 };
 

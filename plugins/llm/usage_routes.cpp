@@ -87,7 +87,8 @@ Object::Ptr pageJson(UsageBy by, const UsagePage& page) {
     Poco::JSON::Array::Ptr groups = new Poco::JSON::Array;
     for (const UsageGroup& group : page.groups) {
         auto json = orderedObject();
-        json->set(memberOf(by), group.key);
+        // Of jobs that were deleted nobody can be named.
+        json->set(memberOf(by), group.key.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(group.key));
         addTotals(*json, group.totals);
         groups->add(json);
     }
