@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <numeric>
 #include <set>
 #include <sstream>
@@ -309,6 +310,14 @@ std::shared_ptr<const Settings> Configuration::settings(std::string_view prefix,
     }
     return std::make_shared<CheckedSettings>(std::string(prefix), std::move(declarations), std::move(values),
                                              std::move(set));
+}
+
+std::map<std::string, std::string> Configuration::below(std::string_view prefix) const {
+    const std::string start = whole(prefix, "");
+    std::map<std::string, std::string> found;
+    std::copy_if(values_.begin(), values_.end(), std::inserter(found, found.end()),
+                 [&](const auto& value) { return value.first.starts_with(start); });
+    return found;
 }
 
 std::vector<std::string> Configuration::unknownKeys(const std::vector<std::string>& known,

@@ -36,6 +36,9 @@ public:
     [[nodiscard]] std::shared_ptr<const Settings> settings(std::string_view prefix,
                                                            std::span<const Setting> declared) const;
 
+    /// The keys that are set below `prefix`, whole, and their values.
+    [[nodiscard]] std::map<std::string, std::string> below(std::string_view prefix) const;
+
     /// One sentence for each key that is set and that nothing in `known` (whole keys, `*` for any one
     /// segment) declares, with the nearest known key. Keys whose first segment is in `absent` (plugins
     /// that are not loaded) are left out.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "host/plugins/library.h"
@@ -59,18 +60,33 @@ struct PluginSet::Running {
     std::unique_ptr<Context> context;
     std::unique_ptr<Plugin, void (*)(Plugin*)> plugin{nullptr, nullptr};
     std::vector<std::shared_ptr<const http::Route>> routes;
+    std::shared_ptr<const Settings> settings;
+    std::map<std::string, std::string> values;  ///< that the configuration has for it
 
     [[nodiscard]] std::string name() const { return library->descriptor().name; }
 
-    /// Makes and starts the plugin's object. @throws Refused, config::BadValue
-    void start(const Facilities& facilities, const config::Configuration& configuration,
-               Context::Taken taken) {
+    /// @throws config::BadValue
+    void configure(const config::Configuration& configuration) {
         const auto& descriptor = library->descriptor();
-        auto settings =
-            configuration.settings(descriptor.name, {descriptor.settings, descriptor.settingCount});
+        settings = configuration.settings(descriptor.name, {descriptor.settings, descriptor.settingCount});
+        values = configuration.below(descriptor.name);
+    }
+
+    /// Another that is not started yet, of the same library and with the same settings.
+    [[nodiscard]] std::unique_ptr<Running> twin() const {
+        auto other = std::make_unique<Running>();
+        other->library = library;
+        other->settings = settings;
+        other->values = values;
+        return other;
+    }
+
+    /// Makes and starts the plugin's object. @throws Refused
+    void start(const Facilities& facilities, Context::Taken taken) {
+        const auto& descriptor = library->descriptor();
         gate = std::make_shared<http::Gate>(descriptor.name);
-        context = std::make_unique<Context>(facilities, descriptor.name, library, gate, std::move(settings),
-                                            std::move(taken));
+        context =
+            std::make_unique<Context>(facilities, descriptor.name, library, gate, settings, std::move(taken));
         std::string problem;
         try {
             plugin = {descriptor.create(), descriptor.destroy};
@@ -234,7 +250,8 @@ private:
 
     void consider(const std::string& file) {
         if (auto* running = runningFrom(file)) {
-            if (stampOf(file) == running->library->stamp())
+            if (stampOf(file) == running->library->stamp() &&
+                configuration_.below(running->name()) == running->values)
                 report_.unchanged.push_back(running->name());
             else
                 replace(*running, file);
@@ -248,7 +265,8 @@ private:
             throw Refused("a plugin named " + name + " is running already, from " + other->library->file());
         auto fresh = std::make_unique<Running>();
         fresh->library = std::move(library);
-        fresh->start(set_.facilities_, configuration_, taken(nullptr));
+        fresh->configure(configuration_);
+        fresh->start(set_.facilities_, taken(nullptr));
         {
             const std::lock_guard lock(set_.mutex_);
             set_.running_.push_back(std::move(fresh));
@@ -277,22 +295,23 @@ private:
         if (name != library->descriptor().name)
             throw Refused("it is now named " + std::string(library->descriptor().name) + " instead of " +
                           name + "; remove it, reload, and put it back");
+        auto fresh = std::make_unique<Running>();
+        fresh->library = library;
+        fresh->configure(configuration_);
+        auto before = running.twin();
         const auto gate = running.gate;
-        const auto before = running.library;
         gate->hold();
         quiesce(*gate, name);
         set_.retire(take(running));
 
-        auto fresh = std::make_unique<Running>();
-        fresh->library = library;
         std::string problem;
         try {
-            fresh->start(set_.facilities_, configuration_, taken(nullptr));
+            fresh->start(set_.facilities_, taken(nullptr));
         } catch (const std::exception& error) {
             problem = error.what();
         }
         if (!problem.empty())
-            fresh = startAgain(before);
+            fresh = startAgain(std::move(before));
         if (fresh) {
             const std::lock_guard lock(set_.mutex_);
             set_.running_.push_back(std::move(fresh));
@@ -305,16 +324,14 @@ private:
         set_.log_.info("a plugin was replaced", {{"plugin", name}, {"file", file}});
     }
 
-    /// The version before, after its successor failed.
-    std::unique_ptr<Running> startAgain(const std::shared_ptr<Library>& library) {
-        auto again = std::make_unique<Running>();
-        again->library = library;
+    /// The version before, with the settings it had, after its successor failed.
+    std::unique_ptr<Running> startAgain(std::unique_ptr<Running> before) {
         try {
-            again->start(set_.facilities_, configuration_, taken(nullptr));
-            return again;
+            before->start(set_.facilities_, taken(nullptr));
+            return before;
         } catch (const std::exception& error) {
             set_.log_.error("a plugin could not be started again",
-                            {{"plugin", library->descriptor().name}, {"error", error.what()}});
+                            {{"plugin", before->name()}, {"error", error.what()}});
             return nullptr;
         }
     }

@@ -38,6 +38,10 @@ class PluginsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(droppedInPluginIsLiveAfterAHangup);
     CPPUNIT_TEST(changedPluginTakesItsPlace);
     CPPUNIT_TEST(changedPluginThatFailsLeavesTheOldOne);
+    CPPUNIT_TEST(changedKeysStartAPluginAnew);
+    CPPUNIT_TEST(keysThatCannotBeLeaveThePluginAsItWas);
+    CPPUNIT_TEST(changedKeysStartAPluginAnew);
+    CPPUNIT_TEST(keysThatCannotBeLeaveThePluginAsItWas);
     CPPUNIT_TEST(removalAwaitsCallsInFlight);
     CPPUNIT_TEST(reloadKeepsConnectionsAndSubscribers);
     CPPUNIT_TEST(reloadUnderLoadFailsNoRequest);
@@ -299,6 +303,35 @@ public:
     }
 
     /// A call is inside the plugin while its file is taken away and a reload asked for.
+    void changedKeysStartAPluginAnew() {
+        startWith({});
+        const std::string prompts = "/jobs/" + createJob(*daemon_).id + "/prompt";
+        ASSERT_STATUS(200, admin().post(prompts, R"({"content":"12345"})"));
+        writeFile(daemon_->directory() / "sallyport.properties", "prompts.max_size = 4\n");
+        const Response first = reload();
+        ASSERT_FIELD("[\"prompts\"]", first, "reloaded");
+        ASSERT_CONTAINS("events", first.raw("unchanged"));
+        ASSERT_REFUSED(413, admin().post(prompts, R"({"content":"12345"})"));
+        ASSERT_FIELD("[]", reload(), "reloaded");
+        writeFile(daemon_->directory() / "sallyport.properties", "");
+        ASSERT_FIELD("[\"prompts\"]", reload(), "reloaded");
+        ASSERT_STATUS(200, admin().post(prompts, R"({"content":"12345"})"));
+    }
+
+    void keysThatCannotBeLeaveThePluginAsItWas() {
+        startWith({});
+        const std::string prompts = "/jobs/" + createJob(*daemon_).id + "/prompt";
+        // The one is judged by the host, the other by the plugin.
+        writeFile(daemon_->directory() / "sallyport.properties",
+                  "prompts.max_size = lots\nllm.limit.cost = much\n");
+        const Response response = reload();
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(response.describe(), std::size_t{2}, response.size("refused"));
+        ASSERT_CONTAINS("prompts.max_size", response.raw("refused"));
+        ASSERT_CONTAINS("llm.limit.cost", response.raw("refused"));
+        ASSERT_STATUS(200, admin().post(prompts, R"({"content":"12345"})"));
+        ASSERT_STATUS(200, admin().get("/usage"));
+    }
+
     void removalAwaitsCallsInFlight() {
         const auto gate = *plugins_ / "gate";
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(gate.c_str(), 0600));

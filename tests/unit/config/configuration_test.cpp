@@ -1,6 +1,8 @@
 #include "host/config/configuration.h"
 
 #include <array>
+#include <map>
+#include <string>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -52,6 +54,7 @@ class ConfigurationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testAnyName);
     CPPUNIT_TEST(testLiteralBeforeAnyName);
     CPPUNIT_TEST(testNames);
+    CPPUNIT_TEST(testKeysBelow);
     CPPUNIT_TEST(testSettingsOutliveConfiguration);
     CPPUNIT_TEST(testUnknownKeys);
     CPPUNIT_TEST(testUnknownKeyBelowAnyName);
@@ -243,6 +246,14 @@ class ConfigurationTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT((settings->names("provider") == Strings{"backup", "main"}));
         CPPUNIT_ASSERT((settings->names("") == Strings{"provider", "providers"}));
         CPPUNIT_ASSERT(settings->names("provid").empty());
+    }
+
+    void testKeysBelow() {
+        const Configuration configuration =
+            read("llm.providers = main\nllm.x = ${llm.providers}\nllmx.y = 1\n");
+        const std::map<std::string, std::string> expected{{"llm.providers", "main"}, {"llm.x", "main"}};
+        CPPUNIT_ASSERT(configuration.below("llm") == expected);
+        CPPUNIT_ASSERT(configuration.below("x").empty());
     }
 
     void testSettingsOutliveConfiguration() {
