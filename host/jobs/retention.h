@@ -20,7 +20,7 @@ public:
     /// @param keep 0: for ever.
     /// @param settle nothing is deleted for so long from now on.
     JobRetention(Registry& registry, Store& store, Logger& log, std::chrono::milliseconds keep,
-                 std::chrono::milliseconds settle = std::chrono::seconds(3));
+                 std::chrono::milliseconds settle = std::chrono::seconds(2));
 
     /// Another `jobs.keep`, which counts from the next turn on. [any thread]
     void keep(std::chrono::milliseconds time);

@@ -116,7 +116,7 @@ public:
     struct Options {
         const char* line;                         ///< logged when something was deleted, with the numbers
         std::chrono::milliseconds keep{0};        ///< age at which rows are deleted; 0: never
-        std::chrono::milliseconds settle{3'000};  ///< nothing is deleted for so long after the start
+        std::chrono::milliseconds settle{2'000};  ///< nothing is deleted for so long after the start
     };
 
     /// @param host and `rows` outlive this. [during start]
