@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 
 constexpr auto beat = 1s;
 
+/// How much longer a pause is than the write before it.
+constexpr int pausesToWrites = 3;
+
 /// Between two tries while the store takes nothing.
 constexpr auto rest = 1min;
 
@@ -59,7 +62,7 @@ std::size_t Sweep::remove(const Keys& keys, const Remove& remove) {
             done.time = Clock::now() - begin;
         } while (done.rows < std::min(keys.size(), pace_.rows) && done.time < pace_.write);
     });
-    pause_ = std::max<Clock::duration>(pace_.pause, done.time);
+    pause_ = std::max<Clock::duration>(pace_.pause, done.time * pausesToWrites);
     removed_ += done.rows;
     return done.rows;
 }

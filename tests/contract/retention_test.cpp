@@ -262,13 +262,13 @@ public:
         const CreatedJob job = fullJob(daemon);
         complete(daemon, job);
         age(daemon, {job});
-        addEvents(daemon, job, 40'000);
+        addEvents(daemon, job, 20'000);
         daemon.options().settings["jobs.keep"] = "30d";
         daemon.start();
         {
             DatabaseFile file(daemon);
             await("no event is deleted",
-                  [&] { return file.number("SELECT count(*) FROM events") < 40'000; });
+                  [&] { return file.number("SELECT count(*) FROM events") < 20'000; });
         }
         daemon.kill();
         CPPUNIT_ASSERT_MESSAGE("that was too late", DatabaseFile(daemon).rowsOf(job) > 0);
@@ -278,7 +278,7 @@ public:
         // The numbers go on.
         const CreatedJob next = createJob(daemon);
         ASSERT_STATUS(200, workerClient(daemon, next).post("/event", R"({"event_type":"x","data":{}})"));
-        ASSERT_FIELD("40002", operatorClient(daemon).get("/jobs/" + next.id + "/events"), "events.0.id");
+        ASSERT_FIELD("20002", operatorClient(daemon).get("/jobs/" + next.id + "/events"), "events.0.id");
     }
 
     void aPluginThatWasNotThereMakesItGood() {

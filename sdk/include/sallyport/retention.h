@@ -27,9 +27,9 @@ struct SweepPace {
     std::chrono::milliseconds turn{250};  ///< after so long no further write is begun
 };
 
-/// One turn of deleting: small writes with pauses between them that are as long as the writes were, so that
-/// the writes of others wait for one of these at the most, and the store has half of the time for them alone.
-/// What a turn leaves is for the next. [one thread, that may block]
+/// One turn of deleting: small writes, and pauses between them that are three times as long, so that the
+/// writes of others wait for one of these at the most and the store is hardly slower for them. What a turn
+/// leaves is for the next. [one thread, that may block]
 class Sweep {
 public:
     using Keys = std::vector<std::int64_t>;
