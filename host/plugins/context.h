@@ -15,6 +15,7 @@
 #include "host/http/server.h"
 #include "host/log/log.h"
 #include "host/plugins/plugin_loop.h"
+#include "host/plugins/route_collector.h"
 #include "host/plugins/services.h"
 #include "host/plugins/ticker.h"
 
@@ -40,7 +41,7 @@ class Context final : public Host {
 public:
     /// @param code  keeps the plugin's code loaded.
     /// @param taken tells which plugin has a route of the same realm, method and shape; empty for none.
-    using Taken = std::function<std::string(const http::Route&)>;
+    using Taken = RouteCollector::Taken;
     Context(const Facilities& facilities, std::string plugin, std::shared_ptr<void> code,
             std::shared_ptr<http::Gate> gate, std::shared_ptr<const Settings> settings, Taken taken);
     ~Context() override;
@@ -71,7 +72,6 @@ public:
     void endWatches();
 
 private:
-    class RouteCollector;
     class GuardedStore;
     class GuardedJobs;
 

@@ -94,12 +94,6 @@ void requireWholeObject(int file, off_t size) {
         throw Refused("it is cut off; put it in place by renaming, when it is complete");
 }
 
-bool isPluginName(const char* name) {
-    const std::string_view text(name == nullptr ? "" : name);
-    return !text.empty() && text.size() <= 64 && text.front() >= 'a' && text.front() <= 'z' &&
-           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
-}
-
 }  // namespace
 
 FileStamp stampOf(const std::string& file) {
@@ -176,7 +170,7 @@ void Library::readDescriptor() {
     if (descriptor.toolchain == nullptr || std::strcmp(descriptor.toolchain, SALLYPORT_TOOLCHAIN) != 0)
         throw Refused(std::string("it was built with another C++ library ABI; rebuild it with ") +
                       SALLYPORT_TOOLCHAIN);
-    if (!isPluginName(descriptor.name))
+    if (descriptor.name == nullptr || !isPluginName(descriptor.name))
         throw Refused("its name is not [a-z][a-z0-9_]*, at most 64 characters");
     if (descriptor.create == nullptr || descriptor.destroy == nullptr || descriptor.version == nullptr ||
         descriptor.summary == nullptr || (descriptor.settings == nullptr && descriptor.settingCount != 0))

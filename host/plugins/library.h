@@ -11,6 +11,7 @@
 #include <boost/dll/shared_library.hpp>
 
 #include <sallyport/plugin.h>
+#include <sallyport/plugin_name.h>
 
 namespace sallyport::host::plugins {
 

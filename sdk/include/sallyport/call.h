@@ -21,31 +21,38 @@ namespace sallyport {
 /// only by holding on to the shared pointer that `share()` gives. [any thread; immutable]
 class Call : public std::enable_shared_from_this<Call> {
 public:
+    /// Names and values, in the order in which they came.
     using Pairs = std::vector<std::pair<std::string, std::string>>;
 
     /// What the host knows of a request. A struct of parts, so that a test can write one down.
     struct Parts {
-        std::string method;  ///< `GET`, `POST`, …
-        std::string path;    ///< the request's path, undecoded, without the query
-        std::string query;   ///< what stood after `?`, undecoded
-        Pairs params;        ///< the route's `{name}` segments, percent-decoded
-        Pairs headers;       ///< names in lower case, without those that carry credentials
-        std::string body;
+        std::string method;     ///< `GET`, `POST`, …
+        std::string path;       ///< the request's path, undecoded, without the query
+        std::string query;      ///< what stood after `?`, undecoded
+        Pairs params;           ///< the route's `{name}` segments, percent-decoded
+        Pairs headers;          ///< names in lower case, without those that carry credentials
+        std::string body;       ///< as it was sent
         std::string requestId;  ///< also answered as `X-Request-Id`
-        std::size_t maxJsonDepth = json::defaultDepth;
+        std::size_t maxJsonDepth = json::defaultDepth;  ///< how deep JSON in the body may nest
         bool secret = false;  ///< whether the body is overwritten when the call ends
     };
 
     /// @param caller must outlive the call; the host keeps both together.
+    /// @param parts  taken over.
     Call(const Caller& caller, Parts parts);
     virtual ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
+    /// Who is calling, as the filter found.
     [[nodiscard]] const Caller& caller() const noexcept { return caller_; }
+    /// `GET`, `POST`, …
     [[nodiscard]] const std::string& method() const noexcept { return parts_.method; }
+    /// The whole path, undecoded, without the query.
     [[nodiscard]] const std::string& path() const noexcept { return parts_.path; }
+    /// Names the request in the log, and in the answer's `X-Request-Id`.
     [[nodiscard]] const std::string& requestId() const noexcept { return parts_.requestId; }
+    /// The body as it was sent; empty on a route of Body::none.
     [[nodiscard]] const std::string& body() const noexcept { return parts_.body; }
 
     /// How deep its JSON may nest, for a handler with a parser of its own.

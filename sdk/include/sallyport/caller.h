@@ -37,6 +37,7 @@ public:
     Caller(const Caller&) = delete;
     Caller& operator=(const Caller&) = delete;
 
+    /// The door that it came through.
     [[nodiscard]] Realm realm() const noexcept { return realm_; }
 
     /// The user it acts for: the owner of the worker's job, or the operator token's user.

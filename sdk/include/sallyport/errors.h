@@ -23,11 +23,14 @@ public:
     RequestError(int status, std::string code, const std::string& message);
     ~RequestError() override;
 
+    /// The HTTP status.
     [[nodiscard]] int status() const noexcept { return status_; }
+    /// The machine word.
     [[nodiscard]] const std::string& code() const noexcept { return code_; }
 
     /// Seconds for a `Retry-After` header (RFC 9110 section 10.2.3), when waiting helps.
     [[nodiscard]] std::optional<std::chrono::seconds> retryAfter() const noexcept { return retryAfter_; }
+    /// Sets it. @return this error, to be thrown.
     RequestError& retryAfter(std::chrono::seconds delay);
 
 private:
@@ -59,6 +62,7 @@ public:
     explicit StoreError(std::string detail);
     ~StoreError() override;
 
+    /// What the engine said, for the log.
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
 
 private:

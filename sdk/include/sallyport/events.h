@@ -17,15 +17,15 @@ namespace sallyport {
 struct LiveEvent {
     std::uint64_t id = 0;  ///< its number; 0 for one that is not stored and cannot be resumed after
     std::string user;      ///< who may see it: the owner of the job
-    JobId job;
-    std::string type;  ///< broadcast type, such as `job_message`
-    std::string data;  ///< one JSON object on one line
+    JobId job;             ///< what it is about
+    std::string type;      ///< broadcast type, such as `job_message`
+    std::string data;      ///< one JSON object on one line
 };
 
 /// Some of the events that are stored, lowest number first.
 struct StoredEvents {
-    std::vector<LiveEvent> events;
-    bool more = false;  ///< whether there were further ones when this was read
+    std::vector<LiveEvent> events;  ///< rising numbers
+    bool more = false;              ///< whether there were further ones when this was read
 };
 
 /// Reads stored events with numbers above `after`, of the same user and job as the subscription: as many at

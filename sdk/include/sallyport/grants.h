@@ -12,8 +12,8 @@ namespace sallyport {
 /// A secret of the job's owner, and the environment variable its worker shall find it in. Names only:
 /// no secret's value is ever in here.
 struct Grant {
-    std::string secretName;
-    std::string envVar;
+    std::string secretName;  ///< one of the owner's secrets
+    std::string envVar;      ///< the variable of the worker's environment
 };
 
 /// The member `credentials` of a request's body, `[{secret_name, env_var}]`; none when it is left out. The
@@ -24,6 +24,7 @@ struct Grant {
 /// call is needed to make one. [any thread; may block on the database]
 class Grants {
 public:
+    /// For Host::provide and Host::find.
     static constexpr const char* serviceName = "grants";
 
     virtual ~Grants() = default;

@@ -26,12 +26,19 @@ class Host {
 public:
     virtual ~Host() = default;
 
+    /// Where the plugin names the requests that it answers. [during start]
     [[nodiscard]] virtual Routes& routes() = 0;
+    /// The registry of jobs. [any thread]
     [[nodiscard]] virtual Jobs& jobs() = 0;
+    /// Where live events are published. [any thread]
     [[nodiscard]] virtual EventHub& events() = 0;
+    /// Messages between the host and plugins. [any thread]
     [[nodiscard]] virtual Bus& bus() = 0;
+    /// The database. [any thread]
     [[nodiscard]] virtual Store& store() = 0;
+    /// The plugin's part of the configuration. [any thread]
     [[nodiscard]] virtual const Settings& settings() const = 0;
+    /// The log; lines name the plugin by themselves. [any thread]
     [[nodiscard]] virtual Logger& log() = 0;
 
     /// The base URL at which a worker reaches that job: `http://…/worker/<id>`. [any thread]

@@ -14,10 +14,12 @@ namespace sallyport {
 /// A job's UUID (RFC 9562). A value type, compared by its bytes. [any thread]
 class JobId {
 public:
+    /// In network order, as RFC 9562 numbers them.
     using Bytes = std::array<std::uint8_t, 16>;
 
     /// The nil UUID. No job has it.
     JobId() = default;
+    /// The UUID of these bytes, whatever its version.
     explicit JobId(const Bytes& bytes) : bytes_(bytes) {}
 
     /// Reads the forms that Rust's `Uuid::parse_str` takes, letters in any case: hyphenated, 32 hex
@@ -30,8 +32,10 @@ public:
     /// The hyphenated lower-case form, 36 characters.
     [[nodiscard]] std::string str() const;
 
+    /// The 16 bytes.
     [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
 
+    /// By the bytes.
     auto operator<=>(const JobId&) const = default;
 
 private:
@@ -40,7 +44,9 @@ private:
 
 }  // namespace sallyport
 
+/// For unordered containers.
 template <>
 struct std::hash<sallyport::JobId> {
+    /// Of the id's bytes.
     std::size_t operator()(const sallyport::JobId& id) const noexcept;
 };

@@ -32,76 +32,78 @@ enum class JobMode { worker, claudeCode };
 
 /// How a job ended, as its worker or an operator told.
 struct JobResult {
-    bool success = false;
-    std::optional<std::string> message{};
-    std::uint32_t iterations = 0;
+    bool success = false;                  ///< whether the task was done
+    std::optional<std::string> message{};  ///< a sentence for a person
+    std::uint32_t iterations = 0;          ///< how many the worker took
 };
 
 /// A job as it stood when it was read.
 struct Job {
-    JobId id;
-    std::string user;  ///< its owner
-    std::string title;
-    std::string task;
-    std::optional<std::string> projectDir;
-    JobMode mode = JobMode::worker;
-    JobState state = JobState::pending;
+    JobId id;                                  ///< never reused
+    std::string user;                          ///< its owner
+    std::string title;                         ///< for people
+    std::string task;                          ///< what the worker is to do
+    std::optional<std::string> projectDir;     ///< where, for workers that share a file system
+    JobMode mode = JobMode::worker;            ///< what runs in the sandbox
+    JobState state = JobState::pending;        ///< at the time of reading
     std::optional<std::string> statusMessage;  ///< from the worker's last status report
     std::uint32_t iteration = 0;               ///< from the worker's last status report
     std::optional<JobResult> result;           ///< when it is over
     std::optional<JobId> restartOf;            ///< the job that this one repeats
-    Timestamp createdAt{};
-    std::optional<Timestamp> startedAt;
-    std::optional<Timestamp> finishedAt;
+    Timestamp createdAt{};                     ///< when it was created
+    std::optional<Timestamp> startedAt;        ///< when its worker first called
+    std::optional<Timestamp> finishedAt;       ///< when it was over
 };
 
 /// What is needed to create a job.
 struct NewJob {
-    std::string user = "default";
-    std::string task;
-    std::optional<std::string> title{};  ///< `Job <id>` when not given
-    std::optional<std::string> projectDir{};
-    JobMode mode = JobMode::worker;
-    std::optional<JobId> restartOf{};
+    std::string user = "default";             ///< its owner
+    std::string task;                         ///< what the worker is to do
+    std::optional<std::string> title{};       ///< `Job <id>` when not given
+    std::optional<std::string> projectDir{};  ///< see Job
+    JobMode mode = JobMode::worker;           ///< what runs in the sandbox
+    std::optional<JobId> restartOf{};         ///< the job that this one repeats
 };
 
 /// A job just made, and the only copy of its token there will ever be.
 struct CreatedJob {
-    Job job;
+    Job job;            ///< as it is stored
     std::string token;  ///< 64 lower-case hex characters
 };
 
 /// Which jobs to list. Newest first.
 struct JobQuery {
     std::optional<std::string> user{};  ///< anyone's when not set
-    std::optional<JobState> state{};
-    std::size_t limit = 50;
-    std::string cursor{};  ///< from the page before; empty for the first
+    std::optional<JobState> state{};    ///< any when not set
+    std::size_t limit = 50;             ///< jobs at the most
+    std::string cursor{};               ///< from the page before; empty for the first
 };
 
+/// One page of a list of jobs.
 struct JobPage {
-    std::vector<Job> jobs;
+    std::vector<Job> jobs;   ///< newest first
     std::string nextCursor;  ///< empty on the last page
 };
 
+/// How many jobs are in a state.
 struct JobCount {
-    JobState state;
-    std::uint64_t count;
+    JobState state;       ///< any of them
+    std::uint64_t count;  ///< jobs in it
 };
 
 /// Published on the bus when a job's first authenticated call has arrived, after that is durable.
 struct JobStarted {
-    static constexpr const char* topic = "job.started";
-    JobId job;
-    std::string user;
+    static constexpr const char* topic = "job.started";  ///< for Bus::subscribe
+    JobId job;                                           ///< the job
+    std::string user;                                    ///< its owner
 };
 
 /// Published on the bus when a job is over, after that is durable and its token is revoked.
 struct JobFinished {
-    static constexpr const char* topic = "job.finished";
-    JobId job;
-    std::string user;
-    JobState state;
+    static constexpr const char* topic = "job.finished";  ///< for Bus::subscribe
+    JobId job;                                            ///< the job
+    std::string user;                                     ///< its owner
+    JobState state;                                       ///< one that is over
 };
 
 /// Published on the bus when a job that was over has been deleted (`jobs.keep`), after that is durable: nobody

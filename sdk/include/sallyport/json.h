@@ -38,6 +38,7 @@ class Object;
 /// must outlive it. [any thread; immutable]
 class Value {
 public:
+    /// A value whose text is known to be of that kind, as `parse` makes them.
     Value(Kind kind, std::string_view raw) : kind_(kind), raw_(raw) {}
 
     /// Reads a whole document. Numbers are kept as written, whatever their precision; one beyond the range
@@ -45,6 +46,7 @@ public:
     /// @throws ParseError
     [[nodiscard]] static Value parse(std::string_view text, std::size_t maxDepth = defaultDepth);
 
+    /// What it is.
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
 
     /// Exactly the bytes of the value, without surrounding white space.
@@ -77,13 +79,16 @@ private:
 /// It refers to the parsed text, which must outlive it. [any thread; immutable]
 class Object {
 public:
+    /// One member.
     struct Member {
-        std::string name;
-        Value value;
+        std::string name;  ///< decoded
+        Value value;       ///< refers to the parsed text
     };
 
+    /// An object of these members, as Value::object makes them.
     explicit Object(std::vector<Member> members) : members_(std::move(members)) {}
 
+    /// All members, in the order written.
     [[nodiscard]] const std::vector<Member>& members() const& noexcept { return members_; }
     /// A loop over the members of a temporary would outlive it.
     const std::vector<Member>& members() const&& = delete;
@@ -91,15 +96,20 @@ public:
     /// The last member of that name, or nothing. Never throws; for data whose shape is free.
     [[nodiscard]] const Value* find(std::string_view name) const;
 
-    /// Required members.
+    /// A member that must be there, of whatever kind.
     [[nodiscard]] const Value& required(std::string_view name) const;
+    /// The text of a member that must be a string.
     [[nodiscard]] std::string string(std::string_view name) const;
+    /// The value of a member that must be `true` or `false`.
     [[nodiscard]] bool boolean(std::string_view name) const;
+    /// The value of a member that must be an integer from 0 to 4294967295.
     [[nodiscard]] std::uint32_t unsigned32(std::string_view name) const;
 
-    /// Optional members: absent or null gives nothing.
+    /// A member of whatever kind; nothing when it is absent or null.
     [[nodiscard]] const Value* optional(std::string_view name) const;
+    /// The text of a member that must be a string if it is there; nothing when it is absent or null.
     [[nodiscard]] std::optional<std::string> optionalString(std::string_view name) const;
+    /// The same for `true` or `false`.
     [[nodiscard]] std::optional<bool> optionalBoolean(std::string_view name) const;
 
 private:

@@ -36,15 +36,15 @@ public:
 /// What the exported symbol `sallyport_plugin` is. Plain data, so that it can be read before any code of
 /// the plugin runs; `abi` comes first in every version.
 struct PluginDescriptor {
-    std::uint32_t abi;      ///< abiNumber at the time of building
-    const char* toolchain;  ///< SALLYPORT_TOOLCHAIN at the time of building; the host refuses another
-    const char* name;       ///< `[a-z][a-z0-9_]*`: the prefix of its settings, unique among the loaded
-    const char* version;    ///< for people
-    const char* summary;    ///< one line, for people
-    Plugin* (*create)();
-    void (*destroy)(Plugin*);
-    const Setting* settings;  ///< what it reads from the configuration
-    std::size_t settingCount;
+    std::uint32_t abi;         ///< abiNumber at the time of building
+    const char* toolchain;     ///< SALLYPORT_TOOLCHAIN at the time of building; the host refuses another
+    const char* name;          ///< `[a-z][a-z0-9_]*`: the prefix of its settings, unique among the loaded
+    const char* version;       ///< for people
+    const char* summary;       ///< one line, for people
+    Plugin* (*create)();       ///< makes the plugin's object; called for every start
+    void (*destroy)(Plugin*);  ///< frees what `create` made
+    const Setting* settings;   ///< what it reads from the configuration
+    std::size_t settingCount;  ///< how many those are
 };
 
 /// The C++ library ABI that crosses the boundary besides these headers.

@@ -48,6 +48,8 @@ public:
     /// The host's end of a promise. Called at most once.
     using Sink = std::function<void(Reply)>;
 
+    /// @param sink        is given the answer.
+    /// @param abandonment how the maker of the promise tells that nobody waits any more.
     explicit Promise(Sink sink, std::shared_ptr<Abandonment> abandonment = nullptr);
 
     /// Answers the request. Calls after the first do nothing. The reply may be of any kind but
@@ -97,6 +99,7 @@ public:
 /// An answer. Cheap to move; never copied.
 class Reply {
 public:
+    /// Names and values.
     using Headers = std::vector<std::pair<std::string, std::string>>;
     /// Starts a streamed body; called on the connection's thread once the head has been sent, also when that
     /// has failed: the stream is closed then.
@@ -106,25 +109,30 @@ public:
 
     /// A complete answer.
     struct Whole {
-        std::string contentType;
-        std::string body;
+        std::string contentType;  ///< empty for no body
+        std::string body;         ///< all of it
     };
+    /// An answer that is given later.
     struct Deferred {
-        std::function<void(Promise)> start;
+        std::function<void(Promise)> start;  ///< see `deferred`
     };
+    /// An answer whose body is written as it comes.
     struct Streamed {
-        std::string contentType;
-        Producer producer;
+        std::string contentType;  ///< of the body
+        Producer producer;        ///< see `stream`
     };
+    /// Server-Sent Events.
     struct Subscribed {
-        Subscription subscription;
+        Subscription subscription;  ///< what is sent
     };
+    /// A request that waits for a topic.
     struct Parked {
-        std::string topic;
-        std::chrono::milliseconds timeout;
-        Retry retry;
-        std::shared_ptr<Reply> otherwise;
+        std::string topic;                  ///< what it waits for
+        std::chrono::milliseconds timeout;  ///< how long at the most
+        Retry retry;                        ///< makes the answer
+        std::shared_ptr<Reply> otherwise;   ///< the answer when the time is over
     };
+    /// One of the kinds of replies.
     using Content = std::variant<Whole, Deferred, Streamed, Subscribed, Parked>;
 
     /// `application/json`.
@@ -163,7 +171,9 @@ public:
     [[nodiscard]] static Reply waitFor(std::string topic, std::chrono::milliseconds timeout, Retry retry,
                                        Reply otherwise);
 
+    /// What is moved from is of no use any more.
     Reply(Reply&&) noexcept = default;
+    /// What is moved from is of no use any more.
     Reply& operator=(Reply&&) noexcept = default;
     Reply(const Reply&) = delete;
     Reply& operator=(const Reply&) = delete;
@@ -171,16 +181,22 @@ public:
 
     /// Adds a header. Framing headers (`Content-Length`, `Connection`, …) are the host's and ignored.
     Reply& header(std::string name, std::string value) &;
+    /// The same for a reply that is being made: `return Reply::empty(204).header(…)`.
     Reply&& header(std::string name, std::string value) &&;
 
     /// Has `delivered` called once for a complete answer: true when all its bytes were handed to the
     /// network, false when the connection failed before that. On the connection's thread.
     Reply&& onDelivered(std::function<void(bool)> delivered) &&;
 
+    /// The HTTP status.
     [[nodiscard]] int status() const noexcept { return status_; }
+    /// What `header` added.
     [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+    /// What kind it is, for the host and for tests.
     [[nodiscard]] const Content& content() const noexcept { return content_; }
+    /// The same, to be taken apart.
     [[nodiscard]] Content& content() noexcept { return content_; }
+    /// What `onDelivered` was given, for the host and for tests; empty the second time.
     [[nodiscard]] std::function<void(bool)> takeDelivered() { return std::exchange(delivered_, nullptr); }
 
 private:

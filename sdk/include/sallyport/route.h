@@ -32,6 +32,7 @@ enum class Body {
 
 /// How a route is to be treated. The defaults are right for most.
 struct RouteOptions {
+    /// Where its handler runs.
     Run run = Run::pool;
     /// Unset: `none` for GET and DELETE, `json` for the others.
     std::optional<Body> body{};

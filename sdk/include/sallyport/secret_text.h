@@ -19,11 +19,14 @@ public:
     explicit SecretText(std::size_t size);
     ~SecretText();
 
+    /// Leaves `other` empty.
     SecretText(SecretText&& other) noexcept;
+    /// Overwrites what this had, and leaves `other` empty.
     SecretText& operator=(SecretText&& other) noexcept;
     SecretText(const SecretText&) = delete;
     SecretText& operator=(const SecretText&) = delete;
 
+    /// A copy; `text` is left as it is.
     [[nodiscard]] static SecretText copyOf(std::string_view text);
     /// Takes the text over; `text` is overwritten and left empty.
     [[nodiscard]] static SecretText taken(std::string& text);
@@ -36,7 +39,9 @@ public:
     /// The same, to be written to.
     [[nodiscard]] std::span<char> bytes() & noexcept { return {text_.get(), size_}; }
 
+    /// Bytes.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Whether there is no text.
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
     template <class Stream>
@@ -53,6 +58,7 @@ void wipe(std::string& text) noexcept;
 /// Wipes a string on every way out of a scope.
 class WipedAtExit {
 public:
+    /// @param text must outlive this.
     explicit WipedAtExit(std::string& text) noexcept : text_(text) {}
     ~WipedAtExit() { wipe(text_); }
     WipedAtExit(const WipedAtExit&) = delete;

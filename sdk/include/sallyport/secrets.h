@@ -14,6 +14,7 @@ namespace sallyport {
 /// is counted and audited under the name of the plugin that asked.
 class SecretVault {
 public:
+    /// For Host::provide and Host::find.
     static constexpr const char* serviceName = "vault";
 
     virtual ~SecretVault() = default;

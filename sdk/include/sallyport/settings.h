@@ -21,8 +21,8 @@ enum class SettingKind {
 
 /// One key that is read, declared so that the host can check the file, show defaults and document it.
 struct Setting {
-    const char* key;  ///< below the plugin's name; a segment `*` stands for any one name
-    SettingKind kind;
+    const char* key;                ///< below the plugin's name; a segment `*` stands for any one name
+    SettingKind kind;               ///< how its value is written
     const char* defaultValue;       ///< as it would be written
     const char* help;               ///< one line
     std::int64_t low = 0;           ///< least number, milliseconds or bytes
@@ -37,12 +37,17 @@ class Settings {
 public:
     virtual ~Settings() = default;
 
+    /// As it is written. @throws std::logic_error for a key of another kind, as all of these.
     [[nodiscard]] virtual std::string text(std::string_view key) const = 0;
+    /// `true` or `false`.
     [[nodiscard]] virtual bool boolean(std::string_view key) const = 0;
+    /// From Setting::low to Setting::high.
     [[nodiscard]] virtual std::int64_t integer(std::string_view key) const = 0;
+    /// In milliseconds, whatever unit was written.
     [[nodiscard]] virtual std::chrono::milliseconds duration(std::string_view key) const = 0;
     /// Bytes.
     [[nodiscard]] virtual std::size_t size(std::string_view key) const = 0;
+    /// The words, without white space around them.
     [[nodiscard]] virtual std::vector<std::string> list(std::string_view key) const = 0;
 
     /// Whether the file or the command line sets the key.

@@ -30,8 +30,10 @@ template <class T>
 /// One row of a result; columns counted from 0. The accessors convert as SQLite would.
 class Row {
 public:
+    /// A row of these columns, as the store makes them.
     explicit Row(std::vector<SqlValue> columns) : columns_(std::move(columns)) {}
 
+    /// Whether the column is NULL.
     [[nodiscard]] bool isNull(std::size_t column) const;
     /// 0 for NULL.
     [[nodiscard]] std::int64_t integer(std::size_t column) const;
@@ -41,7 +43,9 @@ public:
     [[nodiscard]] std::string text(std::size_t column) const;
     /// Empty for NULL.
     [[nodiscard]] Bytes bytes(std::size_t column) const;
+    /// Nothing for NULL.
     [[nodiscard]] std::optional<std::int64_t> optionalInteger(std::size_t column) const;
+    /// Nothing for NULL.
     [[nodiscard]] std::optional<std::string> optionalText(std::size_t column) const;
 
 private:
@@ -70,8 +74,8 @@ public:
 /// released never changes. `{key}` in a statement stands for the definition of an integer column that is the
 /// table's key and that the engine fills, rising and never with the same number twice.
 struct Migration {
-    int version;
-    std::vector<std::string> statements;
+    int version;                          ///< 1, 2, 3, …
+    std::vector<std::string> statements;  ///< run in one transaction
 };
 
 /// The database. Writes go through one thread that commits them in groups, so that a write is answered

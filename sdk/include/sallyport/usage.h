@@ -11,14 +11,15 @@ namespace sallyport {
 
 /// Sums over calls of models. Numbers of tokens are those that the providers counted.
 struct UsageTotals {
-    std::int64_t requests = 0;
-    std::int64_t failed = 0;       ///< of these, how many failed; one that the client gave up did not
-    std::int64_t inputTokens = 0;  ///< with those read from and written to a cache
-    std::int64_t outputTokens = 0;
-    std::int64_t cacheReadTokens = 0;
-    std::int64_t cacheWriteTokens = 0;
-    std::int64_t costNano = 0;  ///< in billionths of a dollar
+    std::int64_t requests = 0;          ///< calls
+    std::int64_t failed = 0;            ///< of these, how many failed; one that the client gave up did not
+    std::int64_t inputTokens = 0;       ///< with those read from and written to a cache
+    std::int64_t outputTokens = 0;      ///< of what models wrote
+    std::int64_t cacheReadTokens = 0;   ///< of the input, read from a provider's cache
+    std::int64_t cacheWriteTokens = 0;  ///< of the input, written to a provider's cache
+    std::int64_t costNano = 0;          ///< in billionths of a dollar
 
+    /// Member by member.
     auto operator<=>(const UsageTotals&) const = default;
 };
 
@@ -29,6 +30,7 @@ void addTotals(Poco::JSON::Object& json, const UsageTotals& totals);
 /// The usage of jobs, also of those that are over. [any thread; may block on the database]
 class JobUsage {
 public:
+    /// For Host::provide and Host::find.
     static constexpr const char* serviceName = "job_usage";
 
     virtual ~JobUsage() = default;

@@ -8,9 +8,10 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/testing/fake_host.h>
 
 #include "tests/support/assertions.h"
-#include "tests/unit/plugins/fake_host.h"
+#include "tests/support/temporary_directory.h"
 
 namespace sallyport::plugins {
 namespace {
@@ -37,7 +38,7 @@ class AuditLogTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testLaggingFileIsGood);
     CPPUNIT_TEST_SUITE_END();
 
-    tests::FakeHost host_{"credentials", {}};
+    testing::FakeHost host_{"credentials", {}};
     const std::string anchor_ = host_.dataDirectory() + "/anchor";
     std::unique_ptr<AuditLog> log_ = opened();
     const JobId job_ = JobId::random();

@@ -8,16 +8,17 @@
 
 #include <sallyport/errors.h>
 #include <sallyport/grants.h>
+#include <sallyport/testing/fake_host.h>
 
 #include "plugins/credentials/credentials_plugin.h"
 #include "tests/support/assertions.h"
-#include "tests/unit/plugins/fake_host.h"
+#include "tests/support/temporary_directory.h"
 
 namespace sallyport::plugins {
 namespace {
 
-using tests::Answer;
-using tests::FakeHost;
+using testing::Answer;
+using testing::FakeHost;
 
 class CredentialsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CredentialsTest);
@@ -424,11 +425,11 @@ private:
 
     void testGrantsAreRevokedWithTheJob() {
         putAndGrant("s", "S", "v");
-        const auto identity = host_.identityOf(job_);
+        const auto caller = host_.callerOf(job_);
         host_.finish(job_.job.id, JobState::completed);
         host_.settle();
         // One that was let in before the end.
-        CPPUNIT_ASSERT_EQUAL(204, host_.worker(identity, "GET", "/credentials").status());
+        CPPUNIT_ASSERT_EQUAL(204, host_.worker(caller, "GET", "/credentials").status());
         CPPUNIT_ASSERT_EQUAL(std::string("revoke ok -"), lastAudit());
         // For a restart.
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.find<Grants>()->list(job_.job.id).size());
@@ -460,18 +461,15 @@ private:
                              host_.number("SELECT count(*) FROM grants WHERE revoked_at IS NULL"));
     }
 
-    /// A route of another plugin, through which the service is asked as the jobs plugin does.
+    /// What the service answers to another plugin, as the jobs plugin asks it.
     template <class F>
-    int statusOf(F handler) {
-        host_.routes().operators("POST", "/ask",
-                                 [handler](const Call& call) {
-                                     handler(call);
-                                     return Reply::empty(200);
-                                 },
-                                 {});
-        const int status = alice("POST", "/ask").status();
-        host_.start(std::make_unique<CredentialsPlugin>());
-        return status;
+    int statusOf(F ask) {
+        try {
+            ask(*host_.call(host_.callerOf("alice", Role::user)));
+            return 200;
+        } catch (const RequestError& refusal) {
+            return refusal.status();
+        }
     }
 
     void testGrantsService() {

@@ -5,7 +5,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "tests/unit/plugins/fake_host.h"
+#include <sallyport/testing/fake_host.h>
 
 namespace sallyport::plugins {
 namespace {
@@ -18,7 +18,7 @@ class GrantTableTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testJobsInTurn);
     CPPUNIT_TEST_SUITE_END();
 
-    tests::FakeHost host_{"credentials", {}};
+    testing::FakeHost host_{"credentials", {}};
     GrantTable grants_{host_.store()};
     Sweep sweep_{host_.store(), {.turn = std::chrono::hours(1)}};
     const JobId first_ = *JobId::parse("00000000-0000-4000-8000-000000000001");

@@ -9,15 +9,17 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/fake_host.h>
+
 #include "plugins/credentials/credentials_plugin.h"
 #include "tests/support/assertions.h"
-#include "tests/unit/plugins/fake_host.h"
+#include "tests/support/temporary_directory.h"
 
 namespace sallyport::plugins {
 namespace {
 
-using tests::Answer;
-using tests::FakeHost;
+using testing::Answer;
+using testing::FakeHost;
 
 /// Where the master key comes from, and how it is changed.
 class RekeyTest : public CppUnit::TestFixture {

@@ -8,7 +8,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "tests/unit/plugins/fake_host.h"
+#include <sallyport/testing/fake_host.h>
 
 namespace sallyport::plugins::llm {
 namespace {
@@ -32,7 +32,7 @@ class CallLogTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testManyThreads);
     CPPUNIT_TEST_SUITE_END();
 
-    tests::FakeHost host_{"llm", {}};
+    testing::FakeHost host_{"llm", {}};
     const JobId job_ = JobId::random();
     std::optional<CallLog> log_;
 

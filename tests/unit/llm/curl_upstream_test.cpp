@@ -14,9 +14,9 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "host/testing/io_thread.h"
 #include "tests/support/deadline.h"
 #include "tests/support/fake_upstream.h"
-#include "tests/support/io_thread.h"
 #include "tests/support/temporary_directory.h"
 
 /// Shows a problem by its name where an assertion fails.
@@ -260,7 +260,7 @@ public:
 private:
     void make(std::size_t loops) {
         client_.reset();
-        loops_ = ioThreads(loops);
+        loops_ = testing::ioThreads(loops);
         client_.emplace(loops_, log_);
     }
 

@@ -7,9 +7,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/fake_host.h>
+
 #include "plugins/llm/call_log.h"
 #include "plugins/llm/usage_report.h"
-#include "tests/unit/plugins/fake_host.h"
 
 namespace sallyport::plugins::llm {
 namespace {
@@ -31,7 +32,7 @@ class OldCallsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testNothingIsFoundByReadingAll);
     CPPUNIT_TEST_SUITE_END();
 
-    tests::FakeHost host_{"llm", {}};
+    testing::FakeHost host_{"llm", {}};
     CallLog log_{host_.store(), host_.log()};
     UsageReport report_{host_.store()};
     OldCalls old_{host_.store()};

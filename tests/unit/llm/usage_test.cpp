@@ -6,16 +6,17 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/fake_host.h>
+
 #include "plugins/llm/call_log.h"
 #include "plugins/llm/usage_report.h"
 #include "plugins/llm/usage_routes.h"
-#include "tests/unit/plugins/fake_host.h"
 
 namespace sallyport::plugins::llm {
 namespace {
 
 using namespace std::chrono_literals;
-using tests::Answer;
+using testing::Answer;
 
 /// Nothing but the table of calls and what is told of it.
 class UsagePlugin final : public Plugin {
@@ -49,7 +50,7 @@ class UsageTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testFullDiskDoesNotHideTheRest);
     CPPUNIT_TEST_SUITE_END();
 
-    tests::FakeHost host_{"llm", {}};
+    testing::FakeHost host_{"llm", {}};
     const JobId first_ = JobId::random();
     const JobId second_ = JobId::random();
     const Timestamp noon_ = std::chrono::sys_days(2026y / 1 / 31) + 12h;

@@ -8,7 +8,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "tests/unit/plugins/fake_host.h"
+#include <sallyport/testing/fake_host.h>
 
 namespace sallyport::plugins {
 namespace {
@@ -30,7 +30,7 @@ class EventLogTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testNothingIsFoundByReadingAll);
     CPPUNIT_TEST_SUITE_END();
 
-    tests::FakeHost host_{"events", {}};
+    testing::FakeHost host_{"events", {}};
     EventLog log_{host_.store()};
     const JobId job_ = JobId::random();
     Sweep sweep_{host_.store(), {.pause = 0ms, .turn = 1h}};

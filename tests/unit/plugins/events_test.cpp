@@ -5,14 +5,15 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/fake_host.h>
+
 #include "plugins/events/events_plugin.h"
-#include "tests/unit/plugins/fake_host.h"
 
 namespace sallyport::plugins {
 namespace {
 
-using tests::Answer;
-using tests::FakeHost;
+using testing::Answer;
+using testing::FakeHost;
 
 class EventsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EventsTest);
@@ -184,11 +185,11 @@ private:
     /// Nobody followed when the event came, somebody does when it has been stored.
     void testSubscriberThatComesWhileStoring() {
         host_.store().holdWrites();
-        std::thread posting([this] { post("tool_use", R"({"input":[1, 2]})"); });
-        host_.store().awaitHeld();
+        const Answer answer = post("tool_use", R"({"input":[1, 2]})");
+        CPPUNIT_ASSERT(!answer.answered());
         host_.events().setSubscribers(1);
         host_.store().letGo();
-        posting.join();
+        CPPUNIT_ASSERT_EQUAL(200, answer.status());
         const auto published = host_.events().published();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, published.size());
         CPPUNIT_ASSERT_EQUAL(R"({"type":"job_tool_use","job_id":")" + job_.job.id.str() +

@@ -5,16 +5,16 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/testing/fake_host.h>
 #include <sallyport/usage.h>
 
 #include "plugins/jobs/jobs_plugin.h"
-#include "tests/unit/plugins/fake_host.h"
 
 namespace sallyport::plugins {
 namespace {
 
-using tests::Answer;
-using tests::FakeHost;
+using testing::Answer;
+using testing::FakeHost;
 
 /// Grants as a plugin for credentials keeps them; `missing` is no secret of anybody.
 class FakeGrants final : public Grants {
@@ -210,10 +210,9 @@ private:
     /// Its request was under way when somebody else ended the job.
     void testCompleteOfAFinishedJob() {
         const CreatedJob job = host_.makeJob();
-        const auto identity = host_.identityOf(job);
+        const auto caller = host_.callerOf(job);
         host_.finish(job.job.id, JobState::cancelled);
-        const Answer answer =
-            host_.worker(identity, "POST", "/complete", R"({"success":true,"iterations":1})");
+        const Answer answer = host_.worker(caller, "POST", "/complete", R"({"success":true,"iterations":1})");
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ok"})"), answer.body());
         CPPUNIT_ASSERT_EQUAL(std::string(R"("cancelled")"), shown(job.job.id, "state"));

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <map>
 #include <string>
 #include <thread>
@@ -8,14 +7,15 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/fake_host.h>
+
 #include "plugins/prompts/prompts_plugin.h"
-#include "tests/unit/plugins/fake_host.h"
 
 namespace sallyport::plugins {
 namespace {
 
-using tests::Answer;
-using tests::FakeHost;
+using testing::Answer;
+using testing::FakeHost;
 
 class PromptsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PromptsTest);
@@ -294,11 +294,10 @@ private:
     /// The prompt is being stored when the job ends.
     void testPushThatMeetsTheEnd() {
         host_.store().holdWrites();
-        auto pushing = std::async(std::launch::async, [this] { return push(R"({"content":"1"})"); });
-        host_.store().awaitHeld();
+        const Answer answer = push(R"({"content":"1"})");
+        CPPUNIT_ASSERT(!answer.answered());
         host_.finish(job_.job.id, JobState::completed);
         host_.store().letGo();
-        const Answer answer = pushing.get();
         CPPUNIT_ASSERT_EQUAL(409, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string("job_over"), answer.code());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, rows());

@@ -12,14 +12,13 @@
 
 #include <sallyport/errors.h>
 #include <sallyport/retention.h>
-
-#include "tests/unit/plugins/fake_host.h"
+#include <sallyport/testing/fake_host.h>
 
 namespace sallyport {
 namespace {
 
 using namespace std::chrono_literals;
-using tests::FakeHost;
+using testing::FakeHost;
 
 /// Runs each write once for nothing, as it happens to one in a group with another that fails.
 class RepeatingStore final : public Store {

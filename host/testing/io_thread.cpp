@@ -1,7 +1,8 @@
-#include "tests/support/io_thread.h"
+#include "host/testing/io_thread.h"
 
 #include <array>
 #include <cerrno>
+#include <latch>
 #include <system_error>
 #include <utility>
 
@@ -9,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-namespace sallyport::tests {
+namespace sallyport::testing {
 
 namespace {
 
@@ -32,13 +33,15 @@ void add(int epoll, int descriptor) {
 IoThread::IoThread()
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-    add(epoll_.get(), wakeup_.get());
+    add(epoll_, wakeup_);
     thread_ = std::thread([this] { run(); });
 }
 
 IoThread::~IoThread() {
     post([this] { stopping_ = true; });
     thread_.join();
+    ::close(wakeup_);
+    ::close(epoll_);
 }
 
 bool IoThread::isCurrent() const noexcept {
@@ -49,27 +52,38 @@ void IoThread::post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
     const std::uint64_t one = 1;
-    static_cast<void>(!::write(wakeup_.get(), &one, sizeof one));
+    static_cast<void>(!::write(wakeup_, &one, sizeof one));
 }
 
 void IoThread::watch(int descriptor, std::function<void()> readable) {
-    add(epoll_.get(), descriptor);
+    add(epoll_, descriptor);
     watches_[descriptor] = std::make_shared<std::function<void()>>(std::move(readable));
 }
 
 void IoThread::unwatch(int descriptor) {
     if (watches_.erase(descriptor) > 0) {
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+        ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
     }
+}
+
+void IoThread::endWatches() {
+    std::latch done(1);
+    post([this, &done] {
+        while (!watches_.empty()) {
+            unwatch(watches_.begin()->first);
+        }
+        done.count_down();
+    });
+    done.wait();
 }
 
 void IoThread::run() {
     while (!stopping_) {
         std::array<epoll_event, 16> events{};
-        const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+        const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
         for (int i = 0; i < count; ++i) {
             const int descriptor = events[static_cast<std::size_t>(i)].data.fd;
-            if (descriptor == wakeup_.get()) {
+            if (descriptor == wakeup_) {
                 std::uint64_t ignored = 0;
                 static_cast<void>(!::read(descriptor, &ignored, sizeof ignored));
             } else if (const auto watch = watches_.find(descriptor); watch != watches_.end()) {
@@ -100,4 +114,4 @@ std::vector<std::shared_ptr<IoLoop>> ioThreads(std::size_t count) {
     return loops;
 }
 
-}  // namespace sallyport::tests
+}  // namespace sallyport::testing

@@ -1,6 +1,7 @@
 // An event loop for tests of what runs on one.
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <map>
@@ -11,9 +12,7 @@
 
 #include <sallyport/io_loop.h>
 
-#include "tests/support/file_descriptor.h"
-
-namespace sallyport::tests {
+namespace sallyport::testing {
 
 /// An IoLoop without connections, on a thread of its own. An exception that comes out of a callback ends the
 /// process: nobody could act on it.
@@ -30,12 +29,15 @@ public:
     void watch(int descriptor, std::function<void()> readable) override;
     void unwatch(int descriptor) override;
 
+    /// Runs what was posted before, and watches nothing any more. [any thread but its own]
+    void endWatches();
+
 private:
     void run();
     void runTasks();
 
-    const FileDescriptor epoll_;
-    const FileDescriptor wakeup_;
+    const int epoll_;
+    const int wakeup_;
     std::mutex mutex_;
     std::vector<std::function<void()>> tasks_;                       ///< guarded by mutex_
     bool stopping_ = false;                                          ///< the thread's own
@@ -46,4 +48,4 @@ private:
 /// As many loops as that.
 [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioThreads(std::size_t count);
 
-}  // namespace sallyport::tests
+}  // namespace sallyport::testing

@@ -1,0 +1,62 @@
+#include "host/plugins/route_collector.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+namespace sallyport::host::plugins {
+
+RouteCollector::RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken)
+    : code_(std::move(code)), gate_(std::move(gate)), taken_(std::move(taken)) {}
+
+void RouteCollector::worker(std::string_view method, std::string_view pattern, Handler handler,
+                            RouteOptions options) {
+    add(Realm::worker, method, pattern, std::move(handler), options);
+}
+
+void RouteCollector::operators(std::string_view method, std::string_view pattern, Handler handler,
+                               RouteOptions options) {
+    add(Realm::operators, method, pattern, std::move(handler), options);
+}
+
+std::vector<std::shared_ptr<const http::Route>> RouteCollector::seal() {
+    sealed_ = true;
+    return std::move(routes_);
+}
+
+void RouteCollector::add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
+                         const RouteOptions& options) {
+    if (sealed_)
+        throw std::logic_error("routes are named while the plugin starts, not later");
+    constexpr std::array<std::string_view, 5> methods{"GET", "POST", "PUT", "PATCH", "DELETE"};
+    if (std::find(methods.begin(), methods.end(), method) == methods.end())
+        throw std::invalid_argument("\"" + std::string(method) + "\" is not GET, POST, PUT, PATCH or DELETE");
+    if (!handler)
+        throw std::invalid_argument("a route needs a handler");
+    http::checkPattern(pattern);
+
+    auto route = std::make_shared<http::Route>();
+    route->gate = gate_;
+    route->code = code_;
+    route->realm = realm;
+    route->method = method;
+    route->pattern = pattern;
+    route->run = options.run;
+    const bool reads = method == "GET";
+    route->body = options.body.value_or(reads || method == "DELETE" ? Body::none : Body::json);
+    route->role = options.role.value_or(reads ? Role::viewer : Role::user);
+    route->head = options.head;
+    route->secret = options.secret;
+    route->loopBody = options.loopBody;
+    route->handler = std::move(handler);
+    if (const auto owner = taken_(*route); !owner.empty())
+        throw std::invalid_argument(route->method + " " + http::mountedPath(*route) +
+                                    " is already a route of " + owner);
+    // The collected routes among themselves: the table refuses two of the same.
+    auto extended = routes_;
+    extended.push_back(std::move(route));
+    static_cast<void>(http::RouteTable(extended));
+    routes_ = std::move(extended);
+}
+
+}  // namespace sallyport::host::plugins

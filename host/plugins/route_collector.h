@@ -1,0 +1,45 @@
+// The routes that a plugin names while it starts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/route.h>
+
+#include "host/http/gate.h"
+#include "host/http/router.h"
+
+namespace sallyport::host::plugins {
+
+/// Checks routes as they are named, and fills in the defaults.
+class RouteCollector final : public sallyport::Routes {
+public:
+    /// Tells which plugin has a route of the same realm, method and shape; empty for none.
+    using Taken = std::function<std::string(const http::Route&)>;
+
+    /// @param code keeps the plugin's code loaded.
+    RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken);
+
+    void worker(std::string_view method, std::string_view pattern, Handler handler,
+                RouteOptions options) override;
+    void operators(std::string_view method, std::string_view pattern, Handler handler,
+                   RouteOptions options) override;
+
+    /// The routes so far. After this no more can be named.
+    [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> seal();
+
+private:
+    void add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
+             const RouteOptions& options);
+
+    std::shared_ptr<void> code_;
+    std::shared_ptr<http::Gate> gate_;
+    Taken taken_;
+    std::vector<std::shared_ptr<const http::Route>> routes_;
+    bool sealed_ = false;
+};
+
+}  // namespace sallyport::host::plugins

@@ -1,0 +1,86 @@
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include <sallyport/testing/answer.h>
+
+namespace sallyport::testing {
+
+Answer::Answer(Reply reply, std::shared_ptr<const Call> call)
+    : call_(std::move(call)), reply_(std::move(reply)) {}
+
+Answer::Answer(std::future<Reply> coming, std::shared_ptr<Abandonment> abandonment,
+               std::shared_ptr<const Call> call)
+    : call_(std::move(call)), abandonment_(std::move(abandonment)), coming_(std::move(coming)) {}
+
+bool Answer::answered() const {
+    return reply_ || coming_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+Reply& Answer::reply() const {
+    if (!reply_) {
+        reply_ = coming_.get();
+    }
+    return *reply_;
+}
+
+std::optional<std::string> Answer::header(std::string_view name) const {
+    for (const auto& [key, value] : headers()) {
+        if (key == name) {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string Answer::body() const {
+    const auto* const whole = std::get_if<Reply::Whole>(&reply().content());
+    return whole == nullptr ? std::string() : whole->body;
+}
+
+json::Object Answer::json() const {
+    return json::Value::parse(std::get<Reply::Whole>(reply().content()).body).object();
+}
+
+std::string Answer::code() const {
+    return json().required("error").object().string("code");
+}
+
+std::string Answer::message() const {
+    return json().required("error").object().string("message");
+}
+
+std::optional<Answer> Answer::retry() {
+    auto tried = std::get<Reply::Parked>(reply().content()).retry();
+    return tried ? std::optional<Answer>(std::in_place, *std::move(tried), call_) : std::nullopt;
+}
+
+const std::string& Answer::topic() const {
+    return std::get<Reply::Parked>(reply().content()).topic;
+}
+
+int Answer::statusOnTimeout() const {
+    return std::get<Reply::Parked>(reply().content()).otherwise->status();
+}
+
+const Subscription& Answer::subscription() const {
+    return std::get<Reply::Subscribed>(reply().content()).subscription;
+}
+
+std::shared_ptr<RecordedStream> Answer::stream() {
+    auto client = std::make_shared<RecordedStream>();
+    std::get<Reply::Streamed>(reply().content()).producer(client);
+    return client;
+}
+
+void Answer::delivered(bool success) {
+    reply().takeDelivered()(success);
+}
+
+void Answer::hangUp() {
+    if (abandonment_ && !answered()) {
+        abandonment_->declare();
+    }
+}
+
+}  // namespace sallyport::testing

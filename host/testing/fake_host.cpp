@@ -1,0 +1,449 @@
+#include <algorithm>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <variant>
+
+#include <stdlib.h>
+
+#include <sallyport/errors.h>
+#include <sallyport/retention.h>
+#include <sallyport/testing/fake_host.h>
+
+#include "host/auth/filter.h"
+#include "host/bus/message_bus.h"
+#include "host/config/configuration.h"
+#include "host/http/router.h"
+#include "host/jobs/registry.h"
+#include "host/plugins/route_collector.h"
+#include "host/store/database.h"
+#include "host/testing/io_thread.h"
+
+namespace sallyport::testing {
+
+namespace {
+
+/// Made empty with mode 0700, removed with all that is in it.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "sallyport-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) {
+            throw std::system_error(errno, std::generic_category(), "no directory can be made in " + pattern);
+        }
+        path_ = pattern;
+    }
+    ~TemporaryDirectory() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// Keeps the caller for as long as the call.
+class OwnedCall final : public Call {
+public:
+    OwnedCall(std::shared_ptr<const Caller> caller, Parts parts)
+        : Call(*caller, std::move(parts)), caller_(std::move(caller)) {}
+
+private:
+    std::shared_ptr<const Caller> caller_;
+};
+
+std::shared_ptr<const Settings> checkedSettings(const std::string& plugin, std::span<const Setting> declared,
+                                                const FakeHost::Values& values) {
+    const host::config::Configuration configuration("", values);
+    std::vector<std::string> known;
+    for (const Setting& setting : declared) {
+        known.push_back(plugin + "." + setting.key);
+    }
+    if (const auto unknown = configuration.unknownKeys(known); !unknown.empty()) {
+        throw std::invalid_argument(unknown.front());
+    }
+    return configuration.settings(plugin, declared);
+}
+
+/// @throws RequestError if the filter lets nobody in.
+std::shared_ptr<const Caller> letIn(const std::variant<host::auth::Identity, RequestError>& outcome) {
+    if (const auto* denied = std::get_if<RequestError>(&outcome)) {
+        throw *denied;
+    }
+    return std::get<host::auth::Identity>(outcome).caller;
+}
+
+bool hasHeader(const Call::Pairs& headers, std::string_view name) {
+    return std::any_of(headers.begin(), headers.end(),
+                       [&](const auto& header) { return header.first == name; });
+}
+
+}  // namespace
+
+class FakeHost::Impl {
+public:
+    Impl(std::string pluginName, std::span<const Setting> declared, const Values& values)
+        : name(std::move(pluginName)),
+          settings(checkedSettings(name, declared, values)),
+          database({.file = (directory.path() / "sallyport.db").string()}, log),
+          registry(database, workers, *hostBus, log) {
+        messages.onWake([this](std::string_view topic) {
+            const std::lock_guard lock(mutex);
+            woken.emplace_back(topic);
+        });
+        takeBack();
+    }
+
+    /// Takes back all that the plugin registered, and the plugin itself.
+    void takeBack() {
+        // What is still under way would call back into it.
+        settle();
+        if (loop) {
+            loop->endWatches();
+        }
+        table.reset();
+        routes = std::make_unique<host::plugins::RouteCollector>(
+            nullptr, std::make_shared<host::http::Gate>(name),
+            [](const host::http::Route&) { return std::string(); });
+        timers.clear();
+        provided.clear();
+        pluginBus.reset();
+        plugin.reset();
+        pluginBus = messages.group();
+    }
+
+    void start(FakeHost& host, std::shared_ptr<Plugin> fresh) {
+        stop();
+        plugin = std::move(fresh);
+        try {
+            plugin->start(host);
+        } catch (...) {
+            takeBack();
+            throw;
+        }
+        table = std::make_unique<host::http::RouteTable>(routes->seal());
+    }
+
+    void stop() {
+        if (plugin) {
+            plugin->stop();
+        }
+        takeBack();
+    }
+
+    void settle() {
+        database.write([](Transaction&) {});
+    }
+
+    Answer request(Realm realm, const std::shared_ptr<const Caller>& caller, Call::Parts parts,
+                   const std::string& target) {
+        const auto question = target.find('?');
+        parts.path = target.substr(0, question);
+        parts.query = question == std::string::npos ? "" : target.substr(question + 1);
+        auto match = lookUp(realm, parts);
+        if (auto* const refusal = std::get_if<Reply>(&match)) {
+            return {std::move(*refusal), nullptr};
+        }
+        const auto route = std::get<std::shared_ptr<const host::http::Route>>(match);
+        if (realm == Realm::operators && caller->role() < route->role) {
+            return {Reply::error(forbidden("this needs an operator token with the role " +
+                                           std::string(sallyport::name(route->role)))),
+                    nullptr};
+        }
+        if (route->body == Body::none) {
+            parts.body.clear();
+        } else if (!parts.body.empty() && !hasHeader(parts.headers, "content-type")) {
+            parts.headers.emplace_back("content-type", "application/json");
+        }
+        parts.secret = route->secret;
+        return answerOf(*route, std::make_shared<OwnedCall>(caller, std::move(parts)));
+    }
+
+    std::string operatorToken(const std::string& user, Role role) {
+        const std::lock_guard lock(mutex);
+        auto& token = operatorTokens[{user, role}];
+        if (token.empty()) {
+            token = operators.create("test", user, role).secret;
+        }
+        return token;
+    }
+
+    const std::string name;
+    TemporaryDirectory directory;
+    RecordingLog log;
+    std::mutex mutex;  ///< guards `woken` and `operatorTokens`
+    std::vector<std::string> woken;
+    host::bus::MessageBus messages{log};
+    std::unique_ptr<Bus> hostBus = messages.group();
+    std::unique_ptr<Bus> pluginBus;
+    std::shared_ptr<const Settings> settings;
+    host::store::Database database;
+    FailingStore pluginStore{database};
+    host::auth::WorkerTokens workers;
+    host::auth::Operators operators{database};
+    host::auth::Filter filter{workers, operators};
+    host::jobs::Registry registry;
+    RecordingHub hub;
+    std::map<std::string, std::shared_ptr<void>, std::less<>> offered;   ///< by the test
+    std::map<std::string, std::shared_ptr<void>, std::less<>> provided;  ///< by the plugin
+    std::map<std::pair<std::string, Role>, std::string> operatorTokens;
+    std::vector<std::function<void()>> timers;
+    std::shared_ptr<IoThread> loop;  ///< once it is asked for
+    std::unique_ptr<host::plugins::RouteCollector> routes;
+    std::unique_ptr<host::http::RouteTable> table;
+    std::function<std::shared_ptr<Plugin>()> make;
+    std::shared_ptr<Plugin> plugin;
+
+private:
+    using Found = std::variant<std::shared_ptr<const host::http::Route>, Reply>;
+
+    /// The route, with its parameters put into `parts`, or what such a request is refused with.
+    Found lookUp(Realm realm, Call::Parts& parts) const {
+        if (!table) {
+            throw std::logic_error("no plugin has been started");
+        }
+        auto match = table->match(realm, parts.method, parts.path);
+        if (match.badEncoding) {
+            return Reply::error(badRequest("the path's percent-encoding is malformed"));
+        }
+        if (match.route) {
+            parts.params = std::move(match.params);
+            return match.route;
+        }
+        if (match.allow.empty()) {
+            return Reply::error(notFound("there is nothing at this path"));
+        }
+        return Reply::error(
+                   RequestError(405, "method_not_allowed", "the method is not one of: " + match.allow))
+            .header("Allow", match.allow);
+    }
+
+    /// A deferred answer is awaited as far as it waits for the store.
+    Answer answerOf(const host::http::Route& route, const std::shared_ptr<const Call>& call) {
+        try {
+            Reply reply = route.handler(*call);
+            auto* const deferred = std::get_if<Reply::Deferred>(&reply.content());
+            if (deferred == nullptr) {
+                return {std::move(reply), call};
+            }
+            // Shared, because who fulfils may still be inside the promise when this thread goes on.
+            const auto promise = std::make_shared<std::promise<Reply>>();
+            const auto abandonment = std::make_shared<Abandonment>();
+            Answer answer(promise->get_future(), abandonment, call);
+            deferred->start(
+                Promise([promise](Reply given) { promise->set_value(std::move(given)); }, abandonment));
+            settle();
+            return answer;
+        } catch (const RequestError& error) {
+            return {Reply::error(error), call};
+        }
+    }
+};
+
+FakeHost::FakeHost(const PluginDescriptor& plugin, const Values& values)
+    : FakeHost(plugin.name, {plugin.settings, plugin.settingCount}, values) {
+    impl_->make = [create = plugin.create, destroy = plugin.destroy] {
+        return std::shared_ptr<Plugin>(create(), destroy);
+    };
+}
+
+FakeHost::FakeHost(const std::string& plugin, std::span<const Setting> settings, const Values& values)
+    : impl_(std::make_unique<Impl>(plugin, settings, values)) {}
+
+FakeHost::~FakeHost() {
+    impl_->stop();
+}
+
+void FakeHost::start() {
+    if (!impl_->make) {
+        throw std::logic_error("this host was made without a plugin's descriptor");
+    }
+    impl_->start(*this, impl_->make());
+}
+
+void FakeHost::start(std::unique_ptr<Plugin> plugin) {
+    impl_->start(*this, std::move(plugin));
+}
+
+void FakeHost::crash() {
+    impl_->takeBack();
+}
+
+Plugin& FakeHost::plugin() {
+    return *impl_->plugin;
+}
+
+Routes& FakeHost::routes() {
+    return *impl_->routes;
+}
+
+Jobs& FakeHost::jobs() {
+    return impl_->registry;
+}
+
+RecordingHub& FakeHost::events() {
+    return impl_->hub;
+}
+
+Bus& FakeHost::bus() {
+    return *impl_->pluginBus;
+}
+
+FailingStore& FakeHost::store() {
+    return impl_->pluginStore;
+}
+
+const Settings& FakeHost::settings() const {
+    return *impl_->settings;
+}
+
+RecordingLog& FakeHost::log() {
+    return impl_->log;
+}
+
+std::string FakeHost::workerUrl(const JobId& job) const {
+    return "http://host:1/worker/" + job.str();
+}
+
+std::string FakeHost::dataDirectory() const {
+    return impl_->directory.path().string();
+}
+
+void FakeHost::run(std::function<void()> task) {
+    task();
+}
+
+void FakeHost::every(std::chrono::milliseconds /*interval*/, std::function<void()> task) {
+    impl_->timers.push_back(std::move(task));
+}
+
+std::vector<std::shared_ptr<IoLoop>> FakeHost::ioLoops() {
+    if (!impl_->loop) {
+        impl_->loop = std::make_shared<IoThread>();
+    }
+    return {impl_->loop};
+}
+
+void FakeHost::tick() {
+    for (const auto& task : impl_->timers) {
+        task();
+    }
+}
+
+CreatedJob FakeHost::makeJob(const std::string& user) {
+    NewJob job;
+    job.user = user;
+    job.task = "a task";
+    return impl_->registry.create(std::move(job));
+}
+
+void FakeHost::begin(const JobId& job) {
+    impl_->registry.start(job, [](const std::exception_ptr&) {});
+    settle();
+}
+
+void FakeHost::finish(const JobId& job, JobState end, JobResult result) {
+    impl_->registry.finish(job, end, std::move(result), [](const std::exception_ptr&, bool) {});
+    settle();
+}
+
+void FakeHost::deleteEnded() {
+    Sweep sweep(impl_->database, {.turn = std::chrono::hours(1)});
+    impl_->registry.removeEndedBefore(now() + std::chrono::hours(1), sweep);
+}
+
+void FakeHost::settle() {
+    impl_->settle();
+}
+
+std::int64_t FakeHost::number(std::string_view sql) {
+    return impl_->database.query(sql).at(0).integer(0);
+}
+
+std::vector<std::string> FakeHost::woken() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->woken;
+}
+
+Answer FakeHost::worker(const CreatedJob& job, const std::string& method, const std::string& path,
+                        const std::string& body, Call::Pairs headers) {
+    try {
+        return worker(callerOf(job), method, path, body, std::move(headers));
+    } catch (const RequestError& denied) {
+        return {Reply::error(denied), nullptr};
+    }
+}
+
+Answer FakeHost::worker(const std::shared_ptr<const Caller>& caller, const std::string& method,
+                        const std::string& path, const std::string& body, Call::Pairs headers) {
+    Call::Parts parts;
+    parts.method = method;
+    parts.body = body;
+    parts.headers = std::move(headers);
+    return impl_->request(Realm::worker, caller, std::move(parts), path);
+}
+
+Answer FakeHost::operators(const std::string& user, Role role, const std::string& method,
+                           const std::string& path, const std::string& body, Call::Pairs headers) {
+    Call::Parts parts;
+    parts.method = method;
+    parts.body = body;
+    parts.headers = std::move(headers);
+    return impl_->request(Realm::operators, callerOf(user, role), std::move(parts), path);
+}
+
+std::shared_ptr<const Caller> FakeHost::callerOf(const CreatedJob& job) const {
+    return letIn(impl_->filter.worker(job.job.id.str(), {"Bearer " + job.token, std::nullopt}));
+}
+
+std::shared_ptr<const Caller> FakeHost::callerOf(const std::string& user, Role role) const {
+    return letIn(impl_->filter.operators({"Bearer " + impl_->operatorToken(user, role), std::nullopt}));
+}
+
+std::shared_ptr<const Call> FakeHost::call(std::shared_ptr<const Caller> caller, Call::Parts parts) {
+    return std::make_shared<OwnedCall>(std::move(caller), std::move(parts));
+}
+
+RouteOptions FakeHost::options(Realm realm, const std::string& method, const std::string& pattern) const {
+    if (impl_->table) {
+        for (const auto& route : impl_->table->routes()) {
+            if (route->realm == realm && route->method == method && route->pattern == pattern) {
+                return {.run = route->run,
+                        .body = route->body,
+                        .role = route->role,
+                        .head = route->head,
+                        .secret = route->secret,
+                        .loopBody = route->loopBody};
+            }
+        }
+    }
+    throw std::out_of_range("no route " + method + " " + pattern);
+}
+
+void FakeHost::offerRaw(std::string_view service, std::shared_ptr<void> provider) {
+    impl_->offered[std::string(service)] = std::move(provider);
+}
+
+void FakeHost::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    if (impl_->offered.contains(service)) {
+        throw std::logic_error("another plugin provides " + std::string(service));
+    }
+    impl_->provided[std::string(service)] = std::move(provider);
+}
+
+std::shared_ptr<void> FakeHost::findRaw(std::string_view service) const {
+    for (const auto* const services : {&impl_->provided, &impl_->offered}) {
+        if (const auto found = services->find(service); found != services->end()) {
+            return found->second;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace sallyport::testing

@@ -1,0 +1,149 @@
+// A host without sockets, for tests of plugins: link Sallyport::testing.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sallyport/plugin.h>
+#include <sallyport/testing/answer.h>
+#include <sallyport/testing/failing_store.h>
+#include <sallyport/testing/recording_hub.h>
+#include <sallyport/testing/recording_log.h>
+
+namespace sallyport::testing {
+
+/// The daemon's own filter, routing, jobs, database, message bus and settings, in a directory that lives as
+/// long as this. Only what has to do with connections and with other plugins is made up.
+///
+///     extern "C" const sallyport::PluginDescriptor sallyport_plugin;   // of the plugin's source
+///
+///     FakeHost host(sallyport_plugin, {{"demo.greeting", "Welcome"}});
+///     host.start();
+///     const auto answer = host.worker(host.makeJob("alice"), "GET", "/demo");
+///     // answer.status(), answer.json(), …
+///
+/// A request runs the handler on the calling thread, whatever its RouteOptions::run. What a handler throws
+/// becomes the answer if it is a RequestError; anything else, with the daemon a 500, goes on to the test.
+/// Requests may be made by several threads at once. [one thread at a time for what else a test calls]
+class FakeHost final : public Host {
+public:
+    /// Settings as in the configuration file: whole keys, and values as they are written there.
+    using Values = std::vector<std::pair<std::string, std::string>>;
+
+    /// A host for the plugin that `plugin` describes.
+    /// @throws std::exception for a setting that is not declared or cannot be.
+    explicit FakeHost(const PluginDescriptor& plugin, const Values& values = {});
+    /// A host for plugins that the test makes itself.
+    /// @param plugin   the name under which `settings` are declared and set.
+    /// @param settings what the plugin declares.
+    /// @param values   what is set.
+    FakeHost(const std::string& plugin, std::span<const Setting> settings, const Values& values = {});
+    /// Stops the plugin.
+    ~FakeHost() override;
+
+    /// Makes and starts the plugin of the descriptor. The one before is stopped first, as in a reload.
+    /// What was stored is still there. @throws what the plugin throws.
+    void start();
+    /// The same with a plugin that the test made.
+    void start(std::unique_ptr<Plugin> plugin);
+    /// Forgets the plugin without stopping it, as a crash does.
+    void crash();
+    /// The plugin that was started.
+    [[nodiscard]] Plugin& plugin();
+
+    [[nodiscard]] Routes& routes() override;
+    [[nodiscard]] Jobs& jobs() override;
+    [[nodiscard]] RecordingHub& events() override;
+    [[nodiscard]] Bus& bus() override;
+    [[nodiscard]] FailingStore& store() override;
+    [[nodiscard]] const Settings& settings() const override;
+    [[nodiscard]] RecordingLog& log() override;
+    [[nodiscard]] std::string workerUrl(const JobId& job) const override;
+    [[nodiscard]] std::string dataDirectory() const override;
+    /// Runs the task at once, on the calling thread. What it throws goes on to the caller.
+    void run(std::function<void()> task) override;
+    /// Keeps the task for `tick`.
+    void every(std::chrono::milliseconds interval, std::function<void()> task) override;
+
+    /// One loop, on a thread of its own.
+    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioLoops() override;
+
+    /// Runs every task that the plugin registered with `every`, once.
+    void tick();
+
+    /// Offers a service as another plugin would.
+    template <class S>
+    void offer(std::shared_ptr<S> service) {
+        offerRaw(S::serviceName, std::static_pointer_cast<void>(std::move(service)));
+    }
+
+    /// A pending job of that user.
+    CreatedJob makeJob(const std::string& user = "alice");
+    /// Starts a job as its worker's first call does, and returns when everybody has been told.
+    void begin(const JobId& job);
+    /// Ends a job, and returns when everybody has been told.
+    void finish(const JobId& job, JobState end, JobResult result = {});
+    /// Deletes all jobs that are over, as the daemon does after `jobs.keep`, and tells everybody.
+    void deleteEnded();
+
+    /// Returns when all that was submitted to the store has been done.
+    void settle();
+    /// The number in the first column of the first row.
+    [[nodiscard]] std::int64_t number(std::string_view sql);
+    /// The topics that Bus::wake was called with, the oldest first.
+    [[nodiscard]] std::vector<std::string> woken() const;
+
+    /// A request of the job's worker; 401 once the job is over.
+    /// @param job     from `makeJob`, or from the registry.
+    /// @param method  `GET`, `POST`, …
+    /// @param path    below `/worker/{job_id}`; may have a query.
+    /// @param body    sent as `application/json` if it is not empty and `headers` name no `content-type`.
+    /// @param headers names in lower case.
+    Answer worker(const CreatedJob& job, const std::string& method, const std::string& path,
+                  const std::string& body = "", Call::Pairs headers = {});
+    /// A request of a caller that was let in before.
+    Answer worker(const std::shared_ptr<const Caller>& caller, const std::string& method,
+                  const std::string& path, const std::string& body = "", Call::Pairs headers = {});
+
+    /// A request of an operator.
+    /// @param user    whom the operator's token is for.
+    /// @param role    what that token lets do.
+    /// @param method  `GET`, `POST`, …
+    /// @param path    below `/api`; may have a query.
+    /// @param body    as for `worker`.
+    /// @param headers as for `worker`.
+    Answer operators(const std::string& user, Role role, const std::string& method, const std::string& path,
+                     const std::string& body = "", Call::Pairs headers = {});
+
+    /// What the filter lets the job's worker in as. It stays what it is when the job is over.
+    [[nodiscard]] std::shared_ptr<const Caller> callerOf(const CreatedJob& job) const;
+    /// What the filter lets an operator in as.
+    [[nodiscard]] std::shared_ptr<const Caller> callerOf(const std::string& user, Role role) const;
+    /// A call as a handler is given it, for a function that takes one. It belongs to no route.
+    [[nodiscard]] static std::shared_ptr<const Call> call(std::shared_ptr<const Caller> caller,
+                                                          Call::Parts parts = {});
+
+    /// How a route was registered, defaults filled in. @throws std::out_of_range if there is no such route.
+    [[nodiscard]] RouteOptions options(Realm realm, const std::string& method,
+                                       const std::string& pattern) const;
+
+private:
+    class Impl;
+
+    void offerRaw(std::string_view service, std::shared_ptr<void> provider);
+    void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
+    [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
+
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sallyport::testing

@@ -1,0 +1,37 @@
+// A log that a test can read.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/log.h>
+
+namespace sallyport::testing {
+
+/// Keeps its lines, of every level. [any thread]
+class RecordingLog final : public Logger {
+public:
+    /// A line as it was written.
+    struct Line {
+        LogLevel level;                ///< how bad it is
+        std::string message;           ///< the fixed words
+        std::vector<LogField> fields;  ///< what varies
+    };
+
+    [[nodiscard]] bool enabled(LogLevel /*level*/) const override { return true; }
+    void write(LogLevel level, std::string_view message, Fields fields) override;
+
+    /// How many lines of that level or above there are.
+    [[nodiscard]] std::size_t count(LogLevel least) const;
+    /// All lines so far, the oldest first.
+    [[nodiscard]] std::vector<Line> lines() const;
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<Line> lines_;
+};
+
+}  // namespace sallyport::testing

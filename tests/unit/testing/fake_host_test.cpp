@@ -1,0 +1,324 @@
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <sallyport/errors.h>
+#include <sallyport/testing/fake_host.h>
+
+#include "tests/support/assertions.h"
+
+namespace sallyport::testing {
+
+namespace {
+
+constexpr Setting settings[] = {
+    {"limit", SettingKind::integer, "3", "a limit", 1, 10},
+};
+
+/// A plugin whose start is a function of the test.
+class Scripted final : public Plugin {
+public:
+    explicit Scripted(
+        std::function<void(Host&)> script, std::function<void()> stopped = [] {})
+        : script_(std::move(script)), stopped_(std::move(stopped)) {}
+    void start(Host& host) override { script_(host); }
+    void stop() override { stopped_(); }
+
+private:
+    std::function<void(Host&)> script_;
+    std::function<void()> stopped_;
+};
+
+/// A service that does nothing.
+struct Service {
+    static constexpr const char* serviceName = "service";
+};
+
+Reply ok(const Call&) {
+    return Reply::empty(200);
+}
+
+}  // namespace
+
+/// That the host for tests treats a plugin as the daemon does.
+class FakeHostTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(FakeHostTest);
+    CPPUNIT_TEST(routesAsTheDaemonDoes);
+    CPPUNIT_TEST(givesParametersAndQueries);
+    CPPUNIT_TEST(asksForTheRole);
+    CPPUNIT_TEST(letsInNobodyWhoseJobIsOver);
+    CPPUNIT_TEST(refusesRoutesThatTheDaemonRefuses);
+    CPPUNIT_TEST(fillsInTheDefaultsOfARoute);
+    CPPUNIT_TEST(givesABodyOnlyToRoutesThatTakeOne);
+    CPPUNIT_TEST(checksSettings);
+    CPPUNIT_TEST(letsATestSeeWhatIsThrown);
+    CPPUNIT_TEST(answersLater);
+    CPPUNIT_TEST(answers500WhenAPromiseIsDropped);
+    CPPUNIT_TEST(tellsThatNobodyWaits);
+    CPPUNIT_TEST(streams);
+    CPPUNIT_TEST(tellsAProducerThatItsClientIsSlowOrGone);
+    CPPUNIT_TEST(forgetsAPluginThatDoesNotStart);
+    CPPUNIT_TEST(takesBackWhatAPluginRegistered);
+    CPPUNIT_TEST(keepsLogLines);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void routesAsTheDaemonDoes() {
+        start([](Host& host) {
+            host.routes().worker("GET", "/a/{x}", [](const Call&) { return Reply::empty(201); });
+            host.routes().worker("GET", "/a/b", [](const Call&) { return Reply::empty(202); });
+            host.routes().worker("GET", "/files/{rest...}", [](const Call&) { return Reply::empty(203); });
+        });
+        CPPUNIT_ASSERT_EQUAL(201, get("/a/c").status());
+        CPPUNIT_ASSERT_EQUAL(202, get("/a/b").status());
+        CPPUNIT_ASSERT_EQUAL(203, get("/files/x/y").status());
+        CPPUNIT_ASSERT_EQUAL(404, get("/a").status());
+        CPPUNIT_ASSERT_EQUAL(400, get("/a/%zz").status());
+        const Answer other = host_.worker(job_, "POST", "/a/b");
+        CPPUNIT_ASSERT_EQUAL(405, other.status());
+        CPPUNIT_ASSERT_EQUAL(std::string("GET"), other.header("Allow").value().substr(0, 3));
+        CPPUNIT_ASSERT_EQUAL(404, host_.operators("alice", Role::admin, "GET", "/a/b").status());
+    }
+
+    void givesParametersAndQueries() {
+        start([](Host& host) {
+            host.routes().worker("POST", "/{x}", [](const Call& call) {
+                return Reply::text(200, "text/plain",
+                                   std::string(call.param("x")) + " " + call.query("q").value_or("-") + " " +
+                                       std::string(call.header("X-Kind").value_or("-")) + " " +
+                                       call.json().string("text") + " " + call.caller().user());
+            });
+        });
+        const Answer answer =
+            host_.worker(job_, "POST", "/a%20b?q=1%2B1", R"({"text":"t"})", {{"x-kind", "k"}});
+        CPPUNIT_ASSERT_EQUAL(std::string("a b 1+1 k t alice"), answer.body());
+        CPPUNIT_ASSERT_EQUAL(
+            415, host_.worker(job_, "POST", "/a", "{}", {{"content-type", "text/plain"}}).status());
+    }
+
+    void asksForTheRole() {
+        start([](Host& host) {
+            host.routes().operators("GET", "/x", ok);
+            host.routes().operators("POST", "/x", ok);
+            host.routes().operators("PUT", "/x", ok, {.role = Role::admin});
+        });
+        CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::viewer, "GET", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::viewer, "POST", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::user, "POST", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::user, "PUT", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::admin, "PUT", "/x").status());
+    }
+
+    void letsInNobodyWhoseJobIsOver() {
+        start([](Host& host) { host.routes().worker("GET", "/x", ok); });
+        const auto caller = host_.callerOf(job_);
+        host_.finish(job_.job.id, JobState::cancelled);
+        CPPUNIT_ASSERT_EQUAL(401, get("/x").status());
+        CPPUNIT_ASSERT_EQUAL(200, host_.worker(caller, "GET", "/x").status());
+        CPPUNIT_ASSERT_THROW(static_cast<void>(host_.callerOf(job_)), RequestError);
+    }
+
+    void refusesRoutesThatTheDaemonRefuses() {
+        CPPUNIT_ASSERT_THROW(start([](Host& host) { host.routes().worker("GET", "x", ok); }),
+                             std::invalid_argument);
+        CPPUNIT_ASSERT_THROW(start([](Host& host) { host.routes().worker("TRACE", "/x", ok); }),
+                             std::invalid_argument);
+        CPPUNIT_ASSERT_THROW(start([](Host& host) {
+                                 host.routes().worker("GET", "/{a}", ok);
+                                 host.routes().worker("GET", "/{b}", ok);
+                             }),
+                             std::invalid_argument);
+        start([](Host&) {});
+        CPPUNIT_ASSERT_THROW(host_.routes().worker("GET", "/late", ok), std::logic_error);
+    }
+
+    void fillsInTheDefaultsOfARoute() {
+        start([](Host& host) {
+            host.routes().operators("GET", "/x", ok, {.run = Run::loop});
+            host.routes().operators("POST", "/x", ok);
+        });
+        CPPUNIT_ASSERT(Run::loop == host_.options(Realm::operators, "GET", "/x").run);
+        CPPUNIT_ASSERT(Role::viewer == host_.options(Realm::operators, "GET", "/x").role);
+        CPPUNIT_ASSERT(Body::json == host_.options(Realm::operators, "POST", "/x").body);
+        CPPUNIT_ASSERT(Role::user == host_.options(Realm::operators, "POST", "/x").role);
+        CPPUNIT_ASSERT_THROW(static_cast<void>(host_.options(Realm::worker, "GET", "/x")), std::out_of_range);
+    }
+
+    void givesABodyOnlyToRoutesThatTakeOne() {
+        const auto echo = [](const Call& call) { return Reply::text(200, "text/plain", call.body()); };
+        start([&](Host& host) {
+            host.routes().worker("DELETE", "/x", echo);
+            host.routes().worker("POST", "/x", echo, {.body = Body::any});
+        });
+        CPPUNIT_ASSERT_EQUAL(std::string(), host_.worker(job_, "DELETE", "/x", "b").body());
+        CPPUNIT_ASSERT_EQUAL(std::string("b"), host_.worker(job_, "POST", "/x", "b").body());
+    }
+
+    void checksSettings() {
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, host_.settings().integer("limit"));
+        const FakeHost set("scripted", settings, {{"scripted.limit", "7"}});
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, set.settings().integer("limit"));
+        try {
+            const FakeHost typo("scripted", settings, {{"scripted.limt", "7"}});
+            CPPUNIT_FAIL("a setting that nobody declared");
+        } catch (const std::invalid_argument& refusal) {
+            ASSERT_CONTAINS("did you mean scripted.limit?", refusal.what());
+        }
+        CPPUNIT_ASSERT_THROW(FakeHost("scripted", settings, {{"scripted.limit", "70"}}), std::runtime_error);
+    }
+
+    void letsATestSeeWhatIsThrown() {
+        start([](Host& host) {
+            host.routes().worker("GET", "/x", [](const Call&) -> Reply { throw std::domain_error("a bug"); });
+            host.routes().worker("GET", "/y", [](const Call&) -> Reply { throw conflict("taken", "it is"); });
+        });
+        CPPUNIT_ASSERT_THROW(get("/x"), std::domain_error);
+        CPPUNIT_ASSERT_EQUAL(std::string("taken"), get("/y").code());
+    }
+
+    void answersLater() {
+        std::optional<Promise> promise;
+        deferTo(promise);
+        const Answer answer = get("/x");
+        CPPUNIT_ASSERT(!answer.answered());
+        promise->fulfil(Reply::empty(204));
+        CPPUNIT_ASSERT(answer.answered());
+        CPPUNIT_ASSERT_EQUAL(204, answer.status());
+    }
+
+    void answers500WhenAPromiseIsDropped() {
+        std::optional<Promise> promise;
+        deferTo(promise);
+        const Answer answer = get("/x");
+        promise.reset();
+        CPPUNIT_ASSERT_EQUAL(500, answer.status());
+    }
+
+    void tellsThatNobodyWaits() {
+        std::optional<Promise> promise;
+        deferTo(promise);
+        Answer answer = get("/x");
+        int told = 0;
+        promise->onAbandoned([&told] { ++told; });
+        answer.hangUp();
+        answer.hangUp();
+        CPPUNIT_ASSERT_EQUAL(1, told);
+    }
+
+    void streams() {
+        start([](Host& host) {
+            host.routes().worker("GET", "/x", [](const Call&) {
+                return Reply::stream(200, "text/plain", [](const std::shared_ptr<Stream>& client) {
+                    client->write("a");
+                    client->write("b");
+                    client->end();
+                    client->write("c");
+                });
+            });
+        });
+        const auto client = get("/x").stream();
+        client->awaitEnd();
+        CPPUNIT_ASSERT(client->ended());
+        CPPUNIT_ASSERT_EQUAL(std::string("ab"), client->written());
+    }
+
+    static void tellsAProducerThatItsClientIsSlowOrGone() {
+        RecordedStream client;
+        int drained = 0;
+        int gone = 0;
+        client.onClosed([&gone] { ++gone; });
+        client.write("taken");
+        client.onDrained([&drained] { ++drained; });
+        CPPUNIT_ASSERT_EQUAL(1, drained);
+        client.stall();
+        client.write("kept");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, client.pending());
+        client.onDrained([&drained] { ++drained; });
+        CPPUNIT_ASSERT_EQUAL(1, drained);
+        client.drain();
+        CPPUNIT_ASSERT_EQUAL(2, drained);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, client.pending());
+        client.hangUp();
+        CPPUNIT_ASSERT_EQUAL(1, gone);
+        CPPUNIT_ASSERT(!client.write("lost"));
+        CPPUNIT_ASSERT_EQUAL(std::string("takenkept"), client.written());
+        client.onClosed([&gone] { ++gone; });
+        CPPUNIT_ASSERT_EQUAL(2, gone);
+        RecordedStream cut;
+        cut.abort();
+        CPPUNIT_ASSERT(cut.aborted() && !cut.ended());
+    }
+
+    void forgetsAPluginThatDoesNotStart() {
+        bool stopped = false;
+        CPPUNIT_ASSERT_THROW(
+            host_.start(std::make_unique<Scripted>([](Host&) { throw std::runtime_error("no start"); },
+                                                   [&stopped] { stopped = true; })),
+            std::runtime_error);
+        start([](Host& host) { host.routes().worker("GET", "/x", ok); });
+        CPPUNIT_ASSERT(!stopped);
+        CPPUNIT_ASSERT_EQUAL(200, get("/x").status());
+    }
+
+    void takesBackWhatAPluginRegistered() {
+        int ticks = 0;
+        int finished = 0;
+        start([&](Host& host) {
+            host.routes().worker("GET", "/x", ok);
+            host.every(std::chrono::hours(1), [&ticks] { ++ticks; });
+            host.bus().subscribe<JobFinished>([&finished](const JobFinished&) { ++finished; });
+            host.provide(std::make_shared<Service>());
+        });
+        host_.tick();
+        host_.finish(host_.makeJob().job.id, JobState::completed);
+        CPPUNIT_ASSERT(host_.find<Service>());
+        start([](Host&) {});
+        host_.tick();
+        host_.finish(host_.makeJob().job.id, JobState::completed);
+        CPPUNIT_ASSERT_EQUAL(1, ticks);
+        CPPUNIT_ASSERT_EQUAL(1, finished);
+        CPPUNIT_ASSERT(!host_.find<Service>());
+        CPPUNIT_ASSERT_EQUAL(404, get("/x").status());
+        host_.offer(std::make_shared<Service>());
+        CPPUNIT_ASSERT(host_.find<Service>());
+        CPPUNIT_ASSERT_THROW(start([](Host& host) { host.provide(std::make_shared<Service>()); }),
+                             std::logic_error);
+    }
+
+    void keepsLogLines() {
+        host_.log().warn("it leaks", {{"where", "roof"}, {"drops", 3}});
+        const auto line = host_.log().lines().back();
+        CPPUNIT_ASSERT(LogLevel::warn == line.level);
+        CPPUNIT_ASSERT_EQUAL(std::string("it leaks"), line.message);
+        CPPUNIT_ASSERT_EQUAL(std::string("roof"), line.fields.at(0).value);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count(LogLevel::warn));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, host_.log().count(LogLevel::error));
+    }
+
+private:
+    void start(std::function<void(Host&)> script) {
+        host_.start(std::make_unique<Scripted>(std::move(script)));
+    }
+
+    /// A route that leaves its promise with the test.
+    void deferTo(std::optional<Promise>& kept) {
+        start([&kept](Host& host) {
+            host.routes().worker("GET", "/x", [&kept](const Call&) {
+                return Reply::deferred([&kept](Promise promise) { kept = std::move(promise); });
+            });
+        });
+    }
+
+    Answer get(const std::string& path) { return host_.worker(job_, "GET", path); }
+
+    FakeHost host_{"scripted", settings};
+    CreatedJob job_ = host_.makeJob("alice");
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(FakeHostTest);
+
+}  // namespace sallyport::testing
