@@ -12,6 +12,7 @@
 #include "host/cli/client.h"
 #include "host/cli/failure.h"
 #include "host/cli/locate.h"
+#include "host/cli/new_plugin.h"
 #include "host/cli/terminal.h"
 
 namespace CLI {
@@ -31,6 +32,7 @@ struct GlobalOptions {
 struct Context {
     const GlobalOptions& options;
     const Environment& environment;
+    const Installation& installation;
     std::istream& in;
     bool inIsTerminal;
     Terminal& out;

@@ -154,6 +154,7 @@ int run(const Invocation& invocation) {
         {.interactive = invocation.errIsTerminal, .colour = colour(invocation.errIsTerminal), .columns = {}});
     Context context{.options = parsed.options,
                     .environment = invocation.environment,
+                    .installation = invocation.installation,
                     .in = invocation.in,
                     .inIsTerminal = invocation.inIsTerminal,
                     .out = out,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/cli/locate.h"
+#include "host/cli/new_plugin.h"
 
 namespace sallyport::host::cli {
 
@@ -22,6 +23,7 @@ struct Invocation {
     bool outIsTerminal = false;
     bool errIsTerminal = false;
     std::optional<std::size_t> columns = std::nullopt;  ///< of the terminal that `out` is
+    Installation installation = {};
 };
 
 /// Runs one command. The result is the program's exit code.

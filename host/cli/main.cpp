@@ -1,8 +1,10 @@
 #include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -24,6 +26,14 @@ std::optional<std::size_t> columns() {
     return size.ws_col;
 }
 
+/// What was installed with this program is found from where it lies, so that an installation can be moved.
+sallyport::host::cli::Installation installation() {
+    std::error_code ignored;
+    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+    return {.pluginTemplate = (here / SALLYPORT_TEMPLATE_FROM_HERE).lexically_normal(),
+            .plugins = (here / SALLYPORT_PLUGINS_FROM_HERE).lexically_normal()};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,5 +45,6 @@ int main(int argc, char** argv) {
                                       .inIsTerminal = ::isatty(STDIN_FILENO) == 1,
                                       .outIsTerminal = ::isatty(STDOUT_FILENO) == 1,
                                       .errIsTerminal = ::isatty(STDERR_FILENO) == 1,
-                                      .columns = columns()});
+                                      .columns = columns(),
+                                      .installation = installation()});
 }

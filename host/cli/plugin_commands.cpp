@@ -1,12 +1,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
 
 #include "host/cli/command.h"
+#include "host/cli/new_plugin.h"
 #include "host/cli/table.h"
 
 namespace sallyport::host::cli {
@@ -92,16 +97,75 @@ ExitCode reload(Context& context) {
     return elementsOf(answer.object(), "refused").empty() ? ExitCode::ok : ExitCode::refused;
 }
 
+void printNextSteps(const NewPlugin& plugin, Terminal& out) {
+    out.line({{"Wrote the plugin "},
+              {plugin.name, Style::bold},
+              {" to " + plugin.directory.string() + ". Next:"}});
+    out.line({});
+    for (const std::string& step :
+         {"cd " + plugin.directory.string(),
+          std::string("cmake -B build && cmake --build build && ctest --test-dir build"),
+          std::string("sudo cmake --install build"), std::string("sudo sallyport plugin reload")}) {
+        out.line({{"  " + step, Style::cyan}});
+    }
+    out.line({});
+    out.line({{"README.md there says more; sallyport-plugin(7) says how plugins work."}});
+}
+
+/// Asks no daemon.
+ExitCode make(Context& context, const NewPlugin& plugin) {
+    const std::vector<std::string> files = write(plugin, context.installation);
+    if (!context.options.json) {
+        printNextSteps(plugin, context.out);
+        return ExitCode::ok;
+    }
+    Poco::JSON::Array names;
+    for (const std::string& file : files) {
+        names.add(file);
+    }
+    Poco::JSON::Object answer(Poco::JSON_PRESERVE_KEY_ORDER);
+    answer.set("name", plugin.name);
+    answer.set("directory", plugin.directory.string());
+    answer.set("files", names);
+    std::ostringstream text;
+    answer.stringify(text);
+    context.out.json(text.str());
+    return ExitCode::ok;
+}
+
+void addNew(CLI::App& plugin, Command& chosen) {
+    CLI::App& making =
+        *plugin.add_subcommand("new", "Write a plugin to begin with; needs sallyport-dev, and no daemon");
+    struct Arguments {
+        std::string name;
+        std::optional<std::string> directory;
+    };
+    const auto arguments = std::make_shared<Arguments>();
+    making.add_option("name", arguments->name, "Its name: [a-z][a-z0-9_]*")->required()->type_name("NAME");
+    making
+        .add_option("--directory", arguments->directory, "Where to write it (./NAME); must be new or empty")
+        ->type_name("DIR");
+    making.footer(
+        "Writes CMakeLists.txt, the plugin's source, a test of it that runs without a daemon, and "
+        "README.md.");
+    making.callback([&chosen, arguments] {
+        chosen = [arguments](Context& context) {
+            return make(context, {arguments->name, arguments->directory.value_or(arguments->name)});
+        };
+    });
+}
+
 }  // namespace
 
 void addPluginCommands(CLI::App& app, Command& chosen) {
-    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, reload");
+    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, new, reload");
     plugin.require_subcommand(1);
     CLI::App& listing = *plugin.add_subcommand("list", "List what is loaded, and what was refused and why");
     const auto verbose = std::make_shared<bool>(false);
     listing.add_flag("-v,--verbose", *verbose, "Show the routes, too");
     listing.callback(
         [&chosen, verbose] { chosen = [verbose](Context& context) { return list(context, *verbose); }; });
+    addNew(plugin, chosen);
     CLI::App& reloading =
         *plugin.add_subcommand("reload", "Load new and changed plugins, unload those that are gone");
     reloading.footer("Ends with 1 if a plugin was refused; the others are loaded all the same.");

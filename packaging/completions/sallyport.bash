@@ -20,7 +20,7 @@ _sallyport() {
         case $word in
             --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
                 --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | --expires | --job | --secret | \
-                --by | --until)
+                --by | --until | --directory)
                 ((i++))
                 ;;
             -*) ;;
@@ -42,7 +42,7 @@ _sallyport() {
             compopt -o filenames
             return
             ;;
-        --data-dir | --project-dir)
+        --data-dir | --project-dir | --directory)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             compopt -o filenames
             return
@@ -78,6 +78,7 @@ _sallyport() {
             'secret list' | 'secret show' | 'secret delete') words+=' --user' ;;
             'audit list') words+=' --user --job --secret --limit --all' ;;
             'plugin list') words+=' --verbose' ;;
+            'plugin new') words+=' --directory' ;;
             'token create') words+=' --user --role' ;;
             'usage ') words+=' --by --job --user --since --until --limit --all' ;;
         esac
@@ -86,7 +87,7 @@ _sallyport() {
             ' ') words='audit job plugin secret status token usage' ;;
             'job ') words='cancel create grant list prompt restart show watch' ;;
             'audit ') words='list verify' ;;
-            'plugin ') words='list reload' ;;
+            'plugin ') words='list new reload' ;;
             'secret ') words='delete list rekey set show' ;;
             'token ') words='create list revoke' ;;
             'job cancel' | 'job grant' | 'job prompt' | 'job restart' | 'job show' | 'job watch')

@@ -47,7 +47,7 @@ _sallyport() {
             case $line[1] in
                 audit) compadd list verify ;;
                 job) compadd cancel create grant list prompt restart show watch ;;
-                plugin) compadd list reload ;;
+                plugin) compadd list new reload ;;
                 secret) compadd delete list rekey set show ;;
                 token) compadd create list revoke ;;
             esac
@@ -99,6 +99,9 @@ _sallyport() {
                         '(--all)--limit[at most so many]:n:' '(--limit)--all[all there are]'
                     ;;
                 'plugin list') _arguments $global '(-v --verbose)'{-v,--verbose}'[show the routes, too]' ;;
+                'plugin new')
+                    _arguments $global '--directory[where to write it]:directory:_directories' '1:name:'
+                    ;;
                 'token create')
                     _arguments $global '--user[the user it acts for]:user:' \
                         '--role[what it may do]:role:(viewer user admin)' '1:name:'

@@ -45,12 +45,16 @@ echo "# A comment of the previous version." >>"$place/previous/etc/sallyport/sal
 dpkg-deb --root-owner-group --build "$place/previous" "$share/previous.deb" >/dev/null
 cp "$package" "$share/current.deb"
 
-echo "-- Building the plugin template with nothing but sallyport-dev"
+echo "-- Building and testing a new plugin with nothing but sallyport-dev"
 dpkg-deb --extract "$kit" "$place/kit"
-cp -r "$place/kit/usr/share/sallyport/template" "$place/template"
-cmake -S "$place/template" -B "$place/hello" -DCMAKE_PREFIX_PATH="$place/kit/usr" >"$packages/template.log"
-cmake --build "$place/hello" >>"$packages/template.log"
-cp "$place/hello/hello.so" "$share/"
+dpkg-deb --extract "$package" "$place/kit"
+{
+    "$place/kit/usr/bin/sallyport" plugin new hello --directory "$place/hello"
+    cmake -S "$place/hello" -B "$place/hello/build" -DCMAKE_PREFIX_PATH="$place/kit/usr"
+    cmake --build "$place/hello/build"
+    ctest --test-dir "$place/hello/build" --no-tests=error --output-on-failure
+} >"$packages/template.log"
+cp "$place/hello/build/hello.so" "$share/"
 
 echo "-- Fetching what the package depends on"
 container --bind-ro="$share:/share" --console=pipe \

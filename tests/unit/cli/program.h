@@ -17,6 +17,7 @@ struct Program {
     std::string input;
     bool onTerminal = false;
     std::optional<std::size_t> columns = std::nullopt;
+    Installation installation = {};
     std::string out = {};
     std::string err = {};
 
@@ -36,7 +37,8 @@ struct Program {
                       .err = errStream,
                       .outIsTerminal = onTerminal,
                       .errIsTerminal = onTerminal,
-                      .columns = columns});
+                      .columns = columns,
+                      .installation = installation});
         out = outStream.str();
         err = errStream.str();
         return code;
