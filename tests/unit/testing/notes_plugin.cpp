@@ -1,0 +1,233 @@
+// The plugin that docs/plugins.md is about: notes that a worker keeps for its job. What stands in the guide
+// is taken from here, which guide_test.cpp checks.
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <Poco/HMACEngine.h>
+#include <Poco/JSON/Array.h>
+#include <Poco/SHA1Engine.h>
+
+#include <sallyport/errors.h>
+#include <sallyport/job_key.h>
+#include <sallyport/plugin.h>
+#include <sallyport/secrets.h>
+
+#include "tests/unit/testing/note_counts.h"
+
+namespace {
+
+using namespace sallyport;
+using namespace std::chrono_literals;
+
+constexpr Setting settings[] = {
+    {"max_size", SettingKind::size, "16KiB", "largest note", 1, 1024 * 1024},
+    {"sweep", SettingKind::duration, "1h", "how often notes of jobs that are over are deleted", 1000},
+};
+
+const std::vector<Migration> schema{
+    {1,
+     {"CREATE TABLE notes (id {key}, job_id BLOB NOT NULL, text TEXT NOT NULL)",
+      "CREATE INDEX notes_job ON notes (job_id)"}},
+    {2, {"ALTER TABLE notes ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0"}},
+};
+
+std::string topicOf(const JobId& job) {
+    return "notes/" + job.str();
+}
+
+/// How many notes each job has, for handlers that must not wait for the database.
+class Counts final : public NoteCounts {
+public:
+    [[nodiscard]] std::int64_t of(const JobId& job) const override {
+        const std::lock_guard lock(mutex_);
+        const auto found = counts_.find(job);
+        return found == counts_.end() ? 0 : found->second;
+    }
+    void add(const JobId& job, std::int64_t count) {
+        const std::lock_guard lock(mutex_);
+        counts_[job] += count;
+    }
+    void forget(const JobId& job) {
+        const std::lock_guard lock(mutex_);
+        counts_.erase(job);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::map<JobId, std::int64_t> counts_;
+};
+
+class NotesPlugin final : public Plugin {
+public:
+    void start(Host& host) override {
+        host_ = &host;
+        maxSize_ = host.settings().size("max_size");
+        host.store().migrate("notes", schema);
+        load();
+
+        host.routes().worker("POST", "/notes", [this](const Call& call) { return add(call); },
+                             {.run = Run::loop});
+        host.routes().worker("GET", "/notes", [this](const Call& call) { return list(call); });
+        host.routes().worker("GET", "/notes/count", [this](const Call& call) { return count(call); },
+                             {.run = Run::loop});
+        host.routes().worker("GET", "/notes/text", [this](const Call& call) { return text(call); });
+        host.routes().operators("GET", "/jobs/{job_id}/notes",
+                                [this](const Call& call) { return show(call); });
+
+        host.bus().subscribe<JobFinished>(
+            [this](const JobFinished& finished) { counts_->forget(finished.job); });
+        host.every(host.settings().duration("sweep"), [this] { sweep(); });
+        host.provide<NoteCounts>(counts_);
+    }
+
+    void stop() override { host_->log().info("notes are closed"); }
+
+    [[nodiscard]] std::optional<std::string> trouble() const override {
+        return sweepFailed_ ? std::optional<std::string>(
+                                  "notes of jobs that are over could not be deleted; see the log")
+                            : std::nullopt;
+    }
+
+private:
+    void load() {
+        for (const Row& row : host_->store().query("SELECT job_id, count(*) FROM notes GROUP BY job_id")) {
+            counts_->add(jobOfKey(row.bytes(0)), row.integer(1));
+        }
+    }
+
+    /// POST /worker/{job_id}/notes {"text"}
+    Reply add(const Call& call) {
+        const std::string text = call.json().string("text");
+        if (text.size() > maxSize_) {
+            throw tooLarge("a note may have " + std::to_string(maxSize_) + " bytes at the most");
+        }
+        const JobId job = call.caller().job();
+        return Reply::whenStored(
+            host_->store(),
+            [job, text](Transaction& transaction) {
+                transaction.execute("INSERT INTO notes (job_id, text, created_at) VALUES (?, ?, ?)",
+                                    {jobKey(job), text, now().time_since_epoch().count()});
+            },
+            [this, job, user = call.caller().user()] {
+                counts_->add(job, 1);
+                host_->bus().wake(topicOf(job));
+                announce(job, user);
+                return Reply::empty(201);
+            });
+    }
+
+    void announce(const JobId& job, const std::string& user) {
+        host_->events().publish({.id = 0,
+                                 .user = user,
+                                 .job = job,
+                                 .type = "job_note",
+                                 .data = R"({"type":"job_note","job_id":")" + job.str() + R"("})"});
+    }
+
+    /// GET /worker/{job_id}/notes
+    Reply list(const Call& call) { return notesOf(call.caller().job()); }
+
+    Reply notesOf(const JobId& job) {
+        Poco::JSON::Array notes;
+        for (const Row& row :
+             host_->store().query("SELECT text FROM notes WHERE job_id = ? ORDER BY id", {jobKey(job)})) {
+            notes.add(row.text(0));
+        }
+        Poco::JSON::Object answer;
+        answer.set("notes", notes);
+        return Reply::json(200, answer);
+    }
+
+    /// GET /worker/{job_id}/notes/count?above=N waits until there are more than N.
+    Reply count(const Call& call) {
+        const JobId job = call.caller().job();
+        const std::int64_t above = call.queryInteger("above", 0, INT64_MAX, 0);
+        return Reply::waitFor(
+            topicOf(job), 30s,
+            [this, job, above]() -> std::optional<Reply> {
+                const std::int64_t count = counts_->of(job);
+                if (count <= above) {
+                    return std::nullopt;
+                }
+                Poco::JSON::Object answer;
+                answer.set("count", count);
+                return Reply::json(200, answer);
+            },
+            Reply::empty(204));
+    }
+
+    /// GET /worker/{job_id}/notes/text, as long as it may be.
+    Reply text(const Call& call) {
+        const JobId job = call.caller().job();
+        return Reply::stream(200, "text/plain; charset=utf-8",
+                             [this, job](const std::shared_ptr<Stream>& client) {
+                                 // This is the connection's thread, which must not wait for the database.
+                                 host_->run([this, job, client] { write(job, *client); });
+                             });
+    }
+
+    void write(const JobId& job, Stream& client) {
+        for (const Row& row :
+             host_->store().query("SELECT text FROM notes WHERE job_id = ? ORDER BY id", {jobKey(job)})) {
+            if (!client.write(row.text(0) + "\n")) {
+                return;
+            }
+        }
+        client.end();
+    }
+
+    /// GET /api/jobs/{job_id}/notes
+    Reply show(const Call& call) {
+        const auto owner = host_->jobs().owner(call.jobId());
+        if (!owner || !call.caller().mayAccess(*owner)) {
+            throw notFound("there is no such job");
+        }
+        return notesOf(call.jobId())
+            .header("X-Signature", signature(call.caller().user(), call.jobId().str()));
+    }
+
+    [[nodiscard]] std::string signature(const std::string& user, const std::string& text) const {
+        const auto vault = host_->find<SecretVault>();
+        if (!vault) {
+            throw unavailable("no_vault", "the secrets are not there at the moment");
+        }
+        const SecretText key = vault->reveal("notes", user, "notes_key");
+        Poco::HMACEngine<Poco::SHA1Engine> hmac(key.reveal().data(), key.size());
+        hmac.update(text);
+        return Poco::DigestEngine::digestToHex(hmac.digest());
+    }
+
+    /// On a pool thread, every `notes.sweep`.
+    void sweep() {
+        try {
+            for (const Row& row : host_->store().query("SELECT DISTINCT job_id FROM notes")) {
+                const auto job = host_->jobs().find(jobOfKey(row.bytes(0)));
+                if (!job || isOver(job->state)) {
+                    host_->store().write([key = row.bytes(0)](Transaction& transaction) {
+                        transaction.execute("DELETE FROM notes WHERE job_id = ?", {key});
+                    });
+                }
+            }
+            sweepFailed_ = false;
+        } catch (const StoreError& error) {
+            sweepFailed_ = true;
+            host_->log().error("notes could not be deleted", {{"reason", error.detail()}});
+        }
+    }
+
+    Host* host_ = nullptr;
+    std::size_t maxSize_ = 0;
+    std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+    std::atomic<bool> sweepFailed_{false};
+};
+
+}  // namespace
+
+SALLYPORT_PLUGIN_WITH_SETTINGS(NotesPlugin, "notes", "1.0.0", "Notes that a worker keeps for its job",
+                               settings)

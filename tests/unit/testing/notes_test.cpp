@@ -1,0 +1,127 @@
+// The plugin of docs/plugins.md, tested as the guide says.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <sallyport/errors.h>
+#include <sallyport/secrets.h>
+#include <sallyport/testing/fake_host.h>
+
+#include "tests/unit/testing/note_counts.h"
+
+extern "C" const sallyport::PluginDescriptor sallyport_plugin;
+
+namespace sallyport::testing {
+
+namespace {
+
+class FixedVault final : public SecretVault {
+public:
+    SecretText reveal(std::string_view /*plugin*/, const std::string& /*user*/,
+                      const std::string& /*name*/) override {
+        return SecretText::copyOf("key");
+    }
+};
+
+}  // namespace
+
+class NotesTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(NotesTest);
+    CPPUNIT_TEST(keepsANote);
+    CPPUNIT_TEST(refusesANoteThatIsTooLarge);
+    CPPUNIT_TEST(answers503WhenTheDiskIsFull);
+    CPPUNIT_TEST(waitsForTheNextNote);
+    CPPUNIT_TEST(writesAllAsText);
+    CPPUNIT_TEST(showsThemToTheOwnerSigned);
+    CPPUNIT_TEST(tellsSubscribers);
+    CPPUNIT_TEST(deletesThemOnceTheJobIsOver);
+    CPPUNIT_TEST(keepsThemOverARestart);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override { host_.start(); }
+
+    void keepsANote() {
+        CPPUNIT_ASSERT_EQUAL(201, host_.worker(job_, "POST", "/notes", R"({"text":"one"})").status());
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
+    }
+
+    void refusesANoteThatIsTooLarge() {
+        const Answer answer = host_.worker(job_, "POST", "/notes", R"({"text":"123456789"})");
+        CPPUNIT_ASSERT_EQUAL(413, answer.status());
+        CPPUNIT_ASSERT_EQUAL(std::string("too_large"), answer.code());
+    }
+
+    void answers503WhenTheDiskIsFull() {
+        host_.store().failWrites(true);
+        CPPUNIT_ASSERT_EQUAL(503, host_.worker(job_, "POST", "/notes", R"({"text":"one"})").status());
+        host_.store().failWrites(false);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM notes"));
+    }
+
+    void waitsForTheNextNote() {
+        Answer waiting = host_.worker(job_, "GET", "/notes/count?above=0");
+        CPPUNIT_ASSERT(waiting.parked());
+        CPPUNIT_ASSERT(!waiting.retry());
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        CPPUNIT_ASSERT_EQUAL(waiting.topic(), host_.woken().back());
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"count":1})"), waiting.retry()->body());
+        CPPUNIT_ASSERT_EQUAL(204, waiting.statusOnTimeout());
+    }
+
+    void writesAllAsText() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        host_.worker(job_, "POST", "/notes", R"({"text":"two"})");
+        const auto client = host_.worker(job_, "GET", "/notes/text").stream();
+        client->awaitEnd();
+        CPPUNIT_ASSERT_EQUAL(std::string("one\ntwo\n"), client->written());
+    }
+
+    void showsThemToTheOwnerSigned() {
+        const std::string path = "/jobs/" + job_.job.id.str() + "/notes";
+        CPPUNIT_ASSERT_EQUAL(503, host_.operators("alice", Role::viewer, "GET", path).status());
+        host_.offer<SecretVault>(std::make_shared<FixedVault>());
+        const Answer answer = host_.operators("alice", Role::viewer, "GET", path);
+        CPPUNIT_ASSERT_EQUAL(200, answer.status());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{40}, answer.header("X-Signature").value().size());
+        CPPUNIT_ASSERT_EQUAL(404, host_.operators("bob", Role::user, "GET", path).status());
+    }
+
+    void tellsSubscribers() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        CPPUNIT_ASSERT_EQUAL(std::string("job_note"), host_.events().published().at(0).type);
+    }
+
+    void deletesThemOnceTheJobIsOver() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        host_.tick();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.number("SELECT count(*) FROM notes"));
+        host_.finish(job_.job.id, JobState::completed);
+        host_.store().failWrites(true);
+        host_.tick();
+        CPPUNIT_ASSERT(host_.plugin().trouble());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count(LogLevel::error));
+        host_.store().failWrites(false);
+        host_.tick();
+        CPPUNIT_ASSERT(!host_.plugin().trouble());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM notes"));
+    }
+
+    void keepsThemOverARestart() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        host_.crash();
+        host_.start();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.find<NoteCounts>()->of(job_.job.id));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
+    }
+
+private:
+    FakeHost host_{sallyport_plugin, {{"notes.max_size", "8"}}};
+    CreatedJob job_ = host_.makeJob("alice");
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(NotesTest);
+
+}  // namespace sallyport::testing
