@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -197,6 +199,18 @@ private:
 };
 
 }  // namespace
+
+std::string configurationFile(const LocateOptions& options, const Environment& environment,
+                              const DefaultPlaces& places) {
+    if (options.config) {
+        return *options.config;
+    }
+    if (std::optional<std::string> file = environment("SALLYPORT_CONFIG")) {
+        return *file;
+    }
+    std::error_code error;
+    return std::filesystem::exists(places.config, error) || error ? places.config : "";
+}
 
 Access locate(const LocateOptions& options, const Environment& environment, const DefaultPlaces& places) {
     return Search(options, environment, places).run();

@@ -26,6 +26,11 @@ struct DefaultPlaces {
     std::string dataDir = "/var/lib/sallyport";
 };
 
+/// The daemon's configuration file: `--config`, else SALLYPORT_CONFIG, else the installed one. Empty if
+/// nobody named one and that is not there.
+[[nodiscard]] std::string configurationFile(const LocateOptions& options, const Environment& environment,
+                                            const DefaultPlaces& places = {});
+
 /// Where to ask, and what to prove with. The origins are for sentences.
 struct Access {
     Address address;

@@ -12,6 +12,7 @@
 
 #include "host/cli/command.h"
 #include "host/cli/new_plugin.h"
+#include "host/cli/plugin_verify.h"
 #include "host/cli/table.h"
 
 namespace sallyport::host::cli {
@@ -158,7 +159,7 @@ void addNew(CLI::App& plugin, Command& chosen) {
 }  // namespace
 
 void addPluginCommands(CLI::App& app, Command& chosen) {
-    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, new, reload");
+    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, new, reload, verify");
     plugin.require_subcommand(1);
     CLI::App& listing = *plugin.add_subcommand("list", "List what is loaded, and what was refused and why");
     const auto verbose = std::make_shared<bool>(false);
@@ -170,6 +171,7 @@ void addPluginCommands(CLI::App& app, Command& chosen) {
         *plugin.add_subcommand("reload", "Load new and changed plugins, unload those that are gone");
     reloading.footer("Ends with 1 if a plugin was refused; the others are loaded all the same.");
     reloading.callback([&chosen] { chosen = reload; });
+    addPluginVerify(plugin, chosen);
 }
 
 }  // namespace sallyport::host::cli

@@ -1,16 +1,11 @@
 #include "host/config/configuration.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <iterator>
 #include <numeric>
 #include <set>
 #include <sstream>
-
-#include <fcntl.h>
-#include <unistd.h>
+#include <system_error>
 
 #include <Poco/AutoPtr.h>
 #include <Poco/Exception.h>
@@ -19,6 +14,7 @@
 #include <sallyport/json.h>
 
 #include "host/config/values.h"
+#include "host/trust/file.h"
 
 namespace sallyport::host::config {
 
@@ -28,31 +24,22 @@ constexpr const char* commandLine = "-D";
 
 /// The file's bytes. Not read by Poco: its reader never ends on a file that cannot be read, as a
 /// directory.
-std::string contentsOf(const std::string& file) {
-    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    std::string contents;
-    ssize_t length = descriptor < 0 ? -1 : 0;
-    if (descriptor >= 0) {
-        std::array<char, 4096> buffer{};
-        while ((length = ::read(descriptor, buffer.data(), buffer.size())) > 0) {
-            contents.append(buffer.data(), static_cast<std::size_t>(length));
-        }
-        const int error = errno;
-        ::close(descriptor);
-        errno = error;
+std::string textOf(const std::string& file, const std::optional<trust::Trust>& trust) {
+    try {
+        return trust::contentsOf(file, trust);
+    } catch (const trust::Untrusted& problem) {
+        throw BadValue("the configuration file " + file + " is refused: " + problem.what());
+    } catch (const std::system_error& error) {
+        throw BadValue("the configuration file " + file + " cannot be read: " + error.code().message());
     }
-    if (length < 0) {
-        throw BadValue("the configuration file " + file + " cannot be read: " + std::strerror(errno));
-    }
-    return contents;
 }
 
 /// Poco's reader, which lets the last of two lines for a key win and says nothing, with that refused.
 class PropertyFile final : public Poco::Util::PropertyFileConfiguration {
 public:
-    void read(const std::string& file) {
+    void read(const std::string& file, const std::optional<trust::Trust>& trust) {
         file_ = file;
-        std::istringstream contents(contentsOf(file));
+        std::istringstream contents(textOf(file, trust));
         load(contents);
         file_.clear();
     }
@@ -256,10 +243,12 @@ std::vector<const Setting*> literalsFirst(std::span<const Setting> declared) {
 
 }  // namespace
 
-Configuration::Configuration(const std::string& file, const Overrides& overrides) : file_(file) {
+Configuration::Configuration(const std::string& file, const Overrides& overrides,
+                             const std::optional<trust::Trust>& trust)
+    : file_(file) {
     Poco::AutoPtr<PropertyFile> properties(new PropertyFile);
     if (!file.empty()) {
-        properties->read(file);
+        properties->read(file, trust);
     }
     for (const auto& [key, value] : properties->raw()) {
         origins_[key] = file;

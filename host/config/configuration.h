@@ -13,6 +13,8 @@
 
 #include <sallyport/settings.h>
 
+#include "host/trust/trust.h"
+
 namespace sallyport::host::config {
 
 /// A value that cannot be. what() names file (or `-D`), key, value and what was expected.
@@ -27,8 +29,10 @@ public:
     using Overrides = std::vector<std::pair<std::string, std::string>>;
 
     /// @param file empty for none: defaults and overrides only.
-    /// @throws BadValue if the file cannot be read or sets a key twice, or `${…}` names nothing.
-    Configuration(const std::string& file, const Overrides& overrides);
+    /// @param trust whose file it may be; nothing for anybody's.
+    /// @throws BadValue if the file cannot be read or trusted or sets a key twice, or `${…}` names nothing.
+    Configuration(const std::string& file, const Overrides& overrides,
+                  const std::optional<trust::Trust>& trust = trust::Trust());
 
     /// The checked values of the keys declared below `prefix` (`worker`, `prompts`; empty for keys that
     /// are declared whole, as the host's own are).

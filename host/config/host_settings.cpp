@@ -42,6 +42,8 @@ constexpr Setting settings[] = {
     {"plugins.dir", SettingKind::text, "",
      "Folders with plugins, colon-separated; empty: the one that was installed"},
     {"plugins.disabled", SettingKind::list, "", "Names of plugins that are not loaded, comma-separated"},
+    {"plugins.trusted", SettingKind::text, "",
+     "File of SHA-256 sums (as sha256sum writes it) of the only plugins that are loaded; empty: any"},
 
     {"log.level", SettingKind::text, "info", "Least level that is written: debug, info, warn or error"},
     {"log.format", SettingKind::text, "text", "How lines are written: text or json"},

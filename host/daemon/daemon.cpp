@@ -23,7 +23,9 @@
 #include "host/daemon/host_routes.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/retention.h"
+#include "host/plugins/inspection.h"
 #include "host/plugins/ticker.h"
+#include "host/trust/trust.h"
 
 namespace sallyport::host {
 
@@ -69,6 +71,13 @@ std::vector<std::string> keysOf(std::span<const Setting> settings, const std::st
     for (const auto& setting : settings)
         keys.push_back(prefix + setting.key);
     return keys;
+}
+
+/// Whose files the daemon believes, whoever asks.
+trust::Trust trustOfDaemon(const Daemon::Source& source) {
+    const config::Configuration configuration(source.file, source.overrides, std::nullopt);
+    return trust::Trust(
+        trust::daemonUser(configuration.settings("", config::hostSettings())->text("data.dir")));
 }
 
 }  // namespace
@@ -287,33 +296,22 @@ void Daemon::shutDown() {
 }
 
 std::vector<std::string> Daemon::check(const Source& source) {
-    const config::Configuration configuration(source.file, source.overrides);
-    const auto options = readHostOptions(configuration);
+    const auto trust = trustOfDaemon(source);
+    const config::Configuration configuration(source.file, source.overrides, trust);
+    const auto options = readHostOptions(configuration, trust);
     auto known = keysOf(config::hostSettings(), "");
     std::vector<std::string> absent = options.plugins.disabled;
-
-    std::string workspace = fs::temp_directory_path() / "sallyport-check-XXXXXX";
-    if (::mkdtemp(workspace.data()) == nullptr)
-        throw std::runtime_error("cannot make a temporary directory in " +
-                                 fs::temp_directory_path().string());
-    const std::unique_ptr<std::string, void (*)(std::string*)> cleanUp(
-        &workspace, [](std::string* directory) {
-            std::error_code ignored;
-            fs::remove_all(*directory, ignored);
-        });
     std::vector<std::string> sentences;
-    auto sources = options.plugins;
-    sources.workspace = workspace;
-    for (const auto& inspected : plugins::inspect(sources)) {
-        if (!inspected.library) {
+    for (const auto& inspected : plugins::inspect(options.plugins, trust)) {
+        for (const auto& problem : inspected.problems)
+            sentences.push_back(inspected.file + ": " + problem);
+        if (!inspected.problems.empty())
             absent.push_back(fs::path(inspected.file).stem());
-            sentences.push_back(inspected.file + ": " + inspected.problem);
+        if (!inspected.problems.empty() || inspected.disabled)
             continue;
-        }
-        const auto& descriptor = inspected.library->descriptor();
-        const std::span<const Setting> declared(descriptor.settings, descriptor.settingCount);
-        static_cast<void>(configuration.settings(descriptor.name, declared));
-        const auto keys = keysOf(declared, std::string(descriptor.name) + ".");
+        const auto& name = inspected.declaration->name;
+        static_cast<void>(configuration.settings(name, inspected.settings));
+        const auto keys = keysOf(inspected.settings, name + ".");
         known.insert(known.end(), keys.begin(), keys.end());
     }
     for (auto& sentence : configuration.unknownKeys(known, absent))

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <thread>
-
-#include <build_info.h>
 
 #include "host/config/host_settings.h"
 
@@ -17,32 +13,7 @@ namespace sallyport::host {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::size_t mostLoops = 4;
-
-/// The plugins beside this executable, as in a build tree or a relocated installation; else the installed
-/// ones.
-std::string defaultPlugins() {
-    std::error_code error;
-    const auto executable = fs::read_symlink("/proc/self/exe", error);
-    if (!error) {
-        const auto beside = executable.parent_path().parent_path() / "lib" / "sallyport" / "plugins";
-        if (fs::is_directory(beside, error))
-            return beside.string();
-    }
-    return installedPlugins;
-}
-
-std::vector<std::string> splitPath(const std::string& path) {
-    std::vector<std::string> parts;
-    std::istringstream input(path);
-    for (std::string part; std::getline(input, part, ':');) {
-        if (!part.empty())
-            parts.push_back(part);
-    }
-    return parts;
-}
 
 /// ORCHESTRATOR_PORT replaces the port of a TCP address; a value that is no port is ignored with a warning.
 void applyOrchestratorPort(HostOptions& options) {
@@ -96,7 +67,7 @@ ListenOptions readListen(const config::Configuration& configuration, const Setti
 
 }  // namespace
 
-HostOptions readHostOptions(const config::Configuration& configuration) {
+HostOptions readHostOptions(const config::Configuration& configuration, const trust::Trust& trust) {
     const auto held = configuration.settings("", config::hostSettings());
     const auto& settings = *held;
     HostOptions options;
@@ -123,10 +94,8 @@ HostOptions readHostOptions(const config::Configuration& configuration) {
     options.log.format = word(configuration, settings, "log.format", "text or json", log::parseFormat);
     options.log.file = settings.text("log.file");
 
-    const auto directories = settings.text("plugins.dir");
-    options.plugins.directories = splitPath(directories.empty() ? defaultPlugins() : directories);
-    options.plugins.disabled = settings.list("plugins.disabled");
-    options.plugins.workspace = options.dataDirectory + "/plugins";
+    options.plugins = plugins::readPluginSources(settings);
+    options.plugins.trusted = plugins::readTrustedSums(configuration, settings, trust);
     options.shutdownGrace = settings.duration("shutdown.grace");
     options.plugins.grace = options.shutdownGrace;
     options.coreDumps = settings.boolean("process.core_dumps");

@@ -8,8 +8,9 @@
 #include "host/config/configuration.h"
 #include "host/http/server.h"
 #include "host/log/log.h"
-#include "host/plugins/plugin_set.h"
+#include "host/plugins/plugin_sources.h"
 #include "host/store/database.h"
+#include "host/trust/trust.h"
 
 namespace sallyport::host {
 
@@ -36,7 +37,8 @@ struct HostOptions {
     std::string portWarning;  ///< what is wrong with ORCHESTRATOR_PORT, if anything
 };
 
-/// @throws config::BadValue
-[[nodiscard]] HostOptions readHostOptions(const config::Configuration& configuration);
+/// @param trust for the files that it names. @throws config::BadValue
+[[nodiscard]] HostOptions readHostOptions(const config::Configuration& configuration,
+                                          const trust::Trust& trust = trust::Trust());
 
 }  // namespace sallyport::host

@@ -50,6 +50,7 @@ Object describe(const plugins::PluginInfo& info) {
     result.set("version", info.version);
     result.set("summary", info.summary);
     result.set("file", info.file);
+    result.set("sha256", orNull(info.sha256, !info.sha256.empty()));
     result.set("state", info.running ? "running" : "refused");
     result.set("error", orNull(info.error, !info.running));
     result.set("trouble", orNull(info.trouble.value_or(""), info.trouble.has_value()));

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "host/plugins/declaration.h"
 #include "host/plugins/library.h"
 
 namespace sallyport::host::plugins {
@@ -12,18 +13,6 @@ namespace sallyport::host::plugins {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// The plugin files of one directory, by name.
-std::vector<std::string> pluginFiles(const std::string& directory) {
-    requireTrustedDirectory(directory);
-    std::vector<std::string> files;
-    for (const auto& entry : fs::directory_iterator(directory)) {
-        if (entry.path().extension() == ".so")
-            files.push_back(entry.path().string());
-    }
-    std::sort(files.begin(), files.end());
-    return files;
-}
 
 /// Two routes with the same key answer the same requests.
 std::string routeKey(const http::Route& route) {
@@ -51,6 +40,17 @@ void guarded(Logger& log, const std::string& plugin, const char* what, F functio
     }
 }
 
+/// @throws config::BadValue, Refused for a default that cannot be.
+std::shared_ptr<const Settings> settingsFor(const Library& library,
+                                            const config::Configuration& configuration) {
+    const auto& descriptor = library.descriptor();
+    try {
+        return configuration.settings(descriptor.name, {descriptor.settings, descriptor.settingCount});
+    } catch (const std::logic_error& error) {
+        throw Refused(error.what());
+    }
+}
+
 }  // namespace
 
 /// A started plugin. The library comes first: its code is used until all else is gone.
@@ -63,22 +63,15 @@ struct PluginSet::Running {
     std::shared_ptr<const Settings> settings;
     std::map<std::string, std::string> values;  ///< that the configuration has for it
 
-    [[nodiscard]] std::string name() const { return library->descriptor().name; }
+    Running(std::shared_ptr<Library> code, std::shared_ptr<const Settings> checked,
+            std::map<std::string, std::string> raw)
+        : library(std::move(code)), settings(std::move(checked)), values(std::move(raw)) {}
 
-    /// @throws config::BadValue
-    void configure(const config::Configuration& configuration) {
-        const auto& descriptor = library->descriptor();
-        settings = configuration.settings(descriptor.name, {descriptor.settings, descriptor.settingCount});
-        values = configuration.below(descriptor.name);
-    }
+    [[nodiscard]] std::string name() const { return library->descriptor().name; }
 
     /// Another that is not started yet, of the same library and with the same settings.
     [[nodiscard]] std::unique_ptr<Running> twin() const {
-        auto other = std::make_unique<Running>();
-        other->library = library;
-        other->settings = settings;
-        other->values = values;
-        return other;
+        return std::make_unique<Running>(library, settings, values);
     }
 
     /// Makes and starts the plugin's object. @throws Refused
@@ -121,29 +114,6 @@ struct PluginSet::Running {
     }
 };
 
-std::vector<Inspected> inspect(const PluginSources& sources) {
-    std::vector<Inspected> found;
-    for (const auto& directory : sources.directories) {
-        try {
-            for (const auto& file : pluginFiles(directory)) {
-                auto& entry = found.emplace_back(Inspected{file, nullptr, {}});
-                try {
-                    entry.library = std::make_shared<Library>(file, sources.workspace);
-                } catch (const Refused& refused) {
-                    entry.problem = refused.what();
-                }
-            }
-        } catch (const Refused& refused) {
-            found.push_back({directory, nullptr, refused.what()});
-        }
-    }
-    std::erase_if(found, [&](const Inspected& entry) {
-        return entry.library && std::find(sources.disabled.begin(), sources.disabled.end(),
-                                          entry.library->descriptor().name) != sources.disabled.end();
-    });
-    return found;
-}
-
 PluginSet::PluginSet(Facilities facilities, http::RouteTable::Routes hostRoutes, Logger& log)
     : facilities_(std::move(facilities)), hostRoutes_(std::move(hostRoutes)), log_(log) {
     publish();
@@ -162,28 +132,56 @@ public:
 
     ReloadReport run() {
         set_.buryRetired();
-        fs::create_directories(sources_.workspace);
-        fs::permissions(sources_.workspace, fs::perms::owner_all);
-        for (const auto& directory : sources_.directories) {
-            attempt(directory, [&] {
-                for (auto& file : pluginFiles(directory))
-                    files_.push_back(std::move(file));
-            });
-        }
-        // What is gone goes first: a route or a name that moved to another file is free by then.
-        unloadMissing();
-        for (const auto& file : files_)
-            attempt(file, [&] { consider(file); });
+        if (strict_)
+            prepareWorkspace();
+        if (strict_ || attempt(sources_.workspace, [this] { prepareWorkspace(); }))
+            agree();
         const std::lock_guard lock(set_.mutex_);
         set_.refused_ = std::move(refused_);
         return std::move(report_);
     }
 
 private:
+    /// What is run are the copies that are there, so nobody else may write there.
+    void prepareWorkspace() const {
+        fs::create_directories(sources_.workspace);
+        fs::permissions(sources_.workspace, fs::perms::owner_all);
+        try {
+            trust_.requireDirectory(sources_.workspace);
+        } catch (const trust::Untrusted& problem) {
+            throw Refused(std::string("plugins cannot be copied to data.dir: ") + problem.what());
+        }
+    }
+
+    void agree() {
+        for (const auto& directory : sources_.directories)
+            attempt(directory, [&] { find(directory); });
+        // What is gone goes first: a route or a name that moved to another file is free by then.
+        unloadMissing();
+        for (const auto& file : files_)
+            attempt(file, [&] { consider(file); });
+    }
+
+    /// One that cannot be read or trusted just now says nothing about what is in it: what runs from there
+    /// goes on. One that is not there has no plugins.
+    void find(const std::string& directory) {
+        try {
+            const auto found = pluginFilesIn(directory, trust_);
+            files_.insert(files_.end(), found.begin(), found.end());
+        } catch (const Refused&) {
+            std::error_code error;
+            if (fs::exists(directory, error) || error)
+                unknown_.push_back((fs::path(directory) / "").parent_path());
+            throw;
+        }
+    }
+
+    /// @return whether it was not refused.
     template <class F>
-    void attempt(const std::string& file, F function) {
+    bool attempt(const std::string& file, F function) {
         try {
             function();
+            return true;
         } catch (const Refused& refused) {
             refuse(file, refused.what());
         } catch (const config::BadValue& bad) {
@@ -192,7 +190,10 @@ private:
             refuse(file, bad.what());
         } catch (const fs::filesystem_error& error) {
             refuse(file, error.code().message());
+        } catch (const std::exception& error) {
+            refuse(file, error.what());
         }
+        return false;
     }
 
     void refuse(const std::string& file, const std::string& reason) {
@@ -203,10 +204,6 @@ private:
         info.file = file;
         info.error = reason;
         refused_.push_back(std::move(info));
-    }
-
-    [[nodiscard]] bool disabled(const std::string& name) const {
-        return std::find(sources_.disabled.begin(), sources_.disabled.end(), name) != sources_.disabled.end();
     }
 
     [[nodiscard]] Running* runningFrom(const std::string& file) const {
@@ -236,12 +233,16 @@ private:
         };
     }
 
+    [[nodiscard]] bool isMissing(const std::string& file) const {
+        const bool there = std::find(files_.begin(), files_.end(), file) != files_.end();
+        const auto directory = fs::path(file).parent_path();
+        return !there && std::find(unknown_.begin(), unknown_.end(), directory) == unknown_.end();
+    }
+
     void unloadMissing() {
         std::vector<Running*> missing;
         for (const auto& running : set_.running_) {
-            const bool there =
-                std::find(files_.begin(), files_.end(), running->library->file()) != files_.end();
-            if (!there || disabled(running->name()))
+            if (isMissing(running->library->file()) || sources_.isDisabled(running->name()))
                 missing.push_back(running.get());
         }
         for (auto* running : missing)
@@ -250,22 +251,22 @@ private:
 
     void consider(const std::string& file) {
         if (auto* running = runningFrom(file)) {
-            if (stampOf(file) == running->library->stamp() &&
-                configuration_.below(running->name()) == running->values)
+            if (stampOf(file) != running->library->stamp() ||
+                configuration_.below(running->name()) != running->values)
+                replace(*running, file);
+            else if (isListed(running->library->sha256()))
                 report_.unchanged.push_back(running->name());
             else
-                replace(*running, file);
+                unloadUnlisted(*running);
             return;
         }
-        auto library = std::make_shared<Library>(file, sources_.workspace);
-        const std::string name = library->descriptor().name;
-        if (disabled(name))
+        const auto read = readListed(file);
+        const auto name = declarationIn(ObjectFile(*read.bytes)).name;
+        if (sources_.isDisabled(name))
             return;
         if (const auto* other = runningNamed(name))
             throw Refused("a plugin named " + name + " is running already, from " + other->library->file());
-        auto fresh = std::make_unique<Running>();
-        fresh->library = std::move(library);
-        fresh->configure(configuration_);
+        auto fresh = configured(std::make_shared<Library>(read, sources_.workspace));
         fresh->start(set_.facilities_, taken(nullptr));
         {
             const std::lock_guard lock(set_.mutex_);
@@ -274,6 +275,26 @@ private:
         set_.publish();
         report_.loaded.push_back(name);
         set_.log_.info("a plugin was loaded", {{"plugin", name}, {"file", file}});
+    }
+
+    [[nodiscard]] bool isListed(const std::string& sha256) const {
+        return !sources_.trusted || sources_.trusted->has(sha256);
+    }
+
+    /// Its sum was taken from the list while it ran.
+    void unloadUnlisted(Running& running) {
+        const auto problem = notListed(*sources_.trusted, running.library->sha256());
+        unload(running);
+        throw Refused(problem);
+    }
+
+    [[nodiscard]] PluginFile readListed(const std::string& file) const {
+        if (sources_.beingWritten && sources_.beingWritten(file))
+            throw Refused("it is still being written; it is looked at again when it is complete");
+        auto read = readPluginFile(file, trust_);
+        if (!isListed(read.sha256))
+            throw Refused(notListed(*sources_.trusted, read.sha256));
+        return read;
     }
 
     void unload(Running& running) {
@@ -289,15 +310,35 @@ private:
         set_.log_.info("a plugin was unloaded", {{"plugin", name}});
     }
 
+    /// @throws config::BadValue
+    std::unique_ptr<Running> configured(std::shared_ptr<Library> library) const {
+        auto settings = settingsFor(*library, configuration_);
+        auto values = configuration_.below(library->descriptor().name);
+        return std::make_unique<Running>(std::move(library), std::move(settings), std::move(values));
+    }
+
+    /// All that can be found wrong with the successor while the running one is at work.
+    std::unique_ptr<Running> successor(Running& running, const std::string& file) {
+        try {
+            auto library = std::make_shared<Library>(readListed(file), sources_.workspace);
+            const std::string name = library->descriptor().name;
+            if (name != running.name())
+                throw Refused("it is now named " + name + " instead of " + running.name() +
+                              "; remove it, reload, and put it back");
+            return configured(std::move(library));
+        } catch (const std::runtime_error& problem) {
+            if (!isListed(running.library->sha256())) {
+                unload(running);
+                throw Refused(std::string(problem.what()) +
+                              "; the version that was running is not listed either");
+            }
+            throw Refused(problem.what() + std::string(goesOn));
+        }
+    }
+
     void replace(Running& running, const std::string& file) {
-        auto library = std::make_shared<Library>(file, sources_.workspace);
+        auto fresh = successor(running, file);
         const auto name = running.name();
-        if (name != library->descriptor().name)
-            throw Refused("it is now named " + std::string(library->descriptor().name) + " instead of " +
-                          name + "; remove it, reload, and put it back");
-        auto fresh = std::make_unique<Running>();
-        fresh->library = library;
-        fresh->configure(configuration_);
         auto before = running.twin();
         const auto gate = running.gate;
         gate->hold();
@@ -309,29 +350,35 @@ private:
             fresh->start(set_.facilities_, taken(nullptr));
         } catch (const std::exception& error) {
             problem = error.what();
+            fresh = startAgain(std::move(before), problem);
         }
-        if (!problem.empty())
-            fresh = startAgain(std::move(before));
         if (fresh) {
             const std::lock_guard lock(set_.mutex_);
             set_.running_.push_back(std::move(fresh));
         }
         set_.publish();
         gate->release();
+        if (runningNamed(name) == nullptr)
+            report_.unloaded.push_back(name);
         if (!problem.empty())
-            throw Refused(problem + "; the version that was running goes on");
+            throw Refused(problem);
         report_.reloaded.push_back(name);
         set_.log_.info("a plugin was replaced", {{"plugin", name}, {"file", file}});
     }
 
-    /// The version before, with the settings it had, after its successor failed.
-    std::unique_ptr<Running> startAgain(std::unique_ptr<Running> before) {
+    /// The version before, from its private copy and with the settings that it had, after its successor
+    /// failed.
+    /// @param problem why; what became of this is added.
+    std::unique_ptr<Running> startAgain(std::unique_ptr<Running> before, std::string& problem) {
         try {
+            if (const auto& sum = before->library->sha256(); !isListed(sum))
+                throw Refused(notListed(*sources_.trusted, sum));
             before->start(set_.facilities_, taken(nullptr));
+            problem += goesOn;
             return before;
         } catch (const std::exception& error) {
-            set_.log_.error("a plugin could not be started again",
-                            {{"plugin", before->name()}, {"error", error.what()}});
+            problem +=
+                std::string("; nor could the version that was running be started again: ") + error.what();
             return nullptr;
         }
     }
@@ -353,11 +400,15 @@ private:
         return taken;
     }
 
+    static constexpr const char* goesOn = "; the version that was running goes on";
+
     PluginSet& set_;
     const PluginSources& sources_;
     const config::Configuration& configuration_;
     const bool strict_;
+    const trust::Trust trust_;
     std::vector<std::string> files_;
+    std::vector<fs::path> unknown_;  ///< directories that could not be looked into
     ReloadReport report_;
     std::vector<PluginInfo> refused_;
 };
@@ -430,6 +481,7 @@ std::vector<PluginInfo> PluginSet::list() const {
                         descriptor.version,
                         descriptor.summary,
                         running->library->file(),
+                        running->library->sha256(),
                         true,
                         {},
                         {},

@@ -14,6 +14,7 @@
 #include "host/http/server.h"
 #include "host/plugins/context.h"
 #include "host/plugins/library.h"
+#include "host/plugins/plugin_sources.h"
 
 namespace sallyport::host::plugins {
 
@@ -23,6 +24,7 @@ struct PluginInfo {
     std::string version;
     std::string summary;
     std::string file;
+    std::string sha256;  ///< of a running one
     bool running = false;
     std::string error;                   ///< why it was refused
     std::optional<std::string> trouble;  ///< what a running plugin complains about
@@ -42,24 +44,6 @@ struct ReloadReport {
     std::vector<std::string> unchanged;
     std::vector<Refusal> refused;
 };
-
-/// Where plugins come from.
-struct PluginSources {
-    std::vector<std::string> directories;     ///< in order; `*.so` in each, by name
-    std::vector<std::string> disabled;        ///< names
-    std::string workspace;                    ///< for private copies; emptied at start
-    std::chrono::milliseconds grace{10'000};  ///< how long a replaced plugin's calls may take
-};
-
-/// A plugin file that was opened and not started, or why it could not be.
-struct Inspected {
-    std::string file;
-    std::shared_ptr<Library> library;  ///< null when refused
-    std::string problem;
-};
-
-/// Opens every plugin in the directories that is not disabled, for a look at its descriptor.
-[[nodiscard]] std::vector<Inspected> inspect(const PluginSources& sources);
 
 /// The plugins. Loading, replacing and unloading never happen twice at once. [any thread but a loop's]
 class PluginSet {

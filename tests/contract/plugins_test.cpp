@@ -10,6 +10,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "tests/contract/plugin_files.h"
 #include "tests/support/assertions.h"
 #include "tests/support/daemon.h"
 #include "tests/support/jobs.h"
@@ -465,16 +466,8 @@ public:
     }
 
 private:
-    /// Puts a built plugin into the directory of this test under a name, by renaming, as an administrator
-    /// should.
-    void install(const std::string& built, std::string name = {}) {
-        if (name.empty()) {
-            name = built;
-        }
-        const auto fresh = *plugins_ / "fresh";
-        std::filesystem::copy_file(std::filesystem::path(SALLYPORT_TEST_PLUGIN_PATH) / (built + ".so"),
-                                   fresh);
-        std::filesystem::rename(fresh, *plugins_ / (name + ".so"));
+    void install(const std::string& built, const std::string& name = {}) const {
+        plugins_->install(built, name);
     }
 
     /// A daemon with its own plugins and those of the test's directory.
@@ -524,7 +517,7 @@ private:
         }
     }
 
-    std::optional<TemporaryDirectory> plugins_;
+    std::optional<PluginFiles> plugins_;
     std::optional<Daemon> daemon_;
 };
 

@@ -61,6 +61,9 @@ public:
     /// Awaits a notification such as `WATCHDOG=1`. @throws TimedOut
     void awaitNotification(std::string_view line);
 
+    /// Awaits that its log has `text`, behind the first `from` bytes. @throws TimedOut
+    void awaitLog(std::string_view text, std::size_t from = 0) const;
+
     /// Everything it has written to standard error so far.
     [[nodiscard]] std::string log() const;
     /// Threads at this moment.

@@ -60,6 +60,7 @@ class CommandLineTest : public CppUnit::TestFixture {
                                                         {"job", "restart"},
                                                         {"plugin", "list"},
                                                         {"plugin", "reload"},
+                                                        {"plugin", "verify"},
                                                         {"status"},
                                                         {"token", "create"},
                                                         {"token", "list"},
