@@ -56,12 +56,12 @@ std::shared_ptr<const Settings> settingsFor(const Library& library,
 /// A started plugin. The library comes first: its code is used until all else is gone.
 struct PluginSet::Running {
     std::shared_ptr<Library> library;
+    std::shared_ptr<const Settings> settings;
+    std::map<std::string, std::string> values;  ///< that the configuration has for it
     std::shared_ptr<http::Gate> gate;
     std::unique_ptr<Context> context;
     std::unique_ptr<Plugin, void (*)(Plugin*)> plugin{nullptr, nullptr};
     std::vector<std::shared_ptr<const http::Route>> routes;
-    std::shared_ptr<const Settings> settings;
-    std::map<std::string, std::string> values;  ///< that the configuration has for it
 
     Running(std::shared_ptr<Library> code, std::shared_ptr<const Settings> checked,
             std::map<std::string, std::string> raw)

@@ -79,6 +79,7 @@ _sallyport() {
             'audit list') words+=' --user --job --secret --limit --all' ;;
             'plugin list') words+=' --verbose' ;;
             'plugin new') words+=' --directory' ;;
+            'plugin verify') words+=' --sums' ;;
             'token create') words+=' --user --role' ;;
             'usage ') words+=' --by --job --user --since --until --limit --all' ;;
         esac
@@ -87,11 +88,16 @@ _sallyport() {
             ' ') words='audit job plugin secret status token usage' ;;
             'job ') words='cancel create grant list prompt restart show watch' ;;
             'audit ') words='list verify' ;;
-            'plugin ') words='list new reload' ;;
+            'plugin ') words='list new reload verify' ;;
             'secret ') words='delete list rekey set show' ;;
             'token ') words='create list revoke' ;;
             'job cancel' | 'job grant' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
                 ((operands == 0)) && words=$(_sallyport_jobs)
+                ;;
+            'plugin verify')
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                compopt -o filenames
+                return
                 ;;
             'secret delete' | 'secret set' | 'secret show')
                 ((operands == 0)) && words=$(_sallyport_secrets)

@@ -37,7 +37,7 @@ set -l job_verbs cancel create grant list prompt restart show watch
 complete -c sallyport -n "not __fish_seen_subcommand_from $nouns" -a "$nouns"
 complete -c sallyport -n "__sallyport_wants_verb job $job_verbs" -a "$job_verbs"
 complete -c sallyport -n '__sallyport_wants_verb audit list verify' -a 'list verify'
-complete -c sallyport -n '__sallyport_wants_verb plugin list new reload' -a 'list new reload'
+complete -c sallyport -n '__sallyport_wants_verb plugin list new reload verify' -a 'list new reload verify'
 complete -c sallyport -n '__sallyport_wants_verb secret delete list rekey set show' -a 'delete list rekey set show'
 complete -c sallyport -n '__sallyport_wants_verb token create list revoke' -a 'create list revoke'
 
@@ -68,6 +68,8 @@ complete -c sallyport -n '__sallyport_at audit list' -l limit -x -d 'At most so 
 complete -c sallyport -n '__sallyport_at audit list' -l all -d 'All there are'
 complete -c sallyport -n '__sallyport_at plugin list' -s v -l verbose -d 'Show the routes, too'
 complete -c sallyport -n '__sallyport_at plugin new' -l directory -x -a '(__fish_complete_directories)' -d 'Where to write it'
+complete -c sallyport -n '__sallyport_at plugin verify' -F
+complete -c sallyport -n '__sallyport_at plugin verify' -l sums -d 'Print SHA-256 sums for plugins.trusted'
 complete -c sallyport -n '__sallyport_at token create' -l user -x -d 'The user it acts for'
 complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin' -d 'What it may do'
 complete -c sallyport -n '__fish_seen_subcommand_from usage' -l by -x -a 'job user model day' -d 'What each line is about'

@@ -47,7 +47,7 @@ _sallyport() {
             case $line[1] in
                 audit) compadd list verify ;;
                 job) compadd cancel create grant list prompt restart show watch ;;
-                plugin) compadd list new reload ;;
+                plugin) compadd list new reload verify ;;
                 secret) compadd delete list rekey set show ;;
                 token) compadd create list revoke ;;
             esac
@@ -101,6 +101,9 @@ _sallyport() {
                 'plugin list') _arguments $global '(-v --verbose)'{-v,--verbose}'[show the routes, too]' ;;
                 'plugin new')
                     _arguments $global '--directory[where to write it]:directory:_directories' '1:name:'
+                    ;;
+                'plugin verify')
+                    _arguments $global '--sums[print SHA-256 sums for plugins.trusted]' '*:plugin:_files'
                     ;;
                 'token create')
                     _arguments $global '--user[the user it acts for]:user:' \
