@@ -42,6 +42,8 @@ constexpr Setting settings[] = {
     {"plugins.dir", SettingKind::text, "",
      "Folders with plugins, colon-separated; empty: the one that was installed"},
     {"plugins.disabled", SettingKind::list, "", "Names of plugins that are not loaded, comma-separated"},
+    {"plugins.watch", SettingKind::boolean, "false",
+     "Whether plugin files that come, go or change are noticed without a reload being asked for"},
     {"plugins.trusted", SettingKind::text, "",
      "File of SHA-256 sums (as sha256sum writes it) of the only plugins that are loaded; empty: any"},
 

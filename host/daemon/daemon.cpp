@@ -25,6 +25,7 @@
 #include "host/jobs/retention.h"
 #include "host/plugins/inspection.h"
 #include "host/plugins/ticker.h"
+#include "host/plugins/watch.h"
 #include "host/trust/trust.h"
 
 namespace sallyport::host {
@@ -124,7 +125,7 @@ public:
         tokens_.onRevoked([this](const JobId& job) { server_.revoked(job); });
         openDoors();
         emptyWorkspace();
-        static_cast<void>(plugins_.reload(options_.plugins, *configuration_, true));
+        loadPlugins();
         warnAboutUnknownKeys();
         if (options_.workerSilence > 0ms)
             ticker_.add(this, silenceCheck, [this] { registry_.interruptSilent(options_.workerSilence); });
@@ -156,7 +157,7 @@ public:
         } catch (const config::BadValue& error) {
             hostLog_->error("the configuration was not reloaded", {{"reason", error.what()}});
         }
-        auto report = plugins_.reload(pluginSources_.value_or(options_.plugins), *configuration_);
+        auto report = agreePlugins(pluginSources_.value_or(options_.plugins), false);
         warnAboutUnknownKeys();
         hostLog_->info("reloaded");
         return report;
@@ -172,6 +173,7 @@ public:
         if (stopped_)
             return;
         stopped_ = true;
+        watch_.stop();
         hostLog_->info("stopping");
         if (!server_.drain(options_.shutdownGrace))
             hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
@@ -214,6 +216,24 @@ private:
         workerBase_ = options_.workerPublicUrl.empty() ? baseUrl(workerUrl_) : options_.workerPublicUrl;
         while (workerBase_.ends_with('/'))
             workerBase_.pop_back();
+    }
+
+    void loadPlugins() {
+        const std::lock_guard lock(reloading_);
+        static_cast<void>(agreePlugins(options_.plugins, true));
+    }
+
+    /// Watched before they are looked at, so that nothing happens between the two.
+    plugins::ReloadReport agreePlugins(plugins::PluginSources sources, bool strict) {
+        plugins::Watched watched;
+        if (sources.watch) {
+            watched.directories = sources.directories;
+            if (sources.trusted)
+                watched.files.push_back(sources.trusted->file());
+        }
+        watch_.watch(std::move(watched));
+        sources.beingWritten = [this](const std::string& file) { return watch_.isBeingWritten(file); };
+        return plugins_.reload(sources, *configuration_, strict);
     }
 
     /// Copies of plugins from a run that was killed.
@@ -269,6 +289,10 @@ private:
     std::mutex reloading_;
     std::optional<plugins::PluginSources> pluginSources_;  ///< from the last reload
     bool stopped_ = false;
+    plugins::Watch watch_{*pluginLog_, [this] {
+                              pluginLog_->info("plugin files have changed");
+                              static_cast<void>(reload());
+                          }};
 };
 
 Daemon::Daemon(Source source) : parts_(std::make_unique<Parts>(std::move(source))) {}

@@ -49,6 +49,7 @@ PluginSources readPluginSources(const Settings& settings) {
     const auto directories = settings.text("plugins.dir");
     sources.directories = splitPath(directories.empty() ? defaultPlugins() : directories);
     sources.disabled = settings.list("plugins.disabled");
+    sources.watch = settings.boolean("plugins.watch");
     sources.workspace = settings.text("data.dir") + "/plugins";
     return sources;
 }

@@ -20,6 +20,7 @@ struct PluginSources {
     std::vector<std::string> directories;        ///< in order; `*.so` in each, by name
     std::vector<std::string> disabled;           ///< names
     std::shared_ptr<const TrustedSums> trusted;  ///< no others are loaded; null: any
+    bool watch = false;                          ///< notice by itself what comes and goes
     std::string workspace;                       ///< for private copies; emptied at start
     std::chrono::milliseconds grace{10'000};     ///< how long a replaced plugin's calls may take
     /// Whether a file is known not to be complete. Empty: nothing is known.
