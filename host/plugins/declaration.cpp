@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <sallyport/plugin.h>
+#include <sallyport/plugin_name.h>
 
 namespace sallyport::host::plugins {
 
@@ -39,11 +40,6 @@ Address pointer(const ObjectFile& object, Address at) {
 
 std::string_view text(const ObjectFile& object, Address at) {
     return plain(object.text(pointer(object, at)));
-}
-
-bool isPluginName(std::string_view name) {
-    return !name.empty() && name.size() <= 64 && name.front() >= 'a' && name.front() <= 'z' &&
-           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
 }
 
 /// The rest of a descriptor can be read only if this fits.

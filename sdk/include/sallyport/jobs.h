@@ -106,12 +106,12 @@ struct JobFinished {
     JobState state;                                       ///< one that is over
 };
 
-/// Published on the bus when a job that was over has been deleted (`jobs.keep`), after that is durable: nobody
-/// finds it any more. Whoever keeps rows of jobs deletes those of this one, and those of jobs that were deleted
-/// while nobody listened: see Retention.
+/// Published on the bus when a job that was over has been deleted (`jobs.keep`), after that is durable:
+/// nobody finds it any more. Whoever keeps rows of jobs deletes those of this one, and those of jobs that
+/// were deleted while nobody listened: see Retention.
 struct JobDeleted {
-    static constexpr const char* topic = "job.deleted";
-    JobId job;
+    static constexpr const char* topic = "job.deleted";  ///< for Bus::subscribe
+    JobId job;                                           ///< the job
 };
 
 /// The registry. All changes are durable before they are reported. [any thread]

@@ -32,12 +32,15 @@ struct SweepPace {
 /// leaves is for the next. [one thread, that may block]
 class Sweep {
 public:
+    /// Keys of rows.
     using Keys = std::vector<std::int64_t>;
     /// Finds rows to delete, `most` at the most; none when nothing is left.
     using Find = std::function<Keys(std::size_t most)>;
     /// Deletes the row of that key. As Store::Work it may run more than once.
     using Remove = std::function<void(Transaction&, std::int64_t key)>;
 
+    /// @param store must outlive this.
+    /// @param pace  how much is done at once.
     explicit Sweep(Store& store, const SweepPace& pace = {});
 
     /// What stands in the first column.
@@ -55,6 +58,7 @@ public:
     /// @throws StoreError, or what `find` or `remove` throws
     bool run(const Find& find, const Remove& remove);
 
+    /// Rows that one write deletes at the most.
     [[nodiscard]] std::size_t most() const noexcept { return pace_.rows; }
     /// Rows deleted in this turn.
     [[nodiscard]] std::size_t removed() const noexcept { return removed_; }
@@ -73,13 +77,16 @@ private:
 /// every ten minutes and at most every second.
 class Aging {
 public:
+    /// @param keep 0: for ever.
     explicit Aging(std::chrono::milliseconds keep) : keep_(keep) {}
 
+    /// How long rows are kept.
     [[nodiscard]] std::chrono::milliseconds keep() const noexcept { return keep_; }
 
     /// The time before which rows are too old; nothing when it is not time to look, or rows are kept for
     /// ever. The same time until `done`.
     [[nodiscard]] std::optional<Timestamp> due();
+    /// All from before that time is gone; the next time to look is set.
     void done();
 
 private:
@@ -113,13 +120,17 @@ public:
 /// are rows of is looked up.
 class Retention {
 public:
+    /// What a plugin decides.
     struct Options {
         const char* line;                         ///< logged when something was deleted, with the numbers
         std::chrono::milliseconds keep{0};        ///< age at which rows are deleted; 0: never
         std::chrono::milliseconds settle{2'000};  ///< nothing is deleted for so long after the start
     };
 
-    /// @param host and `rows` outlive this. [during start]
+    /// @param host    outlives this.
+    /// @param rows    outlives this.
+    /// @param options what to delete, and what to say of it.
+    /// [during start]
     Retention(Host& host, KeptRows& rows, const Options& options);
     Retention(const Retention&) = delete;
     Retention& operator=(const Retention&) = delete;

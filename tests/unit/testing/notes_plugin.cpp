@@ -16,6 +16,7 @@
 #include <sallyport/errors.h>
 #include <sallyport/job_key.h>
 #include <sallyport/plugin.h>
+#include <sallyport/retention.h>
 #include <sallyport/secrets.h>
 
 #include "tests/unit/testing/note_counts.h"
@@ -27,7 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr Setting settings[] = {
     {"max_size", SettingKind::size, "16KiB", "largest note", 1, 1024 * 1024},
-    {"sweep", SettingKind::duration, "1h", "how often notes of jobs that are over are deleted", 1000},
+    {"keep", SettingKind::duration, "30d", "how long notes are kept; 0: as long as their job"},
 };
 
 const std::vector<Migration> schema{
@@ -63,6 +64,45 @@ private:
     std::map<JobId, std::int64_t> counts_;
 };
 
+/// The table, from which notes are deleted with their jobs and when they are old.
+class NoteTable final : public KeptRows {
+public:
+    explicit NoteTable(Store& store) : store_(store) {}
+
+    [[nodiscard]] std::optional<JobId> jobAfter(const std::optional<JobId>& job) override {
+        const Row first =
+            store_.query("SELECT MIN(job_id) FROM notes WHERE job_id > ?", {job ? jobKey(*job) : Bytes()})
+                .at(0);
+        return first.isNull(0) ? std::nullopt : std::optional(jobOfKey(first.bytes(0)));
+    }
+
+    bool removeJob(const JobId& job, Sweep& sweep) override {
+        return sweep.run(
+            [&](std::size_t most) {
+                return Sweep::keysIn(store_.query("SELECT id FROM notes WHERE job_id = ? LIMIT ?",
+                                                  {jobKey(job), static_cast<std::int64_t>(most)}));
+            },
+            remove);
+    }
+
+    bool removeBefore(Timestamp time, Sweep& sweep) override {
+        return sweep.run(
+            [&](std::size_t most) {
+                return Sweep::keysIn(
+                    store_.query("SELECT id FROM notes WHERE created_at < ? LIMIT ?",
+                                 {time.time_since_epoch().count(), static_cast<std::int64_t>(most)}));
+            },
+            remove);
+    }
+
+private:
+    static void remove(Transaction& transaction, std::int64_t key) {
+        transaction.execute("DELETE FROM notes WHERE id = ?", {key});
+    }
+
+    Store& store_;
+};
+
 class NotesPlugin final : public Plugin {
 public:
     void start(Host& host) override {
@@ -82,16 +122,22 @@ public:
 
         host.bus().subscribe<JobFinished>(
             [this](const JobFinished& finished) { counts_->forget(finished.job); });
-        host.every(host.settings().duration("sweep"), [this] { sweep(); });
+        host.every(1min, [this] { lookForVault(); });
+        table_.emplace(host.store());
+        retention_.emplace(
+            host, *table_,
+            Retention::Options{
+                .line = "notes were deleted", .keep = host.settings().duration("keep"), .settle = 0ms});
         host.provide<NoteCounts>(counts_);
     }
 
     void stop() override { host_->log().info("notes are closed"); }
 
     [[nodiscard]] std::optional<std::string> trouble() const override {
-        return sweepFailed_ ? std::optional<std::string>(
-                                  "notes of jobs that are over could not be deleted; see the log")
-                            : std::nullopt;
+        if (vaultMissing_) {
+            return "notes are not shown to operators while there is no vault to sign them with";
+        }
+        return std::nullopt;
     }
 
 private:
@@ -203,31 +249,17 @@ private:
         return Poco::DigestEngine::digestToHex(hmac.digest());
     }
 
-    /// On a pool thread, every `notes.sweep`.
-    void sweep() {
-        try {
-            for (const Row& row : host_->store().query("SELECT DISTINCT job_id FROM notes")) {
-                const auto job = host_->jobs().find(jobOfKey(row.bytes(0)));
-                if (!job || isOver(job->state)) {
-                    host_->store().write([key = row.bytes(0)](Transaction& transaction) {
-                        transaction.execute("DELETE FROM notes WHERE job_id = ?", {key});
-                    });
-                }
-            }
-            sweepFailed_ = false;
-        } catch (const StoreError& error) {
-            sweepFailed_ = true;
-            host_->log().error("notes could not be deleted", {{"reason", error.detail()}});
-        }
-    }
+    /// On a pool thread, every minute.
+    void lookForVault() { vaultMissing_ = !host_->find<SecretVault>(); }
 
     Host* host_ = nullptr;
     std::size_t maxSize_ = 0;
     std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
-    std::atomic<bool> sweepFailed_{false};
+    std::optional<NoteTable> table_;
+    std::optional<Retention> retention_;
+    std::atomic<bool> vaultMissing_{false};
 };
 
 }  // namespace
 
-SALLYPORT_PLUGIN_WITH_SETTINGS(NotesPlugin, "notes", "1.0.0", "Notes that a worker keeps for its job",
-                               settings)
+SALLYPORT_PLUGIN_WITH_SETTINGS(NotesPlugin, "notes", "1.0.0", "Notes that workers keep for jobs", settings)

@@ -36,7 +36,9 @@ class NotesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(writesAllAsText);
     CPPUNIT_TEST(showsThemToTheOwnerSigned);
     CPPUNIT_TEST(tellsSubscribers);
-    CPPUNIT_TEST(deletesThemOnceTheJobIsOver);
+    CPPUNIT_TEST(deletesThemWithTheirJob);
+    CPPUNIT_TEST(deletesThemWhenTheyAreOld);
+    CPPUNIT_TEST(saysThatTheVaultIsMissing);
     CPPUNIT_TEST(keepsThemOverARestart);
     CPPUNIT_TEST_SUITE_END();
 
@@ -94,19 +96,35 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("job_note"), host_.events().published().at(0).type);
     }
 
-    void deletesThemOnceTheJobIsOver() {
+    void deletesThemWithTheirJob() {
+        const CreatedJob other = host_.makeJob("alice");
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        host_.worker(other, "POST", "/notes", R"({"text":"two"})");
+        host_.finish(job_.job.id, JobState::completed);
+        host_.tick();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.number("SELECT count(*) FROM notes"));
+        host_.deleteEnded();
         host_.tick();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.number("SELECT count(*) FROM notes"));
-        host_.finish(job_.job.id, JobState::completed);
-        host_.store().failWrites(true);
+    }
+
+    void deletesThemWhenTheyAreOld() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        host_.worker(job_, "POST", "/notes", R"({"text":"two"})");
+        host_.store().write([](Transaction& transaction) {
+            transaction.execute("UPDATE notes SET created_at = 1 WHERE id = 1");
+        });
+        host_.tick();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.number("SELECT min(id) FROM notes"));
+    }
+
+    void saysThatTheVaultIsMissing() {
+        CPPUNIT_ASSERT(!host_.plugin().trouble());
         host_.tick();
         CPPUNIT_ASSERT(host_.plugin().trouble());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count(LogLevel::error));
-        host_.store().failWrites(false);
+        host_.offer<SecretVault>(std::make_shared<FixedVault>());
         host_.tick();
         CPPUNIT_ASSERT(!host_.plugin().trouble());
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM notes"));
     }
 
     void keepsThemOverARestart() {
