@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include <sys/types.h>
 
 #include <sallyport/log.h>
 #include <sallyport/store.h>
@@ -63,6 +66,10 @@ public:
     ~DirectoryLock();
     DirectoryLock(const DirectoryLock&) = delete;
     DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+    /// The process that holds the lock on a directory, found without touching the lock; nothing if there is
+    /// none. @throws std::runtime_error when that cannot be seen.
+    [[nodiscard]] static std::optional<pid_t> holder(const std::string& directory);
 
 private:
     int file_ = -1;

@@ -2,6 +2,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -32,8 +34,12 @@ void createDirectory(const std::filesystem::path& directory) {
     }
 }
 
+std::filesystem::path lockFile(const std::filesystem::path& directory) {
+    return directory / "sallyportd.lock";
+}
+
 /// The process id that the holder of the lock wrote.
-std::string holder(int file) {
+std::string writtenHolder(int file) {
     std::array<char, 16> text{};
     const auto length = pread(file, text.data(), text.size(), 0);
     const std::string pid(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
@@ -56,7 +62,7 @@ DirectoryLock::DirectoryLock(const std::string& directory) {
         folder = folder.parent_path();  // "data/" names the same directory as "data"
     }
     createDirectory(folder);
-    const std::filesystem::path path = folder / "sallyportd.lock";
+    const std::filesystem::path path = lockFile(folder);
     file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file_ < 0) {
         fail("cannot open the lock file", path, errno);
@@ -67,13 +73,50 @@ DirectoryLock::DirectoryLock(const std::string& directory) {
                 fail("cannot lock", path, errno);
             }
             throw std::runtime_error("the data directory \"" + folder.string() +
-                                     "\" is in use by another sallyportd (process " + holder(file_) + ")");
+                                     "\" is in use by another sallyportd (process " + writtenHolder(file_) +
+                                     ")");
         }
         writeProcessId(file_, path);
     } catch (...) {
         close(file_);
         throw;
     }
+}
+
+/// The kernel lists each lock with its process and its file's inode: `1: FLOCK  ADVISORY  WRITE 812
+/// fe:01:4711 …`. The device is left out of account, because some file systems show another one there; the
+/// process id, which is in the file, too, makes up for it.
+std::optional<pid_t> DirectoryLock::holder(const std::string& directory) {
+    const std::filesystem::path path = lockFile(directory);
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT) {
+            return std::nullopt;
+        }
+        fail("cannot look at", path, errno);
+    }
+    std::ifstream lock(path);
+    if (!lock) {
+        fail("cannot read", path, errno);
+    }
+    std::string written;
+    std::getline(lock, written);
+    std::ifstream locks("/proc/locks");
+    for (std::string line; std::getline(locks, line);) {
+        std::istringstream words(line);
+        std::string number;
+        std::string kind;
+        std::string mode;
+        std::string access;
+        std::string process;
+        std::string file;
+        words >> number >> kind >> mode >> access >> process >> file;
+        if (kind == "FLOCK" && process == written &&
+            file.substr(file.rfind(':') + 1) == std::to_string(status.st_ino)) {
+            return static_cast<pid_t>(std::stol(process));
+        }
+    }
+    return std::nullopt;
 }
 
 // The file stays: removing it would let a third daemon lock a new one while a second waits for this.

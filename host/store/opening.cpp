@@ -16,9 +16,6 @@ namespace sallyport::host::store {
 
 namespace {
 
-/// "Spor" in the file's header tells our databases from those of others.
-constexpr std::int64_t applicationId = 0x53706f72;
-
 /// Larger files are not read whole at every start, which must be quick.
 constexpr std::uintmax_t checkedAtMost = 8U << 20U;
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,9 @@
 #include "host/store/dialect.h"
 
 namespace sallyport::host::store {
+
+/// "Spor" in the file's header tells our databases from those of others.
+inline constexpr std::int64_t applicationId = 0x53706f72;
 
 /// Opens `file` for the writer, creating it with mode 0600 if need be, and makes sure that it is ours,
 /// whole and can be written.

@@ -20,6 +20,7 @@ class DirectoryLockTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesASecondProcessNamingTheFirst);
     CPPUNIT_TEST(isFreeAgainWhenItsHolderIsGone);
     CPPUNIT_TEST(takesOverWhatADeadProcessLeft);
+    CPPUNIT_TEST(tellsItsHolderWithoutTouchingIt);
     CPPUNIT_TEST(explainsWhatCannotBeADirectory);
     CPPUNIT_TEST(explainsADirectoryItMayNotWrite);
     CPPUNIT_TEST_SUITE_END();
@@ -64,6 +65,22 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::to_string(getpid()), pid);
     }
 
+    void tellsItsHolderWithoutTouchingIt() {
+        CPPUNIT_ASSERT(!DirectoryLock::holder(directory_.path()));
+        {
+            const DirectoryLock lock(directory_.path());
+            CPPUNIT_ASSERT_EQUAL(std::to_string(getpid()), inChild([this] { return holder(); }));
+        }
+        // The file is still there.
+        CPPUNIT_ASSERT_EQUAL(std::string("none"), holder());
+        std::filesystem::permissions(directory_.path(), std::filesystem::perms(0700));
+        const std::string sentence = inChild([this] {
+            becomeNobody();
+            return holder();
+        });
+        CPPUNIT_ASSERT_MESSAGE(sentence, contains(sentence, "Permission denied"));
+    }
+
     void explainsWhatCannotBeADirectory() {
         std::ofstream(directory_.file("file")) << "x";
         for (const char* name : {"file", "file/below"}) {
@@ -84,6 +101,11 @@ public:
     }
 
 private:
+    std::string holder() {
+        const auto process = DirectoryLock::holder(directory_.path());
+        return process ? std::to_string(*process) : "none";
+    }
+
     std::string second() {
         return refusal([&] { const DirectoryLock lock(directory_.path()); });
     }

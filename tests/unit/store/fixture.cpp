@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include <sys/resource.h>
@@ -128,6 +129,18 @@ void Blockade::lift() {
     if (!std::exchange(isLifted_, true)) {
         lifted_.set_value();
     }
+}
+
+std::string namesIn(const std::string& directory) {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+        names.insert(entry.path().filename());
+    }
+    std::string all;
+    for (const std::string& name : names) {
+        all += (all.empty() ? "" : " ") + name;
+    }
+    return all;
 }
 
 void createTable(Store& store) {

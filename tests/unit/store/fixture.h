@@ -95,6 +95,9 @@ private:
     bool isLifted_ = false;
 };
 
+/// The names in a directory, sorted, with a space between them.
+[[nodiscard]] std::string namesIn(const std::string& directory);
+
 /// A table to write into: `t (id, v)`.
 void createTable(Store& store);
 [[nodiscard]] Store::Work insertion(SqlValue value);
