@@ -60,6 +60,13 @@ public:
         return access;
     }
 
+    const std::string& dataDir() {
+        if (!dataDir_) {
+            dataDir_ = findDataDir();
+        }
+        return *dataDir_;
+    }
+
 private:
     void findAddress(Access& access, const std::optional<std::string>& url) {
         try {
@@ -134,13 +141,6 @@ private:
         return std::move(line.text);
     }
 
-    const std::string& dataDir() {
-        if (!dataDir_) {
-            dataDir_ = findDataDir();
-        }
-        return *dataDir_;
-    }
-
     std::string findDataDir() {
         if (options_.dataDir) {
             notes_.push_back("Looked in " + *options_.dataDir + ", from --data-dir.");
@@ -199,6 +199,11 @@ private:
 };
 
 }  // namespace
+
+std::string locateDataDirectory(const LocateOptions& options, const Environment& environment,
+                                const DefaultPlaces& places) {
+    return Search(options, environment, places).dataDir();
+}
 
 std::string configurationFile(const LocateOptions& options, const Environment& environment,
                               const DefaultPlaces& places) {

@@ -53,4 +53,9 @@ struct Access {
 [[nodiscard]] Access locate(const LocateOptions& options, const Environment& environment,
                             const DefaultPlaces& places = {});
 
+/// The data directory alone, found as above. @throws Unreachable for a configuration file that cannot be
+/// read.
+[[nodiscard]] std::string locateDataDirectory(const LocateOptions& options, const Environment& environment,
+                                              const DefaultPlaces& places = {});
+
 }  // namespace sallyport::host::cli

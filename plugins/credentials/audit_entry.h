@@ -31,10 +31,13 @@ inline constexpr const char* list = "list";  ///< likewise
 inline constexpr const char* grant = "grant";
 inline constexpr const char* revoke = "revoke";
 inline constexpr const char* rekey = "rekey";
+inline constexpr const char* restore = "restore";  ///< of the database, which may have set the trail back
 
 inline constexpr const char* ok = "ok";
 inline constexpr const char* denied = "denied";
 inline constexpr const char* begun = "begun";
+
+inline constexpr const char* noteMissing = "note_missing";
 }  // namespace audit
 
 /// What happened to a secret. Never its value. Empty stands for: does not apply.
@@ -42,7 +45,7 @@ struct AuditEntry {
     Requester by;
     std::string action;
     std::string outcome = audit::ok;
-    std::string reason{};  ///< a word that says why it was denied
+    std::string reason{};  ///< a word that says why
     std::string user{};    ///< whose secret
     std::optional<JobId> job{};
     std::string secret{};    ///< its name

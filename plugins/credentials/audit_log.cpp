@@ -78,14 +78,23 @@ AuditLog::AuditLog(Store& store, std::string anchorFile, Logger& log)
     const AuditHead present = head();
     const std::string problem = problemWith(noted, present);
     if (problem == noteIsMissing) {
-        // As after the database was set back on purpose, for which the file has to be removed.
-        log_.warn("the note of the last entry of the audit trail is missing; a new one is made",
-                  {{"file", anchor_.file()}});
+        noteRestore();
     } else if (!problem.empty()) {
         frozen_ = true;
         log_.error("the audit trail is not as it was left", {{"problem", problem}});
     }
     note(present);
+}
+
+/// After `sallyport restore` the file is missing. Whoever removes it to hide that he cut the trail leaves the
+/// same entry, for which nobody has a restore to show.
+void AuditLog::noteRestore() {
+    log_.warn(
+        "the note of the last entry of the audit trail is missing, as after a restore; a new one is made",
+        {{"file", anchor_.file()}});
+    AuditEntry entry{{"daemon", {}}, audit::restore};
+    entry.reason = audit::noteMissing;
+    write(entry);
 }
 
 void AuditLog::write(const Work& work) {

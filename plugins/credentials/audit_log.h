@@ -86,6 +86,7 @@ private:
     [[nodiscard]] AuditHead head() const;
     [[nodiscard]] Noted readNote() const;
     [[nodiscard]] std::string problemWith(const Noted& noted, const AuditHead& present) const;
+    void noteRestore();
     void note(const AuditHead& head);
 
     Store& store_;

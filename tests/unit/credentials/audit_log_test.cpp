@@ -274,6 +274,14 @@ class AuditLogTest : public CppUnit::TestFixture {
         log_ = opened();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count(LogLevel::warn));
         CPPUNIT_ASSERT_EQUAL(std::string(), problem());
+        const auto entries = log_->list({});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, entries.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("daemon"), entries.front().entry.by.actor);
+        CPPUNIT_ASSERT_EQUAL(std::string("restore"), entries.front().entry.action);
+        CPPUNIT_ASSERT_EQUAL(std::string("note_missing"), entries.front().entry.reason);
+        // Once: the next start finds the note.
+        log_ = opened();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, log_->list({}).size());
         cutTo(2);
         ASSERT_CONTAINS("has been cut", problem());
     }
