@@ -1,6 +1,5 @@
 #include "host/daemon/daemon.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -21,9 +20,9 @@
 #include "host/config/host_settings.h"
 #include "host/daemon/host_options.h"
 #include "host/daemon/host_routes.h"
+#include "host/daemon/inspection.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/retention.h"
-#include "host/plugins/inspection.h"
 #include "host/plugins/ticker.h"
 #include "host/plugins/watch.h"
 #include "host/trust/trust.h"
@@ -147,16 +146,21 @@ public:
 
     plugins::ReloadReport reload() {
         const std::lock_guard lock(reloading_);
+        std::string problem;
         try {
             auto configuration = std::make_unique<config::Configuration>(source_.file, source_.overrides);
             auto options = readHostOptions(*configuration);
-            log_.reopen(options.log);
+            options_.log = options.log;
             retention_.keep(options.keepJobs);
             configuration_ = std::move(configuration);
             pluginSources_ = std::move(options.plugins);
         } catch (const config::BadValue& error) {
-            hostLog_->error("the configuration was not reloaded", {{"reason", error.what()}});
+            problem = error.what();
         }
+        // In any case: the file may have been rotated away.
+        log_.reopen(options_.log);
+        if (!problem.empty())
+            hostLog_->error("the configuration was not reloaded", {{"reason", problem}});
         auto report = agreePlugins(pluginSources_.value_or(options_.plugins), false);
         warnAboutUnknownKeys();
         hostLog_->info("reloaded");
@@ -322,24 +326,15 @@ void Daemon::shutDown() {
 std::vector<std::string> Daemon::check(const Source& source) {
     const auto trust = trustOfDaemon(source);
     const config::Configuration configuration(source.file, source.overrides, trust);
-    const auto options = readHostOptions(configuration, trust);
-    auto known = keysOf(config::hostSettings(), "");
-    std::vector<std::string> absent = options.plugins.disabled;
+    const Inspection inspection = inspect(configuration, readHostOptions(configuration, trust), trust);
+    if (!inspection.badValues.empty())
+        throw config::BadValue(inspection.badValues.front());
     std::vector<std::string> sentences;
-    for (const auto& inspected : plugins::inspect(options.plugins, trust)) {
+    for (const auto& inspected : inspection.plugins) {
         for (const auto& problem : inspected.problems)
             sentences.push_back(inspected.file + ": " + problem);
-        if (!inspected.problems.empty())
-            absent.push_back(fs::path(inspected.file).stem());
-        if (!inspected.problems.empty() || inspected.disabled)
-            continue;
-        const auto& name = inspected.declaration->name;
-        static_cast<void>(configuration.settings(name, inspected.settings));
-        const auto keys = keysOf(inspected.settings, name + ".");
-        known.insert(known.end(), keys.begin(), keys.end());
     }
-    for (auto& sentence : configuration.unknownKeys(known, absent))
-        sentences.push_back(std::move(sentence));
+    sentences.insert(sentences.end(), inspection.unknownKeys.begin(), inspection.unknownKeys.end());
     return sentences;
 }
 
