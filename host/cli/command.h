@@ -48,6 +48,8 @@ using Command = std::function<ExitCode(Context&)>;
 /// Each declares the commands of one noun. The one that the command line names ends up in `chosen`, to
 /// be run when all of the line has been read.
 void addAuditCommands(CLI::App& app, Command& chosen);
+void addBackupCommands(CLI::App& app, Command& chosen);
+void addDoctorCommand(CLI::App& app, Command& chosen);
 void addJobCommands(CLI::App& app, Command& chosen);
 void addPluginCommands(CLI::App& app, Command& chosen);
 void addSecretCommands(CLI::App& app, Command& chosen);

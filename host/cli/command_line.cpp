@@ -24,13 +24,15 @@ constexpr const char* footer = R"(Examples:
   sallyport secret set github
   sallyport job create --grant github=GITHUB_TOKEN "Triage the issues"
   sallyport usage --by day
+  sallyport doctor
+  sallyport backup /var/backups/sallyport.db
 
 On the daemon's own host the address and the token are found by themselves. Elsewhere give --url and
 --token-file, or SALLYPORT_URL and SALLYPORT_TOKEN.
 
-Exit codes: 0 done; 1 refused, or (audit verify) not as it was written; 2 wrong usage; 3 cannot reach
-the daemon, or no token; 4 (job watch) the job ended other than completed; 130 (job watch) stopped with
-Ctrl-C.
+Exit codes: 0 done; 1 refused, or (audit verify) not as it was written, or (doctor) something failed;
+2 wrong usage; 3 cannot reach the daemon, or no token; 4 (job watch) the job ended other than completed;
+130 (job watch, backup) stopped with Ctrl-C.
 sallyport(1) says more.)";
 
 struct Parsed {
@@ -75,6 +77,8 @@ void declare(CLI::App& app, Parsed& parsed) {
     addStatusCommand(app, parsed.chosen);
     addTokenCommands(app, parsed.chosen);
     addUsageCommand(app, parsed.chosen);
+    addDoctorCommand(app, parsed.chosen);
+    addBackupCommands(app, parsed.chosen);
 }
 
 /// https://no-color.org: set and not empty means no colours, unless the command line wants them.

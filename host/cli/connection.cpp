@@ -96,7 +96,9 @@ void Connection::ask(const std::string& method, const std::string& target, const
     Poco::Net::HTTPRequest request(method, access_.address.basePath + target,
                                    Poco::Net::HTTPMessage::HTTP_1_1);
     request.set("Host", access_.address.authority());
-    request.set("Authorization", "Bearer " + access_.token);
+    if (!access_.token.empty()) {
+        request.set("Authorization", "Bearer " + access_.token);
+    }
     request.set("User-Agent", "sallyport/" SALLYPORT_VERSION);
     if (!lastEventId.empty()) {
         request.set("Last-Event-ID", lastEventId);

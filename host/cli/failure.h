@@ -10,11 +10,11 @@ namespace sallyport::host::cli {
 /// What the program exits with. Scripts rely on the numbers; the man page lists them.
 enum class ExitCode {
     ok = 0,
-    refused = 1,          ///< the daemon refused, or the result could not be written
+    refused = 1,          ///< the daemon refused, or something failed, such as writing the result
     usage = 2,            ///< the command line, or a file it names, is wrong
     unreachable = 3,      ///< no address or token found, or nothing answers there
     jobNotCompleted = 4,  ///< `job watch`: the job failed, or was cancelled or interrupted
-    interrupted = 130,    ///< `job watch`: stopped with Ctrl-C
+    interrupted = 130,    ///< `job watch`, `backup`: stopped with Ctrl-C
 };
 
 /// Ends the command: one sentence on what went wrong, and lines that say what to do about it. Both may

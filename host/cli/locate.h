@@ -35,7 +35,7 @@ struct DefaultPlaces {
 struct Access {
     Address address;
     std::string addressOrigin;
-    std::string token;
+    std::string token;  ///< empty: none is shown
     std::string tokenOrigin;
 };
 

@@ -93,21 +93,26 @@ std::int64_t Contents::totalRows() const {
                            [](std::int64_t sum, const auto& table) { return sum + table.second; });
 }
 
-Contents contentsOf(DatabaseFile& database) {
+std::map<std::string, std::int64_t> schemaOf(DatabaseFile& database) {
     if (database.run("PRAGMA application_id").at(0).integer(0) != applicationId) {
         throw StoreError("\"" + database.file() + "\" is no database of Sallyport's");
     }
-    Contents contents;
+    std::map<std::string, std::int64_t> schema;
+    if (!database.run("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'").empty()) {
+        for (const Row& row :
+             database.run("SELECT component, max(version) FROM schema_migrations GROUP BY component")) {
+            schema[row.text(0)] = row.integer(1);
+        }
+    }
+    return schema;
+}
+
+Contents contentsOf(DatabaseFile& database) {
+    Contents contents{schemaOf(database), {}};
     for (const Row& table : database.run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT "
                                          "LIKE 'sqlite\\_%' ESCAPE '\\'")) {
         const std::string name = table.text(0);
         contents.rows[name] = database.run("SELECT count(*) FROM " + inQuotes(name, '"')).at(0).integer(0);
-    }
-    if (contents.rows.count("schema_migrations") > 0) {
-        for (const Row& row :
-             database.run("SELECT component, max(version) FROM schema_migrations GROUP BY component")) {
-            contents.schema[row.text(0)] = row.integer(1);
-        }
     }
     return contents;
 }

@@ -62,6 +62,9 @@ struct Contents {
     bool operator==(const Contents&) const = default;
 };
 
+/// Contents::schema alone, which takes no time. @throws EngineError; StoreError if it is not Sallyport's
+[[nodiscard]] std::map<std::string, std::int64_t> schemaOf(DatabaseFile& database);
+
 /// @throws EngineError; StoreError if it is not Sallyport's
 [[nodiscard]] Contents contentsOf(DatabaseFile& database);
 

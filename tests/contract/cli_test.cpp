@@ -43,7 +43,8 @@ public:
     void helpAndVersion() {
         const Finished help = run({.program = SALLYPORT_CLI_PATH, .arguments = {"--help"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(help.describe(), 0, help.status);
-        for (const std::string command : {"job", "plugin", "status", "token"}) {
+        for (const std::string command :
+             {"backup", "doctor", "job", "plugin", "restore", "status", "token"}) {
             ASSERT_CONTAINS(command, help.output);
         }
         const Finished version = run({.program = SALLYPORT_CLI_PATH, .arguments = {"--version"}});
