@@ -20,7 +20,7 @@ _sallyport() {
         case $word in
             --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
                 --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | --expires | --job | --secret | \
-                --by | --until | --directory)
+                --by | --until | --directory | -D | --define)
                 ((i++))
                 ;;
             -*) ;;
@@ -60,7 +60,7 @@ _sallyport() {
                 'pending running completed failed cancelled interrupted' -- "$current")
             return
             ;;
-        --url | --timeout | --title | --user | --grant | --limit | --since | --until | --provider | --expires | --secret) return ;;
+        --url | --timeout | --title | --user | --grant | --limit | --since | --until | --provider | --expires | --secret | -D | --define) return ;;
     esac
 
     local words=''
@@ -81,11 +81,18 @@ _sallyport() {
             'plugin new') words+=' --directory' ;;
             'plugin verify') words+=' --sums' ;;
             'token create') words+=' --user --role' ;;
+            'doctor ') words+=' --offline --define' ;;
+            'backup ' | 'restore ') words+=' --force' ;;
             'usage ') words+=' --by --job --user --since --until --limit --all' ;;
         esac
     else
         case "$noun $verb" in
-            ' ') words='audit job plugin secret status token usage' ;;
+            ' ') words='audit backup doctor job plugin restore secret status token usage' ;;
+            'backup ' | 'restore ')
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                compopt -o filenames
+                return
+                ;;
             'job ') words='cancel create grant list prompt restart show watch' ;;
             'audit ') words='list verify' ;;
             'plugin ') words='list new reload verify' ;;

@@ -32,7 +32,7 @@ complete -c sallyport -l timeout -x -d 'Seconds to wait for the daemon'
 complete -c sallyport -l version -d 'Print the version'
 complete -c sallyport -s h -l help -d Explain
 
-set -l nouns audit job plugin secret status token usage
+set -l nouns audit backup doctor job plugin restore secret status token usage
 set -l job_verbs cancel create grant list prompt restart show watch
 complete -c sallyport -n "not __fish_seen_subcommand_from $nouns" -a "$nouns"
 complete -c sallyport -n "__sallyport_wants_verb job $job_verbs" -a "$job_verbs"
@@ -66,6 +66,11 @@ complete -c sallyport -n '__sallyport_at audit list' -l job -x -a '(__sallyport_
 complete -c sallyport -n '__sallyport_at audit list' -l secret -x -a '(__sallyport_secrets)' -d 'Only secrets of this name'
 complete -c sallyport -n '__sallyport_at audit list' -l limit -x -d 'At most so many'
 complete -c sallyport -n '__sallyport_at audit list' -l all -d 'All there are'
+complete -c sallyport -n '__fish_seen_subcommand_from backup restore' -F
+complete -c sallyport -n '__fish_seen_subcommand_from backup' -l force -d 'Replace the file if there is one'
+complete -c sallyport -n '__fish_seen_subcommand_from restore' -l force -d 'Take a backup of a newer version'
+complete -c sallyport -n '__fish_seen_subcommand_from doctor' -l offline -d 'Leave the model providers alone'
+complete -c sallyport -n '__fish_seen_subcommand_from doctor' -s D -l define -x -d 'Override a key, as KEY=VALUE'
 complete -c sallyport -n '__sallyport_at plugin list' -s v -l verbose -d 'Show the routes, too'
 complete -c sallyport -n '__sallyport_at plugin new' -l directory -x -a '(__fish_complete_directories)' -d 'Where to write it'
 complete -c sallyport -n '__sallyport_at plugin verify' -F

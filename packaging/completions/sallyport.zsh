@@ -29,7 +29,21 @@ _sallyport() {
         '(-h --help)'{-h,--help}'[explain]'
     )
 
-    # The one noun with options and no verb.
+    # The nouns with options and no verb.
+    if ((CURRENT > 2)) && [[ $words[2] == (backup|doctor|restore) ]]; then
+        local noun=$words[2]
+        shift words
+        ((CURRENT--))
+        case $noun in
+            backup) _arguments $global '--force[replace the file if there is one]' '1:file:_files' ;;
+            restore) _arguments $global '--force[take a backup of a newer version]' '1:file:_files' ;;
+            doctor)
+                _arguments $global '--offline[leave the model providers alone]' \
+                    '*'{-D,--define}'[override a key]:KEY=VALUE:'
+                ;;
+        esac
+        return
+    fi
     if [[ $words[2] == usage ]] && ((CURRENT > 2)); then
         shift words
         ((CURRENT--))
@@ -41,7 +55,7 @@ _sallyport() {
     fi
 
     _arguments -C $global '--version[print the version]' \
-        '1:noun:(audit job plugin secret status token usage)' '2:verb:->verb' '*::argument:->argument'
+        '1:noun:(audit backup doctor job plugin restore secret status token usage)' '2:verb:->verb' '*::argument:->argument'
     case $state in
         verb)
             case $line[1] in
