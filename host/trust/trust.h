@@ -19,7 +19,10 @@ public:
 /// What root and one other user own is trusted, as long as nobody else may write to it: neither to the file,
 /// nor to a directory on the way to it, where it could be replaced. In a directory such as /tmp, where nobody
 /// may take away what belongs to others (its sticky bit is set), what they own is safe. An access control
-/// list that lets others write shows in a file's mode as the group's right. [any thread]
+/// list that lets others write shows in a file's mode as the group's right.
+///
+/// Who owns, or may write to, a directory on the way to this very executable is trusted as far as that goes:
+/// by replacing it they could do anything. [any thread]
 class Trust {
 public:
     /// @param user that the daemon runs as.

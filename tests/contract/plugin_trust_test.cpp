@@ -41,6 +41,7 @@ class PluginTrustTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(verifyTakesTheConfiguration);
     CPPUNIT_TEST(verifyMakesTheList);
     CPPUNIT_TEST(verifySaysWhatTheDaemonCannotRead);
+    CPPUNIT_TEST(whoMayReplaceTheProgramIsTrusted);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -333,6 +334,30 @@ public:
         ASSERT_CONTAINS("chmod a+r", refused.output);
     }
 
+    /// A tree that was built for trial: in a folder of a group, or of another user than the one who runs it.
+    void whoMayReplaceTheProgramIsTrusted() {
+        const auto tree = directory_ / "tree";
+        std::filesystem::create_directories(tree / "bin");
+        std::filesystem::create_directories(tree / "plugins");
+        const auto program = tree / "bin" / "sallyport";
+        std::filesystem::copy_file(SALLYPORT_CLI_PATH, program);
+        const auto plugin = tree / "plugins" / "greeter.so";
+        std::filesystem::copy_file(PluginFiles::built("greeter_1"), plugin);
+        const auto verifyBy = [&](const std::string& which) {
+            return run({.program = which, .arguments = {"plugin", "verify", plugin.string()}});
+        };
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod(tree.c_str(), 0775));
+        assertTrusted(verifyBy(program));
+        ASSERT_CONTAINS("chmod go-w " + tree.string(), verifyBy(SALLYPORT_CLI_PATH).output);
+        if (::chown(tree.c_str(), stranger, stranger) == 0) {  // only root can give files away
+            assertTrusted(verifyBy(program));
+            ASSERT_CONTAINS("chown root " + tree.string(), verifyBy(SALLYPORT_CLI_PATH).output);
+        }
+        // Who may write here cannot replace the program.
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod((tree / "plugins").c_str(), 0775));
+        ASSERT_CONTAINS("chmod go-w " + (tree / "plugins").string(), verifyBy(program).output);
+    }
+
 private:
     static constexpr uid_t stranger = 54321;
 
@@ -365,6 +390,10 @@ private:
         return run({.program = SALLYPORT_CLI_PATH,
                     .arguments = std::move(arguments),
                     .environment = {{"SALLYPORT_TEST_MARK", mark().string()}}});
+    }
+
+    static void assertTrusted(const Finished& verified) {
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(verified.describe(), 0, verified.status);
     }
 
     static std::string sum(const std::filesystem::path& path) {
