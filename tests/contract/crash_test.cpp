@@ -230,7 +230,7 @@ public:
         ASSERT_FIELD("false", operators.get("/status"), "store.healthy");
         // Whatever else needs room is refused in the same way, and what needs none goes on.
         ASSERT_REFUSED(503, worker.post("/event", padded(-1, padding)));
-        ASSERT_REFUSED(503, operators.post("/jobs", R"({"task":")" + padding + "\"}"));
+        ASSERT_REFUSED(503, operators.post("/jobs", R"({"task":")" + padding + padding + "\"}"));
         ASSERT_STATUS(200, worker.get("/job"));
         ASSERT_STATUS(200, operators.get("/jobs"));
         assertHoldsExactly(storedNumbers(operators, job.id), acknowledged);
