@@ -184,6 +184,13 @@ void checkDoors(Subject& subject, Report& report) {
         for (const Door& door : {worker, operators}) {
             door.configured.starts_with("unix:") ? checkSocket(door, report) : checkPort(door, report);
         }
+    } else {
+        // Who may not see whether it runs can still knock.
+        for (const Door& door : {worker, operators}) {
+            const std::string problem = problemOf(addressOf(door));
+            report.add(door.name, problem.empty() ? Verdict::ok : Verdict::warning,
+                       problem.empty() ? "answers at " + addressOf(door) : problem);
+        }
     }
 }
 

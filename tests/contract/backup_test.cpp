@@ -139,7 +139,7 @@ public:
         const Finished json = cli(daemon, {"backup", "--force", "--json", file_.string()});
         succeed(json);
         CPPUNIT_ASSERT_EQUAL(std::string("false"), jsonAt(json.output, "master_key_included"));
-        CPPUNIT_ASSERT_EQUAL(std::string("1"), jsonAt(json.output, "schema.jobs"));
+        CPPUNIT_ASSERT(std::stoi(jsonAt(json.output, "schema.jobs")) > 0);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), jsonAt(json.output, "rows.operator_tokens"));
     }
 

@@ -150,20 +150,22 @@ public:
         struct Wrong {
             std::filesystem::path file;
             mode_t mode;
+            std::string finding;
             std::string advice;
         };
         const auto data = daemon.dataDirectory();
         const auto configuration = daemon.directory() / "sallyport.properties";
         for (const Wrong& wrong :
-             {Wrong{data / "operator.token", 0644, "run chmod 600 "},
-              Wrong{data / "sallyport.db", 0640, "run chmod 600 "},
-              Wrong{data / "credentials.key", 0604, "sallyport secret rekey"},
-              Wrong{data, 0755, "run chmod 700 "}, Wrong{configuration, 0666, "run chmod go-w "}}) {
+             {Wrong{data / "operator.token", 0644, " has mode ", "run chmod 600 "},
+              Wrong{data / "sallyport.db", 0640, " has mode ", "run chmod 600 "},
+              Wrong{data / "credentials.key", 0604, " has mode ", "sallyport secret rekey"},
+              Wrong{data, 0755, " has mode ", "run chmod 700 "},
+              Wrong{configuration, 0666, "; run chmod go-w ", "others may write to "}}) {
             struct stat before {};
             CPPUNIT_ASSERT_EQUAL(0, ::stat(wrong.file.c_str(), &before));
             CPPUNIT_ASSERT_EQUAL(0, ::chmod(wrong.file.c_str(), wrong.mode));
             const Finished finished = doctor(daemon);
-            assertFailed(wrong.file.string() + " has mode ", finished);
+            assertFailed(wrong.file.string() + wrong.finding, finished);
             ASSERT_CONTAINS(wrong.advice, finished.output);
             CPPUNIT_ASSERT_EQUAL(0, ::chmod(wrong.file.c_str(), before.st_mode & 07777U));
         }
@@ -426,6 +428,7 @@ public:
                                        "doctor"};
         const std::vector<std::string> given = daemon.command().arguments;
         words.insert(words.end(), given.begin(), given.end());
+        words.push_back("-Dworker.listen=127.0.0.1:" + std::to_string(daemon.worker().port()));
         const Finished finished = run({.program = "/usr/bin/setpriv", .arguments = words});
         if (finished.status == 127 || finished.errors.find("setpriv") != std::string::npos) {
             std::cerr << "skipped: another user cannot reach this build\n";
@@ -433,6 +436,7 @@ public:
         }
         ASSERT_CONTAINS("run as nobody and not as root, who owns", finished.output);
         ASSERT_CONTAINS("cannot be seen as nobody", finished.output);
+        ASSERT_CONTAINS("answers at " + daemon.worker().address(), finished.output);
         ASSERT_LACKS("FAILED", finished.output);
     }
 
