@@ -44,7 +44,8 @@ public:
 
     /// Has the host's loop watch this one. Commands are carried out from then on. [any thread]
     void attach();
-    /// Ends all calls with `cancelled`, those begun meanwhile included, and leaves the host's loop. [any thread, the loop's own outside of listeners]
+    /// Ends all calls with `cancelled`, those begun meanwhile included, and leaves the host's loop. [any
+    /// thread, the loop's own outside of listeners]
     void detach();
 
 private:

@@ -267,8 +267,7 @@ public:
         daemon.start();
         {
             DatabaseFile file(daemon);
-            await("no event is deleted",
-                  [&] { return file.number("SELECT count(*) FROM events") < 20'000; });
+            await("no event is deleted", [&] { return file.number("SELECT count(*) FROM events") < 20'000; });
         }
         daemon.kill();
         CPPUNIT_ASSERT_MESSAGE("that was too late", DatabaseFile(daemon).rowsOf(job) > 0);
