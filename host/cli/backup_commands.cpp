@@ -116,7 +116,7 @@ std::string rowsOf(const Contents& contents) {
 }
 
 std::string readableDatabase(const std::string& directory) {
-    const std::string database = directory + "/sallyport.db";
+    std::string database = directory + "/sallyport.db";
     if (::access(database.c_str(), R_OK) != 0) {
         const bool hidden = errno == EACCES;
         throw Failure(

@@ -109,16 +109,18 @@ void checkUpstreams(const Subject& subject, Report& report) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     // All at once, so that the slowest decides how long it takes.
     std::vector<std::future<std::string>> problems;
+    problems.reserve(providers.size());
     for (const Provider& provider : providers) {
         problems.push_back(std::async(std::launch::async, problemWith, std::cref(provider)));
     }
     for (std::size_t i = 0; i < providers.size(); ++i) {
-        const std::string which = providers[i].name + " (" + providers[i].baseUrl + ")";
+        std::string line = providers[i].name;
+        line.append(" (").append(providers[i].baseUrl).append(")");
         const std::string problem = problems[i].get();
         if (problem.empty()) {
-            report.ok(check, which + " can be reached");
+            report.ok(check, line.append(" can be reached"));
         } else {
-            report.fail(check, which + ": " + problem);
+            report.fail(check, line.append(": ").append(problem));
         }
     }
 }

@@ -78,7 +78,7 @@ void leaveWriteAheadMode(const std::string& file) {
 Contents copyTo(const std::string& file, const std::string& database, const BackupOptions& options) {
     const auto source = openSource(database);
     source->run("BEGIN");
-    const Contents held = contentsOf(*source);
+    Contents held = contentsOf(*source);
     {
         DatabaseFile copy(file, Access::write);
         // It is brought to the disk as a whole, and of no use before.
@@ -98,7 +98,7 @@ Contents backUp(const std::string& database, const std::string& target, const Ba
     }
     NewFile file(target);
     try {
-        const Contents held = copyTo(file.path(), database, options);
+        Contents held = copyTo(file.path(), database, options);
         if (verify(file.path()) != held) {
             throw EngineError(SQLITE_CORRUPT, "the copy does not hold what the database does");
         }

@@ -77,9 +77,15 @@ void refuseNewer(const Contents& backup, const Contents& present, const std::str
     for (const auto& [component, version] : backup.schema) {
         const auto known = present.schema.find(component);
         if (known != present.schema.end() && version > known->second) {
-            throw StoreError("the backup \"" + name + "\" was written by a newer version (" + component +
-                             " schema " + std::to_string(version) + ", the database here has " +
-                             std::to_string(known->second) + ")");
+            throw StoreError(std::string("the backup \"")
+                                 .append(name)
+                                 .append("\" was written by a newer version (")
+                                 .append(component)
+                                 .append(" schema ")
+                                 .append(std::to_string(version))
+                                 .append(", the database here has ")
+                                 .append(std::to_string(known->second))
+                                 .append(")"));
         }
     }
 }
