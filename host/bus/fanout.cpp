@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t batch = 256;            ///< events read from the store at once
 constexpr std::size_t remembered = 1024;      ///< published frames kept for those who are switching over
-constexpr std::size_t readBelow = 64 * 1024;  ///< backlog under which more is read
+constexpr std::size_t readBelow = std::size_t{64} * 1024;  ///< backlog under which more is read
 
 }  // namespace
 

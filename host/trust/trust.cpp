@@ -94,7 +94,7 @@ void Trust::requireWay(const std::string& path) const {
             requireClosed(status, directory);
             continue;
         }
-        const auto entry = directory + "/" + name;
+        const auto entry = std::string(directory).append("/").append(name);
         if (othersMayWrite(status) && ::lstat(entry.c_str(), &status) == 0)
             requireOwner(status, entry);
     }

@@ -11,7 +11,7 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-constexpr std::size_t longestKey = 16 * 1024;
+constexpr std::size_t longestKey = std::size_t{16} * 1024;
 
 SecretText fromFile(const std::string& path) {
     std::ifstream file(path, std::ios::binary);

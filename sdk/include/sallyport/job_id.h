@@ -36,6 +36,7 @@ public:
     [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
 
     /// By the bytes.
+    // NOLINTNEXTLINE(modernize-use-nullptr): what it means is a zero that the compiler writes
     auto operator<=>(const JobId&) const = default;
 
 private:
