@@ -12,6 +12,7 @@
 
 #include "host/doctor/checks.h"
 #include "plugins/llm/provider.h"
+#include "plugins/llm/upstream/route.h"
 
 namespace sallyport::host::doctor {
 
@@ -51,12 +52,32 @@ std::string advice(CURLcode result, const Provider& provider) {
     }
 }
 
-/// Connects as the plugin does (its curl_transfer.cpp), up to where a request would begin, which is not sent.
+/// The proxy that the plugin would use; empty if none. @throws std::invalid_argument for one that it cannot.
+std::string proxyFor(const Provider& provider) {
+    using namespace sallyport::plugins::llm;
+    std::string proxy = provider.endpoint.proxy;
+    if (proxy.empty()) {
+        proxy = EnvironmentProxies().proxyFor(Url::parse(provider.baseUrl));
+    }
+    if (!proxy.empty()) {
+        static_cast<void>(Proxy::parse(proxy));
+    }
+    return proxy;
+}
+
+/// Connects to where the plugin does, up to where a request would begin, which is not sent.
 /// @return the problem; empty if there is none.
 std::string problemWith(const Provider& provider) {
     const std::unique_ptr<CURL, Free> handle(curl_easy_init());
     if (!handle) {
         throw std::runtime_error("libcurl has no handle to give");
+    }
+    std::string proxy;
+    try {
+        proxy = proxyFor(provider);
+    } catch (const std::invalid_argument& wrong) {
+        return std::string("the proxy ") + wrong.what() + ": " +
+               advice(CURLE_COULDNT_RESOLVE_PROXY, provider);
     }
     std::array<char, CURL_ERROR_SIZE> error{};
     const auto set = [&handle](CURLoption option, auto value) {
@@ -77,10 +98,8 @@ std::string problemWith(const Provider& provider) {
         set(CURLOPT_CAINFO, provider.endpoint.caFile.c_str());
         set(CURLOPT_CAPATH, nullptr);
     }
-    if (!provider.endpoint.proxy.empty()) {
-        set(CURLOPT_PROXY, provider.endpoint.proxy.c_str());
-        set(CURLOPT_NOPROXY, "");
-    }
+    set(CURLOPT_PROXY, proxy.c_str());
+    set(CURLOPT_NOPROXY, "");
     const CURLcode result = curl_easy_perform(handle.get());
     if (result == CURLE_OK) {
         return "";

@@ -26,7 +26,7 @@
 #include "prices.h"
 #include "provider.h"
 #include "translation.h"
-#include "upstream.h"
+#include "upstream/upstream.h"
 
 namespace sallyport::plugins::llm {
 

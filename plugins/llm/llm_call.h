@@ -19,7 +19,7 @@
 #include "job_ledger.h"
 #include "key_ring.h"
 #include "translation.h"
-#include "upstream.h"
+#include "upstream/upstream.h"
 
 namespace sallyport::plugins::llm {
 

@@ -8,8 +8,8 @@
 #include <sallyport/errors.h>
 #include <sallyport/jobs.h>
 
-#include "curl_upstream.h"
 #include "money.h"
+#include "upstream/http_upstream.h"
 #include "usage_routes.h"
 
 namespace sallyport::plugins::llm {
@@ -108,7 +108,7 @@ void LlmPlugin::start(Host& host) {
                        Retention::Options{.line = "old records of calls were deleted",
                                           .keep = host.settings().duration("calls.keep")});
     ledger_.emplace(readLimits(host.settings()), sourceOf(host, *report_));
-    upstream_ = std::make_unique<CurlUpstream>(host.ioLoops(), host.log());
+    upstream_ = std::make_unique<HttpUpstream>(host.ioLoops(), host.log());
     gateway_ = std::make_unique<Gateway>(Gateway::Parts{.host = host,
                                                         .ledger = *ledger_,
                                                         .log = *log_,

@@ -5,6 +5,8 @@
 #include <Poco/Exception.h>
 #include <Poco/URI.h>
 
+#include "upstream/route.h"
+
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -79,8 +81,12 @@ Provider readProvider(const Settings& settings, const std::string& name) {
         reading(prefix + "models", [&] { return ServedModels(settings.list(prefix + "models")); });
     provider.key = reading(prefix + "key", [&] { return readKeySource(settings.text(prefix + "key")); });
     provider.script = settings.text(prefix + "script");
+    const std::string proxy = settings.text(prefix + "proxy");
+    if (!proxy.empty()) {
+        reading(prefix + "proxy", [&] { return Proxy::parse(proxy); });
+    }
     provider.endpoint = {.caFile = settings.text(prefix + "ca_file"),
-                         .proxy = settings.text(prefix + "proxy"),
+                         .proxy = proxy,
                          .connect = settings.duration("timeout.connect"),
                          .firstByte = settings.duration("timeout.first_byte"),
                          .idle = settings.duration("timeout.idle"),

@@ -12,7 +12,7 @@
 
 #include "dialect.h"
 #include "model_pattern.h"
-#include "upstream.h"
+#include "upstream/upstream.h"
 
 namespace sallyport::plugins::llm {
 

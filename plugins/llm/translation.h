@@ -16,7 +16,7 @@
 #include "dialect.h"
 #include "echo.h"
 #include "provider.h"
-#include "upstream.h"
+#include "upstream/upstream.h"
 
 namespace sallyport::plugins::llm {
 

@@ -1,4 +1,4 @@
-#include "header_lines.h"
+#include "request_text.h"
 
 #include <algorithm>
 #include <array>
@@ -67,15 +67,20 @@ void checkHeader(std::string_view line) {
     }
 }
 
-void checkUrl(std::string_view url) {
-    const std::string_view scheme = url.substr(0, url.find("://"));
-    if (scheme.size() == url.size() ||
-        !(equalsIgnoringCase(scheme, "http") || equalsIgnoringCase(scheme, "https"))) {
-        throw std::invalid_argument("the address is neither http nor https");
+bool hasHeader(const UpstreamRequest& request, std::string_view lowerCase) {
+    return std::any_of(request.headers.begin(), request.headers.end(), [&](const std::string& line) {
+        return equalsIgnoringCase(std::string_view(line).substr(0, line.find(':')), lowerCase);
+    });
+}
+
+std::size_t sizeOf(const UpstreamRequest& request, const Url& url, const Route& route) {
+    std::size_t size = 256 + request.method.size() + url.target.size() + 2 * url.authority.size();
+    size += route.proxy ? route.proxy->authorization.size() : 0;
+    size += request.keyHeader ? request.keyHeader->size() : 0;
+    for (const std::string& line : request.headers) {
+        size += line.size() + 2;
     }
-    if (std::any_of(url.begin(), url.end(), [](char c) { return isControl(c) || c == ' '; })) {
-        throw std::invalid_argument("the address has a blank or a control character");
-    }
+    return size;
 }
 
 }  // namespace
@@ -85,7 +90,6 @@ void checkRequest(const UpstreamRequest& request) {
     if (!isToken(request.method) || request.method == "HEAD" || request.method == "CONNECT") {
         throw std::invalid_argument("the method cannot be used");
     }
-    checkUrl(request.url);
     for (const std::string& line : request.headers) {
         checkHeader(line);
     }
@@ -94,48 +98,34 @@ void checkRequest(const UpstreamRequest& request) {
     }
 }
 
-curl_slist* HeaderLines::assign(const UpstreamRequest& request) {
-    clear();
-    // Both are sized beforehand: a string that grows leaves its text behind, and the nodes point at each
-    // other.
-    std::size_t size = request.keyHeader ? request.keyHeader->size() + 1 : 0;
-    for (const std::string& line : request.headers) {
-        size += line.size() + 1;
+SecretText requestHead(const UpstreamRequest& request, const Url& url, const Route& route) {
+    std::string head;
+    // Enough from the beginning, since a string that grows leaves its text behind.
+    head.reserve(sizeOf(request, url, route));
+    head.append(request.method).append(" ");
+    if (route.proxy && !route.tls) {
+        head.append("http://").append(url.authority);
     }
-    text_.reserve(size + sizeof "Expect:" + sizeof "Content-Type:");
-    nodes_.reserve(request.headers.size() + 3);
-
-    bool typed = false;
+    head.append(url.target).append(" HTTP/1.1\r\nHost: ").append(url.authority).append("\r\n");
+    if (route.proxy && !route.tls && !route.proxy->authorization.empty()) {
+        head.append("Proxy-Authorization: ").append(route.proxy->authorization).append("\r\n");
+    }
+    // Nothing compressed is asked for; what comes compressed all the same is decoded.
+    if (!hasHeader(request, "accept-encoding")) {
+        head.append("Accept-Encoding: identity\r\n");
+    }
     for (const std::string& line : request.headers) {
-        const Header header(line);
-        typed = typed || equalsIgnoringCase(header.name, "content-type");
-        // `Name:` is how libcurl is told to leave one of its own headers out, `Name;` how to send no value.
-        add(header.value.empty() ? std::string(header.name) + ";" : line);
+        head.append(line).append("\r\n");
     }
     if (request.keyHeader) {
-        add(request.keyHeader->reveal());
+        head.append(request.keyHeader->reveal()).append("\r\n");
     }
-    if (request.body) {
-        add("Expect:");
-        if (!typed) {
-            add("Content-Type:");
-        }
+    if (request.body || request.method == "POST") {
+        const std::size_t length = request.body ? request.body->size() : 0;
+        head.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
     }
-    return nodes_.empty() ? nullptr : nodes_.data();
-}
-
-void HeaderLines::clear() noexcept {
-    wipe(text_);
-    nodes_.clear();
-}
-
-void HeaderLines::add(std::string_view line) {
-    char* const start = text_.data() + text_.size();
-    text_.append(line).push_back('\0');
-    curl_slist& node = nodes_.emplace_back(curl_slist{start, nullptr});
-    if (nodes_.size() > 1) {
-        nodes_[nodes_.size() - 2].next = &node;
-    }
+    head.append("\r\n");
+    return SecretText::taken(head);
 }
 
 }  // namespace sallyport::plugins::llm

@@ -1,4 +1,4 @@
-#include "plugins/llm/curl_upstream.h"
+#include "plugins/llm/upstream/http_upstream.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -188,8 +188,8 @@ private:
     const char* name_;
 };
 
-class CurlUpstreamTest : public CppUnit::TestFixture {
-    CPPUNIT_TEST_SUITE(CurlUpstreamTest);
+class HttpUpstreamTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(HttpUpstreamTest);
     CPPUNIT_TEST(testWholeAnswer);
     CPPUNIT_TEST(testBodyIsSentAsItIs);
     CPPUNIT_TEST(testLargeBodyIsSentWithoutAsking);
@@ -252,7 +252,7 @@ class CurlUpstreamTest : public CppUnit::TestFixture {
     RecordingLog log_;
     FakeUpstream server_;
     std::vector<std::shared_ptr<IoLoop>> loops_;
-    std::optional<CurlUpstream> client_;
+    std::optional<HttpUpstream> client_;
 
 public:
     void setUp() override { make(1); }
@@ -981,7 +981,7 @@ private:
         server_.on("/", scripts::silence());
         const auto waiting = std::make_shared<Answer>();
         const auto next = std::make_shared<Answer>();
-        CurlUpstream& client = *client_;
+        HttpUpstream& client = *client_;
         waiting->atDone = [&] { client.start(get(server_.url("/")), next); };
         client_->start(get(server_.url("/")), waiting);
         server_.awaitRequest(0);
@@ -1001,7 +1001,7 @@ private:
     }
 };
 
-CPPUNIT_TEST_SUITE_REGISTRATION(CurlUpstreamTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(HttpUpstreamTest);
 
 }  // namespace
 }  // namespace sallyport::plugins::llm

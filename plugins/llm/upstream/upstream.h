@@ -18,7 +18,7 @@ namespace sallyport::plugins::llm {
 /// How a server is reached and how long it may take. A limit of zero is none.
 struct Endpoint {
     std::string caFile;                     ///< PEM; the only authorities trusted. Empty: the system's
-    std::string proxy;                      ///< Empty: what `http_proxy` and its like say
+    std::string proxy;                      ///< see Proxy. Empty: what EnvironmentProxies say
     std::chrono::milliseconds connect{};    ///< for finding, reaching and greeting the server (DNS, TCP, TLS)
     std::chrono::milliseconds firstByte{};  ///< from then, or from the last progress in sending, to the head
     std::chrono::milliseconds idle{};       ///< between two pieces of the body
@@ -83,7 +83,7 @@ public:
 
     /// Begins a call and returns. The listener may hear of it before the caller has seen the number.
     /// @throws std::invalid_argument for a request that cannot be sent as it is: a method, address or header
-    ///         that would not be one line, or a header that is this client's own business (see HeaderLines).
+    ///         that would not be one line, or a header that is this client's own business (see checkRequest).
     virtual Id start(UpstreamRequest request, std::shared_ptr<UpstreamListener> listener) = 0;
 
     /// Closes the call's connection; onDone(cancelled) follows unless the call is over.

@@ -1,4 +1,4 @@
-// Calls with libcurl on one of the host's event loops.
+// Calls on one of the host's event loops.
 #pragma once
 
 #include <chrono>
@@ -7,35 +7,42 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
+#include <string>
 #include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include <sallyport/io_loop.h>
 #include <sallyport/log.h>
 
-#include "curl_transfer.h"
+#include "connection_pool.h"
+#include "http_call.h"
+#include "resolver.h"
+#include "socket.h"
+#include "tls_contexts.h"
 #include "upstream.h"
 
 namespace sallyport::plugins::llm {
 
-/// One of libcurl's multi handles. Its sockets and a timer are in an epoll of its own, which the host's loop
-/// watches. Calls and timers come in as commands; connections are kept for the calls to come. To be made as a
+/// The calls of one loop and the connections that are kept for those to come. Sockets and a timer are in an
+/// epoll of its own, which the host's loop watches. Calls and timers come in as commands. To be made as a
 /// shared object.
-class CurlLoop final : public std::enable_shared_from_this<CurlLoop>, private TransferOwner {
+class HttpLoop final : public std::enable_shared_from_this<HttpLoop>, private SocketSet, private CallOwner {
 public:
-    /// @throws std::runtime_error when there are no descriptors to be had.
-    CurlLoop(std::shared_ptr<IoLoop> loop, Logger& log);
-    ~CurlLoop() override;
-    CurlLoop(const CurlLoop&) = delete;
-    CurlLoop& operator=(const CurlLoop&) = delete;
+    using Time = std::chrono::steady_clock::time_point;
+
+    /// @param tls must outlive this. @throws std::system_error when there are no descriptors to be had.
+    HttpLoop(std::shared_ptr<IoLoop> loop, TlsContexts& tls, Logger& log);
+    ~HttpLoop() override;
+    HttpLoop(const HttpLoop&) = delete;
+    HttpLoop& operator=(const HttpLoop&) = delete;
 
     // [any thread]
-    void start(Upstream::Id id, UpstreamRequest request, std::shared_ptr<UpstreamListener> listener);
+    void start(Upstream::Id id, PreparedRequest request, std::shared_ptr<UpstreamListener> listener);
     void cancel(Upstream::Id id);
     void setPaused(Upstream::Id id, bool paused);
     void after(std::chrono::milliseconds delay, std::function<void()> task);
@@ -51,7 +58,7 @@ public:
 private:
     struct Start {
         Upstream::Id id;
-        UpstreamRequest request;
+        PreparedRequest request;
         std::shared_ptr<UpstreamListener> listener;
     };
     struct Cancel {
@@ -61,22 +68,14 @@ private:
         Upstream::Id id;
         bool paused;
     };
+    struct GoOn {
+        Upstream::Id id;
+    };
     struct Timer {
         Time due;
         std::function<void()> task;
     };
-    using Command = std::variant<Start, Cancel, SetPaused, Timer>;
-
-    /// What libcurl wants to hear of a descriptor, and what epoll was told.
-    struct Watch {
-        std::uint32_t wanted = 0;
-        std::uint32_t registered = 0;
-        bool connection = false;  ///< made by openSocket, and so closed by closeSocket
-    };
-
-    struct CloseMulti {
-        void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-    };
+    using Command = std::variant<Start, Cancel, SetPaused, GoOn, Timer>;
 
     class Descriptor {
     public:
@@ -90,14 +89,17 @@ private:
         const int descriptor_;
     };
 
-    using Transfers = std::unordered_map<Upstream::Id, std::unique_ptr<CurlTransfer>>;
+    std::uint64_t watch(int descriptor, Watcher& watcher) override;
+    void rewatch(std::uint64_t watch, Watcher& watcher) override;
+    void unwatch(std::uint64_t watch) override;
 
+    [[nodiscard]] Dial::Parts dialParts() override;
+    [[nodiscard]] std::unique_ptr<Socket> takeConnection(const std::string& poolKey) override;
+    [[nodiscard]] std::span<char> buffer() override { return buffer_; }
     void lookBy(Time time) override;
-    int openSocket(const curl_sockaddr& address) override;
-    void closeSocket(int descriptor) override;
-
-    static int onWatch(CURL*, curl_socket_t descriptor, int what, void* self, void*);
-    static int onCurlTimer(CURLM*, long milliseconds, void* self);
+    void again(Upstream::Id call) override;
+    void ended(HttpCall& call, const Outcome& outcome, const std::string& poolKey,
+               std::unique_ptr<Socket> connection) override;
 
     template <class F>
     void onLoop(F function);
@@ -105,45 +107,45 @@ private:
     void readable();
     void turn();
     void armTimer();
-    void handle(int descriptor, std::uint32_t events);
-    void watch(int descriptor, std::uint32_t wanted);
-    void tellEpoll(int descriptor, Watch& watch, std::uint32_t events);
+    void handle(std::uint64_t watch, std::uint32_t events);
 
     [[nodiscard]] std::vector<Command> takeCommands();
     void runCommands();
     void execute(Start& command);
     void execute(const Cancel& command);
     void execute(const SetPaused& command);
+    void execute(const GoOn& command);
     void execute(Timer& command);
+    [[nodiscard]] HttpCall* find(Upstream::Id id);
 
-    void runCurlTimers();
     void runTimers();
     void checkDeadlines();
-    void collectFinished();
     void cancelAll();
-    void finish(Transfers::iterator transfer, const Outcome& outcome);
-    void tellDone(UpstreamListener& listener, const Outcome& outcome);
-    [[nodiscard]] std::unique_ptr<CurlTransfer> freeTransfer();
+    template <class F>
+    void guarded(const char* failure, F function);
 
     const std::shared_ptr<IoLoop> loop_;
+    TlsContexts& tls_;
     Logger& log_;
     const Descriptor epoll_;
     const Descriptor timer_;
 
     std::mutex mutex_;
-    std::vector<Command> commands_;
+    std::vector<Command> commands_;  ///< guarded by mutex_
 
     // The rest is for the loop's thread.
     bool attached_ = false;
     Time now_;
     Time armed_ = Time::max();  ///< when the timer will make itself heard
-    Time curlDue_ = Time::max();
     Time deadlinesDue_ = Time::max();
     std::multimap<Time, std::function<void()>> timers_;
-    std::vector<Watch> watches_;                ///< by descriptor
-    std::unique_ptr<CURLM, CloseMulti> multi_;  ///< goes after its transfers, and its sockets with it
-    Transfers transfers_;
-    std::vector<std::unique_ptr<CurlTransfer>> spare_;
+    std::vector<char> buffer_;
+    std::uint64_t watches_ = 0;  ///< the last one's number; none is used twice
+    std::unordered_map<std::uint64_t, Watcher*> watchers_;
+    std::optional<Resolver> resolver_;
+    ConnectionPool pool_;
+    std::unordered_map<Upstream::Id, std::unique_ptr<HttpCall>> calls_;
+    std::vector<std::unique_ptr<HttpCall>> graveyard_;  ///< over, and perhaps still on the stack
 };
 
 }  // namespace sallyport::plugins::llm

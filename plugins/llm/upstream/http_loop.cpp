@@ -1,0 +1,340 @@
+#include "http_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+namespace sallyport::plugins::llm {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Deadlines are looked at no more often than this.
+constexpr auto checkInterval = 5ms;
+
+/// Of one read.
+constexpr std::size_t bufferSize = std::size_t{64} * 1024;
+
+constexpr std::uint64_t timerWatch = 0;
+
+int checked(int result, const char* what) {
+    if (result < 0) {
+        throw std::system_error(errno, std::generic_category(), what);
+    }
+    return result;
+}
+
+}  // namespace
+
+HttpLoop::HttpLoop(std::shared_ptr<IoLoop> loop, TlsContexts& tls, Logger& log)
+    : loop_(std::move(loop)),
+      tls_(tls),
+      log_(log),
+      epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      timer_(checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
+      now_(std::chrono::steady_clock::now()),
+      buffer_(bufferSize) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = timerWatch;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
+}
+
+HttpLoop::~HttpLoop() {
+    if (attached_) {
+        detach();
+    }
+}
+
+/// Runs `function` on the loop's thread and returns when it has.
+template <class F>
+void HttpLoop::onLoop(F function) {
+    if (onOwnThread()) {
+        function();
+        return;
+    }
+    std::promise<void> done;
+    loop_->post([&] {
+        try {
+            function();
+            done.set_value();
+        } catch (...) {
+            done.set_exception(std::current_exception());
+        }
+    });
+    done.get_future().get();
+}
+
+void HttpLoop::attach() {
+    onLoop([this] {
+        resolver_.emplace(loop_);
+        loop_->watch(epoll_.get(), [this] { readable(); });
+        attached_ = true;
+    });
+}
+
+void HttpLoop::detach() {
+    onLoop([this] {
+        loop_->unwatch(epoll_.get());
+        attached_ = false;
+        cancelAll();
+        resolver_.reset();
+    });
+}
+
+void HttpLoop::start(Upstream::Id id, PreparedRequest request, std::shared_ptr<UpstreamListener> listener) {
+    post(Start{id, std::move(request), std::move(listener)});
+}
+
+void HttpLoop::cancel(Upstream::Id id) {
+    post(Cancel{id});
+}
+
+void HttpLoop::setPaused(Upstream::Id id, bool paused) {
+    // From a listener it has to hold at once: a lot may have been read already.
+    if (paused && onOwnThread()) {
+        execute(SetPaused{id, paused});
+    } else {
+        post(SetPaused{id, paused});
+    }
+}
+
+void HttpLoop::after(std::chrono::milliseconds delay, std::function<void()> task) {
+    post(Timer{std::chrono::steady_clock::now() + delay, std::move(task)});
+}
+
+void HttpLoop::again(Upstream::Id call) {
+    post(GoOn{call});
+}
+
+void HttpLoop::post(Command command) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = commands_.empty();
+        commands_.push_back(std::move(command));
+    }
+    // One turn serves all that comes until then. Weak, because it may come when all is over.
+    if (first) {
+        loop_->post([weak = weak_from_this()] {
+            if (const auto self = weak.lock()) {
+                self->turn();
+            }
+        });
+    }
+}
+
+void HttpLoop::readable() {
+    std::array<epoll_event, 256> events{};
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+    now_ = std::chrono::steady_clock::now();
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        handle(event.data.u64, event.events);
+    }
+    runTimers();
+    turn();
+}
+
+void HttpLoop::turn() {
+    if (!attached_) {
+        return;
+    }
+    now_ = std::chrono::steady_clock::now();
+    runCommands();
+    checkDeadlines();
+    armTimer();
+    graveyard_.clear();
+}
+
+void HttpLoop::armTimer() {
+    Time due = deadlinesDue_;
+    if (!timers_.empty()) {
+        due = std::min(due, timers_.begin()->first);
+    }
+    if (due >= armed_) {
+        return;  // the timer is heard in time, and set anew then
+    }
+    armed_ = due;
+    const auto time = std::max(due.time_since_epoch(), Time::duration(1));  // zero would disarm it
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+    itimerspec setting{};
+    setting.it_value = {.tv_sec = seconds.count(), .tv_nsec = (time - seconds).count()};
+    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
+}
+
+void HttpLoop::handle(std::uint64_t watch, std::uint32_t events) {
+    if (watch == timerWatch) {
+        std::uint64_t ignored = 0;
+        static_cast<void>(!::read(timer_.get(), &ignored, sizeof ignored));
+        armed_ = Time::max();
+        return;
+    }
+    // It may have gone by what was done for an event before it.
+    if (const auto watcher = watchers_.find(watch); watcher != watchers_.end()) {
+        watcher->second->onEvents(events);
+    }
+}
+
+std::uint64_t HttpLoop::watch(int descriptor, Watcher& watcher) {
+    // Everything at once and for good: no call has to change it.
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = ++watches_;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+    watchers_.emplace(watches_, &watcher);
+    return watches_;
+}
+
+void HttpLoop::rewatch(std::uint64_t watch, Watcher& watcher) {
+    watchers_.at(watch) = &watcher;
+}
+
+void HttpLoop::unwatch(std::uint64_t watch) {
+    watchers_.erase(watch);
+}
+
+Dial::Parts HttpLoop::dialParts() {
+    const auto resolve = [this](const std::string& host, std::uint16_t port, Resolver::Done done) {
+        resolver_->resolve(host, port, std::move(done));
+    };
+    return {*this, resolve, tls_};
+}
+
+std::unique_ptr<Socket> HttpLoop::takeConnection(const std::string& poolKey) {
+    return pool_.take(poolKey);
+}
+
+void HttpLoop::lookBy(Time time) {
+    if (time < deadlinesDue_) {
+        deadlinesDue_ = std::max(time, now_ + checkInterval);
+    }
+}
+
+template <class F>
+void HttpLoop::guarded(const char* failure, F function) {
+    try {
+        function();
+    } catch (const std::exception& error) {
+        log_.error(failure, {{"error", error.what()}});
+    } catch (...) {
+        log_.error(failure, {{"error", "not a std::exception"}});
+    }
+}
+
+void HttpLoop::runTimers() {
+    while (!timers_.empty() && timers_.begin()->first <= now_) {
+        const auto timer = timers_.extract(timers_.begin());
+        guarded("a delayed task failed", timer.mapped());
+    }
+}
+
+void HttpLoop::checkDeadlines() {
+    if (deadlinesDue_ > now_) {
+        return;
+    }
+    pool_.prune(now_);
+    deadlinesDue_ = Time::max();
+    lookBy(pool_.nextPruning());
+    for (auto next = calls_.begin(); next != calls_.end();) {
+        HttpCall& call = *(next++)->second;
+        if (call.deadline() <= now_) {
+            call.checkTime(now_);
+        }
+        lookBy(call.deadline());
+    }
+}
+
+std::vector<HttpLoop::Command> HttpLoop::takeCommands() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(commands_, {});
+}
+
+void HttpLoop::runCommands() {
+    for (Command& command : takeCommands()) {
+        std::visit([this](auto& specific) { execute(specific); }, command);
+    }
+}
+
+void HttpLoop::execute(Start& command) {
+    CallOwner& owner = *this;
+    auto call = std::make_unique<HttpCall>(owner, command.id, std::move(command.request),
+                                           std::move(command.listener));
+    HttpCall& started = *call;
+    calls_.emplace(command.id, std::move(call));
+    started.start();
+}
+
+void HttpLoop::execute(const Cancel& command) {
+    if (HttpCall* const call = find(command.id)) {
+        call->end({UpstreamProblem::cancelled, "it was no longer wanted"});
+    }
+}
+
+void HttpLoop::execute(const SetPaused& command) {
+    HttpCall* const call = find(command.id);
+    if (call == nullptr) {
+        return;
+    }
+    if (command.paused) {
+        call->pause();
+    } else {
+        call->resume();
+    }
+}
+
+void HttpLoop::execute(const GoOn& command) {
+    if (HttpCall* const call = find(command.id)) {
+        call->goOn();
+    }
+}
+
+void HttpLoop::execute(Timer& command) {
+    timers_.emplace(command.due, std::move(command.task));
+}
+
+HttpCall* HttpLoop::find(Upstream::Id id) {
+    const auto call = calls_.find(id);
+    return call == calls_.end() ? nullptr : call->second.get();
+}
+
+void HttpLoop::ended(HttpCall& call, const Outcome& outcome, const std::string& poolKey,
+                     std::unique_ptr<Socket> connection) {
+    if (connection) {
+        pool_.keep(poolKey, std::move(connection), now_);
+        lookBy(pool_.nextPruning());
+    }
+    const auto found = calls_.find(call.id());
+    graveyard_.push_back(std::move(found->second));
+    calls_.erase(found);
+    guarded("a call's listener failed", [&] { call.listener().onDone(outcome.problem, outcome.detail); });
+}
+
+void HttpLoop::cancelAll() {
+    const Outcome cancelled{UpstreamProblem::cancelled, "the client is stopping"};
+    timers_.clear();
+    while (!calls_.empty()) {
+        calls_.begin()->second->end(cancelled);
+    }
+    // What listeners begin on hearing of it is ended in turn.
+    for (std::vector<Command> commands = takeCommands(); !commands.empty(); commands = takeCommands()) {
+        for (const Command& command : commands) {
+            if (const auto* const start = std::get_if<Start>(&command)) {
+                guarded("a call's listener failed",
+                        [&] { start->listener->onDone(cancelled.problem, cancelled.detail); });
+            }
+        }
+    }
+    graveyard_.clear();
+}
+
+}  // namespace sallyport::plugins::llm
