@@ -6,8 +6,8 @@ namespace sallyport::host::bus {
 
 namespace {
 
-constexpr std::size_t batch = 256;            ///< events read from the store at once
-constexpr std::size_t remembered = 1024;      ///< published frames kept for those who are switching over
+constexpr std::size_t batch = 256;        ///< events read from the store at once
+constexpr std::size_t remembered = 1024;  ///< published frames kept for those who are switching over
 constexpr std::size_t readBelow = std::size_t{64} * 1024;  ///< backlog under which more is read
 
 }  // namespace

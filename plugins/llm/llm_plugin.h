@@ -41,7 +41,8 @@ inline constexpr Setting llmSettings[] = {
     {"provider.*.ca_file", SettingKind::text, "",
      "Certificates (PEM) that its own must be signed by; empty: the system's"},
     {"provider.*.proxy", SettingKind::text, "",
-     "Proxy to reach it through, http://[USER:PASSWORD@]HOST:PORT; empty: what http_proxy, https_proxy and no_proxy say"},
+     "Proxy to reach it through, http://[USER:PASSWORD@]HOST:PORT; empty: what http_proxy, https_proxy and "
+     "no_proxy say"},
     {"provider.*.script", SettingKind::text, "",
      "Of an echo: a file of answers that it plays, a line of JSON each"},
     {"aliases", SettingKind::list, "", "Other names for models: ALIAS=MODEL"},

@@ -33,7 +33,8 @@ struct Proxy {
     /// @param text `http://[USER:PASSWORD@]HOST[:PORT]`, also without `http://`; port 1080 unless it is
     /// given,
     ///             as with curl.
-    /// @throws std::invalid_argument with the rest of a sentence about it, which does not repeat the password.
+    /// @throws std::invalid_argument with the rest of a sentence about it, which does not repeat the
+    /// password.
     [[nodiscard]] static Proxy parse(std::string_view text);
 };
 
