@@ -35,6 +35,10 @@ Exit codes: 0 done; 1 refused, or (audit verify) not as it was written, or (doct
 130 (job watch, backup) stopped with Ctrl-C.
 sallyport(1) says more.)";
 
+/// Of the commands that have none of their own.
+constexpr const char* shortFooter =
+    "sallyport --help has the options of all commands; sallyport(1) says more.";
+
 struct Parsed {
     GlobalOptions options;
     std::string colour = "auto";
@@ -65,10 +69,11 @@ void addGlobalOptions(CLI::App& app, Parsed& parsed) {
 
 void declare(CLI::App& app, Parsed& parsed) {
     app.name("sallyport");
-    app.footer(footer);
+    // From here on: commands inherit it.
+    app.footer(shortFooter);
     app.require_subcommand(1);
     addGlobalOptions(app, parsed);
-    // From here on: an option of all commands may stand behind the command, too.
+    // An option of all commands may stand behind the command, too.
     app.fallthrough();
     addJobCommands(app, parsed.chosen);
     addSecretCommands(app, parsed.chosen);
@@ -79,6 +84,7 @@ void declare(CLI::App& app, Parsed& parsed) {
     addUsageCommand(app, parsed.chosen);
     addDoctorCommand(app, parsed.chosen);
     addBackupCommands(app, parsed.chosen);
+    app.footer(footer);
 }
 
 /// https://no-color.org: set and not empty means no colours, unless the command line wants them.

@@ -149,7 +149,8 @@ void addJobWatch(CLI::App& job, Command& chosen) {
     command.add_option("--since", options->since, "Leave out events up to this number")
         ->type_name("N")
         ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()).description(""));
-    command.add_flag("!--no-follow", options->follow, "Show what there is, and stop");
+    command.add_flag_callback(
+        "--no-follow", [options] { options->follow = false; }, "Show what there is, and stop");
     command.callback([&chosen, reference, options] {
         chosen = [reference, options](Context& context) { return watch(context, *reference, *options); };
     });

@@ -52,6 +52,10 @@ _sallyport() {
             mapfile -t COMPREPLY < <(compgen -W "$(_sallyport_jobs)" -- "$current")
             return
             ;;
+        --secret)
+            mapfile -t COMPREPLY < <(compgen -W "$(_sallyport_secrets)" -- "$current")
+            return
+            ;;
         --by) mapfile -t COMPREPLY < <(compgen -W 'job user model day' -- "$current") && return ;;
         --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code' -- "$current") && return ;;
         --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin' -- "$current") && return ;;
@@ -60,7 +64,7 @@ _sallyport() {
                 'pending running completed failed cancelled interrupted' -- "$current")
             return
             ;;
-        --url | --timeout | --title | --user | --grant | --limit | --since | --until | --provider | --expires | --secret | -D | --define) return ;;
+        --url | --timeout | --title | --user | --grant | --limit | --since | --until | --provider | --expires | -D | --define) return ;;
     esac
 
     local words=''

@@ -10,14 +10,35 @@ function __sallyport_secrets
     sallyport --timeout 1 --color never secret list 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
-# Whether the command line is at `NOUN VERB`, such as `job watch`.
-function __sallyport_at
-    __fish_seen_subcommand_from $argv[1]; and __fish_seen_subcommand_from $argv[2..]
+# The words of the command line that are neither options nor their values.
+function __sallyport_words
+    set -l valued --url --token-file --config --data-dir --color --timeout --file --title --user --project-dir --mode \
+        --grant --env-file --state --limit --since --role --provider --expires --job --secret --by --until --directory \
+        -D --define
+    set -l words (commandline --tokenize --cut-at-cursor --current-process)
+    set -l value false
+    for word in $words[2..]
+        if $value
+            set value false
+        else if contains -- $word $valued
+            set value true
+        else if not string match --quiet -- '-*' $word
+            echo $word
+        end
+    end
 end
 
-# Whether NOUN still wants one of its verbs.
-function __sallyport_wants_verb
-    __fish_seen_subcommand_from $argv[1]; and not __fish_seen_subcommand_from $argv[2..]
+# Whether the command is NOUN, or `NOUN VERB` with one of the verbs.
+function __sallyport_at
+    set -l words (__sallyport_words)
+    test "$words[1]" = "$argv[1]"; and begin
+        test (count $argv) = 1; or contains -- "$words[2]" $argv[2..]
+    end
+end
+
+# Whether so many words have been typed.
+function __sallyport_typed
+    test (count (__sallyport_words)) = $argv[1]
 end
 
 complete -c sallyport -f
@@ -29,19 +50,17 @@ complete -c sallyport -l data-dir -x -a '(__fish_complete_directories)' -d "The 
 complete -c sallyport -l json -d "Print the answer as JSON"
 complete -c sallyport -l color -x -a 'auto always never' -d 'When to use colours'
 complete -c sallyport -l timeout -x -d 'Seconds to wait for the daemon'
-complete -c sallyport -l version -d 'Print the version'
+complete -c sallyport -n '__sallyport_typed 0' -l version -d 'Print the version'
 complete -c sallyport -s h -l help -d Explain
 
-set -l nouns audit backup doctor job plugin restore secret status token usage
-set -l job_verbs cancel create grant list prompt restart show watch
-complete -c sallyport -n "not __fish_seen_subcommand_from $nouns" -a "$nouns"
-complete -c sallyport -n "__sallyport_wants_verb job $job_verbs" -a "$job_verbs"
-complete -c sallyport -n '__sallyport_wants_verb audit list verify' -a 'list verify'
-complete -c sallyport -n '__sallyport_wants_verb plugin list new reload verify' -a 'list new reload verify'
-complete -c sallyport -n '__sallyport_wants_verb secret delete list rekey set show' -a 'delete list rekey set show'
-complete -c sallyport -n '__sallyport_wants_verb token create list revoke' -a 'create list revoke'
+complete -c sallyport -n '__sallyport_typed 0' -a 'audit backup doctor job plugin restore secret status token usage'
+complete -c sallyport -n '__sallyport_at audit; and __sallyport_typed 1' -a 'list verify'
+complete -c sallyport -n '__sallyport_at job; and __sallyport_typed 1' -a 'cancel create grant list prompt restart show watch'
+complete -c sallyport -n '__sallyport_at plugin; and __sallyport_typed 1' -a 'list new reload verify'
+complete -c sallyport -n '__sallyport_at secret; and __sallyport_typed 1' -a 'delete list rekey set show'
+complete -c sallyport -n '__sallyport_at token; and __sallyport_typed 1' -a 'create list revoke'
 
-complete -c sallyport -n '__sallyport_at job cancel grant prompt restart show watch' -a '(__sallyport_jobs)'
+complete -c sallyport -n '__sallyport_at job cancel grant prompt restart show watch; and __sallyport_typed 2' -a '(__sallyport_jobs)'
 complete -c sallyport -n '__sallyport_at job create' -l file -r -F -d 'Read the task from this file'
 complete -c sallyport -n '__sallyport_at job create' -l title -x -d 'A name for people'
 complete -c sallyport -n '__sallyport_at job create' -l user -x -d 'Owner of the job'
@@ -57,7 +76,7 @@ complete -c sallyport -n '__sallyport_at job watch' -l since -x -d 'Leave out ev
 complete -c sallyport -n '__sallyport_at job watch' -l no-follow -d 'Show what there is, and stop'
 complete -c sallyport -n '__sallyport_at job prompt' -l done -d 'This is the last prompt'
 complete -c sallyport -n '__sallyport_at job grant' -l none -d 'Revoke all grants of the job'
-complete -c sallyport -n '__sallyport_at secret delete set show' -a '(__sallyport_secrets)'
+complete -c sallyport -n '__sallyport_at secret delete set show; and __sallyport_typed 2' -a '(__sallyport_secrets)'
 complete -c sallyport -n '__sallyport_at secret delete list set show' -l user -x -d 'Whose secret it is'
 complete -c sallyport -n '__sallyport_at secret set' -l provider -x -d 'Whom it is for'
 complete -c sallyport -n '__sallyport_at secret set' -l expires -x -d 'When it ends'
@@ -66,21 +85,21 @@ complete -c sallyport -n '__sallyport_at audit list' -l job -x -a '(__sallyport_
 complete -c sallyport -n '__sallyport_at audit list' -l secret -x -a '(__sallyport_secrets)' -d 'Only secrets of this name'
 complete -c sallyport -n '__sallyport_at audit list' -l limit -x -d 'At most so many'
 complete -c sallyport -n '__sallyport_at audit list' -l all -d 'All there are'
-complete -c sallyport -n '__fish_seen_subcommand_from backup restore' -F
-complete -c sallyport -n '__fish_seen_subcommand_from backup' -l force -d 'Replace the file if there is one'
-complete -c sallyport -n '__fish_seen_subcommand_from restore' -l force -d 'Take a backup of a newer version'
-complete -c sallyport -n '__fish_seen_subcommand_from doctor' -l offline -d 'Leave the model providers alone'
-complete -c sallyport -n '__fish_seen_subcommand_from doctor' -s D -l define -x -d 'Override a key, as KEY=VALUE'
+complete -c sallyport -n '__sallyport_at backup; or __sallyport_at restore' -F
+complete -c sallyport -n '__sallyport_at backup' -l force -d 'Replace the file if there is one'
+complete -c sallyport -n '__sallyport_at restore' -l force -d 'Take a backup of a newer version'
+complete -c sallyport -n '__sallyport_at doctor' -l offline -d 'Leave the model providers alone'
+complete -c sallyport -n '__sallyport_at doctor' -s D -l define -x -d 'Override a key, as KEY=VALUE'
 complete -c sallyport -n '__sallyport_at plugin list' -s v -l verbose -d 'Show the routes, too'
 complete -c sallyport -n '__sallyport_at plugin new' -l directory -x -a '(__fish_complete_directories)' -d 'Where to write it'
 complete -c sallyport -n '__sallyport_at plugin verify' -F
 complete -c sallyport -n '__sallyport_at plugin verify' -l sums -d 'Print SHA-256 sums for plugins.trusted'
 complete -c sallyport -n '__sallyport_at token create' -l user -x -d 'The user it acts for'
 complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin' -d 'What it may do'
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l by -x -a 'job user model day' -d 'What each line is about'
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l job -x -a '(__sallyport_jobs)' -d 'Only this job'
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l user -x -d "Only this user's jobs"
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l since -x -d 'Only calls from this time on'
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l until -x -d 'Only calls before this time'
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l limit -x -d 'At most so many lines'
-complete -c sallyport -n '__fish_seen_subcommand_from usage' -l all -d 'All there are'
+complete -c sallyport -n '__sallyport_at usage' -l by -x -a 'job user model day' -d 'What each line is about'
+complete -c sallyport -n '__sallyport_at usage' -l job -x -a '(__sallyport_jobs)' -d 'Only this job'
+complete -c sallyport -n '__sallyport_at usage' -l user -x -d "Only this user's jobs"
+complete -c sallyport -n '__sallyport_at usage' -l since -x -d 'Only calls from this time on'
+complete -c sallyport -n '__sallyport_at usage' -l until -x -d 'Only calls before this time'
+complete -c sallyport -n '__sallyport_at usage' -l limit -x -d 'At most so many lines'
+complete -c sallyport -n '__sallyport_at usage' -l all -d 'All there are'

@@ -16,9 +16,24 @@ _sallyport_secret() {
 }
 
 _sallyport() {
-    local curcontext=$curcontext state line
-    local -a global
-    global=(
+    local word noun command
+    local -a spec plain verbs
+    integer i
+    # What is neither an option nor its value.
+    for ((i = 2; i < CURRENT; i++)); do
+        word=$words[i]
+        case $word in
+            --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
+                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | \
+                --expires | --job | --secret | --by | --until | --directory | -D | --define)
+                ((i++))
+                ;;
+            -*) ;;
+            *) plain+=($word) ;;
+        esac
+    done
+
+    spec=(
         '--url[address of the operator door]:url:'
         '--token-file[file with the operator token]:file:_files'
         "--config[the daemon's configuration file]:file:_files"
@@ -27,107 +42,94 @@ _sallyport() {
         '--color[when to use colours]:when:(auto always never)'
         '--timeout[seconds to wait for the daemon]:seconds:'
         '(-h --help)'{-h,--help}'[explain]'
+        '1:command:(audit backup doctor job plugin restore secret status token usage)'
     )
+    ((${#plain})) || spec+=('--version[print the version]')
 
-    # The nouns with options and no verb.
-    if ((CURRENT > 2)) && [[ $words[2] == (backup|doctor|restore) ]]; then
-        local noun=$words[2]
-        shift words
-        ((CURRENT--))
-        case $noun in
-            backup) _arguments $global '--force[replace the file if there is one]' '1:file:_files' ;;
-            restore) _arguments $global '--force[take a backup of a newer version]' '1:file:_files' ;;
-            doctor)
-                _arguments $global '--offline[leave the model providers alone]' \
-                    '*'{-D,--define}'[override a key]:KEY=VALUE:'
-                ;;
-        esac
-        return
-    fi
-    if [[ $words[2] == usage ]] && ((CURRENT > 2)); then
-        shift words
-        ((CURRENT--))
-        _arguments $global '--by[what each line is about]:what:(job user model day)' \
-            '--job[only this job]:job:_sallyport_job' "--user[only this user's jobs]:user:" \
-            '--since[only calls from this time on]:time:' '--until[only calls before this time]:time:' \
-            '(--all)--limit[at most so many lines]:n:' '(--limit)--all[all there are]'
-        return
-    fi
-
-    _arguments -C $global '--version[print the version]' \
-        '1:noun:(audit backup doctor job plugin restore secret status token usage)' '2:verb:->verb' '*::argument:->argument'
-    case $state in
-        verb)
-            case $line[1] in
-                audit) compadd list verify ;;
-                job) compadd cancel create grant list prompt restart show watch ;;
-                plugin) compadd list new reload verify ;;
-                secret) compadd delete list rekey set show ;;
-                token) compadd create list revoke ;;
-            esac
-            ;;
-        argument)
-            case "$line[1] $line[2]" in
-                'job create')
-                    _arguments $global '--file[read the task from this file]:file:_files' \
-                        '--title[a name for people]:title:' '--user[owner of the job]:user:' \
-                        '--project-dir[directory of the project]:directory:_directories' \
-                        '--mode[what runs in the sandbox]:mode:(worker claude_code)' \
-                        '*--grant[a secret for the worker]:SECRET=ENV_VAR:' \
-                        "--env-file[write the worker's address and token here]:file:_files" '1:task:'
-                    ;;
-                'job list')
-                    _arguments $global \
-                        '--state[only in this state]:state:(pending running completed failed cancelled interrupted)' \
-                        "--user[only this user's]:user:" '(--all)--limit[at most so many]:n:' \
-                        '(--limit)--all[all there are]'
-                    ;;
-                'job watch')
-                    _arguments $global '--since[leave out events up to this number]:n:' \
-                        '--no-follow[show what there is, and stop]' '1:job:_sallyport_job'
-                    ;;
-                'job prompt')
-                    _arguments $global '--done[this is the last prompt]' '1:job:_sallyport_job' '2:text:'
-                    ;;
-                'job restart')
-                    _arguments $global "--env-file[write the worker's address and token here]:file:_files" \
-                        '1:job:_sallyport_job'
-                    ;;
-                'job show' | 'job cancel') _arguments $global '1:job:_sallyport_job' ;;
-                'job grant')
-                    _arguments $global '--none[revoke all grants of the job]' '1:job:_sallyport_job' \
-                        '*:SECRET=ENV_VAR:'
-                    ;;
-                'secret set')
-                    _arguments $global '--user[whose secret it is]:user:' '--provider[whom it is for]:text:' \
-                        '--expires[when it ends]:time:' '1:name:_sallyport_secret'
-                    ;;
-                'secret list') _arguments $global '--user[whose secrets]:user:' ;;
-                'secret show' | 'secret delete')
-                    _arguments $global '--user[whose secret it is]:user:' '1:name:_sallyport_secret'
-                    ;;
-                'audit list')
-                    _arguments $global "--user[only this user's secrets]:user:" \
-                        '--job[only this job]:job:_sallyport_job' \
-                        '--secret[only secrets of this name]:name:_sallyport_secret' \
-                        '(--all)--limit[at most so many]:n:' '(--limit)--all[all there are]'
-                    ;;
-                'plugin list') _arguments $global '(-v --verbose)'{-v,--verbose}'[show the routes, too]' ;;
-                'plugin new')
-                    _arguments $global '--directory[where to write it]:directory:_directories' '1:name:'
-                    ;;
-                'plugin verify')
-                    _arguments $global '--sums[print SHA-256 sums for plugins.trusted]' '*:plugin:_files'
-                    ;;
-                'token create')
-                    _arguments $global '--user[the user it acts for]:user:' \
-                        '--role[what it may do]:role:(viewer user admin)' '1:name:'
-                    ;;
-                'token revoke') _arguments $global '1:id:' ;;
-                *) _arguments $global ;;
-            esac
-            ;;
+    noun=$plain[1] command=$noun
+    case $noun in
+        audit) verbs=(list verify) ;;
+        job) verbs=(cancel create grant list prompt restart show watch) ;;
+        plugin) verbs=(list new reload verify) ;;
+        secret) verbs=(delete list rekey set show) ;;
+        token) verbs=(create list revoke) ;;
     esac
+    if ((${#verbs})); then
+        spec+=("2:verb:($verbs)")
+        command+=" $plain[2]"
+    fi
+
+    # Operands are counted from the noun on.
+    case $command in
+        'job create')
+            spec+=('--file[read the task from this file]:file:_files'
+                '--title[a name for people]:title:' '--user[owner of the job]:user:'
+                '--project-dir[directory of the project]:directory:_directories'
+                '--mode[what runs in the sandbox]:mode:(worker claude_code)'
+                '*--grant[a secret for the worker]:SECRET=ENV_VAR:'
+                "--env-file[write the worker's address and token here]:file:_files" '3:task:')
+            ;;
+        'job list')
+            spec+=('--state[only in this state]:state:(pending running completed failed cancelled interrupted)'
+                "--user[only this user's]:user:" '(--all)--limit[at most so many]:n:'
+                '(--limit)--all[all there are]')
+            ;;
+        'job watch')
+            spec+=('--since[leave out events up to this number]:n:'
+                '--no-follow[show what there is, and stop]' '3:job:_sallyport_job')
+            ;;
+        'job prompt')
+            spec+=('--done[this is the last prompt]' '3:job:_sallyport_job' '4:text:')
+            ;;
+        'job restart')
+            spec+=("--env-file[write the worker's address and token here]:file:_files"
+                '3:job:_sallyport_job')
+            ;;
+        'job show' | 'job cancel') spec+=('3:job:_sallyport_job') ;;
+        'job grant')
+            spec+=('--none[revoke all grants of the job]' '3:job:_sallyport_job'
+                '*:SECRET=ENV_VAR:')
+            ;;
+        'secret set')
+            spec+=('--user[whose secret it is]:user:' '--provider[whom it is for]:text:'
+                '--expires[when it ends]:time:' '3:name:_sallyport_secret')
+            ;;
+        'secret list') spec+=('--user[whose secrets]:user:') ;;
+        'secret show' | 'secret delete')
+            spec+=('--user[whose secret it is]:user:' '3:name:_sallyport_secret')
+            ;;
+        'audit list')
+            spec+=("--user[only this user's secrets]:user:"
+                '--job[only this job]:job:_sallyport_job'
+                '--secret[only secrets of this name]:name:_sallyport_secret'
+                '(--all)--limit[at most so many]:n:' '(--limit)--all[all there are]')
+            ;;
+        'plugin list') spec+=('(-v --verbose)'{-v,--verbose}'[show the routes, too]') ;;
+        'plugin new')
+            spec+=('--directory[where to write it]:directory:_directories' '3:name:')
+            ;;
+        'plugin verify')
+            spec+=('--sums[print SHA-256 sums for plugins.trusted]' '*:plugin:_files')
+            ;;
+        'token create')
+            spec+=('--user[the user it acts for]:user:'
+                '--role[what it may do]:role:(viewer user admin)' '3:name:')
+            ;;
+        'token revoke') spec+=('3:id:') ;;
+        usage)
+            spec+=('--by[what each line is about]:what:(job user model day)'
+                '--job[only this job]:job:_sallyport_job' "--user[only this user's jobs]:user:"
+                '--since[only calls from this time on]:time:' '--until[only calls before this time]:time:'
+                '(--all)--limit[at most so many lines]:n:' '(--limit)--all[all there are]')
+            ;;
+        doctor)
+            spec+=('--offline[leave the model providers alone]'
+                '*'{-D,--define}'[override a key]:KEY=VALUE:')
+            ;;
+        backup) spec+=('--force[replace the file if there is one]' '2:file:_files') ;;
+        restore) spec+=('--force[take a backup of a newer version]' '2:file:_files') ;;
+    esac
+    _arguments $spec
 }
 
 _sallyport "$@"
