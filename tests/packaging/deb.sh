@@ -27,12 +27,12 @@ container() {
     timeout 600 systemd-nspawn --quiet --directory="$machine" --register=no --keep-unit --machine=packages-test "$@"
 }
 
-if [[ ! -e "$machine/complete" ]]; then
+include=systemd,systemd-sysv,dbus,apt-utils,curl,jq,logrotate
+if [[ "$(cat "$machine/complete" 2>/dev/null)" != "$include" ]]; then
     echo "-- Making the Debian, once"
     rm -rf "$machine"
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,apt-utils,curl,jq bookworm "$machine" \
-        >"$packages/debootstrap.log"
-    touch "$machine/complete"
+    debootstrap --variant=minbase --include="$include" bookworm "$machine" >"$packages/debootstrap.log"
+    echo "$include" >"$machine/complete"
 fi
 
 # The same package under a lower version and with another default configuration: what is upgraded from.
