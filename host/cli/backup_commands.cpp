@@ -226,7 +226,7 @@ void printRestored(const store::Restored& restored, const std::optional<std::str
     fields.add("schema",
                {schemaOf(restored.contents) + "; what is older is brought up to date at the start"});
     if (!restored.former.empty()) {
-        fields.add("former", {restored.former + "; delete it when you no longer want it"});
+        fields.add("former", {restored.former + "/; delete it when you no longer want it"});
     }
     fields.print(out);
     out.line({});
@@ -242,6 +242,9 @@ void printRestored(const store::Restored& restored, const std::optional<std::str
     out.line(
         {{"(sallyport token list, secret list, job list). The admin token in operator.token is made anew"}});
     out.line({{"if the backup does not know it. The audit trail gets an entry that tells of the restore."}});
+    if (!restored.former.empty()) {
+        out.line({{"To undo this, restore " + restored.former + "/sallyport.db in the same way."}});
+    }
 }
 
 ExitCode restore(Context& context, const FileOptions& options) {
@@ -250,6 +253,10 @@ ExitCode restore(Context& context, const FileOptions& options) {
     const Descriptor file(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.number() < 0) {
         throw UsageError("cannot read " + options.file + ": " + std::strerror(errno));
+    }
+    if (fs::is_directory(options.file)) {
+        throw UsageError(options.file + " is a directory: name the file in it, such as " +
+                         (fs::path(options.file) / "sallyport.db").string());
     }
     becomeOwner(directory);
     requireStopped(directory);

@@ -88,6 +88,8 @@ public:
     Client(Access access, std::chrono::milliseconds timeout)
         : access_(std::move(access)), timeout_(timeout) {}
 
+    [[nodiscard]] const Address& address() const noexcept { return access_.address; }
+
     /// Each @throws Unreachable, Refused
     [[nodiscard]] Answer get(const Target& target) const { return ask("GET", target, {}); }
     [[nodiscard]] Answer post(const Target& target) const { return ask("POST", target, {}); }

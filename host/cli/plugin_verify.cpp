@@ -1,5 +1,6 @@
 #include "host/cli/plugin_verify.h"
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -85,6 +86,18 @@ void printTable(const std::vector<Inspected>& inspected, Terminal& out) {
     }
 }
 
+/// Who has built a plugin owns it, and wants to know what is wrong with it otherwise.
+void printWherePlacesMatter(const std::vector<Inspected>& inspected, Terminal& out) {
+    if (std::any_of(inspected.begin(), inspected.end(),
+                    [](const Inspected& plugin) { return plugin.untrusted; })) {
+        out.line({});
+        out.line(
+            {{"Whose a file is counts where it lies. Put into the daemon's folder by root, as "
+              "`sudo cmake --install` does,"}});
+        out.line({{"it is root's, and nobody else may write to it."}});
+    }
+}
+
 void printJson(const std::vector<Inspected>& inspected, Terminal& out) {
     Poco::JSON::Array plugins;
     for (const Inspected& plugin : inspected) {
@@ -137,6 +150,9 @@ ExitCode verify(Context& context, const VerifyOptions& wanted) {
         printJson(inspected, context.out);
     } else {
         printTable(inspected, context.out);
+        if (!wanted.files.empty()) {
+            printWherePlacesMatter(inspected, context.out);
+        }
     }
     for (const Inspected& plugin : inspected) {
         if (!plugin.problems.empty()) {

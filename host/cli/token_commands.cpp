@@ -29,7 +29,8 @@ ExitCode create(Context& context, const CreateOptions& options) {
     if (options.role) {
         body.set("role", checkedText(*options.role, "role"));
     }
-    const Answer answer = context.connect().post(Target("/api/tokens"), body);
+    const Client client = context.connect();
+    const Answer answer = client.post(Target("/api/tokens"), body);
     if (context.options.json) {
         context.out.json(answer.text());
         return ExitCode::ok;
@@ -39,10 +40,13 @@ ExitCode create(Context& context, const CreateOptions& options) {
     fields.add("name", {textOf(answer.object(), "name")});
     fields.add("user", {textOf(answer.object(), "user_id")});
     fields.add("role", {textOf(answer.object(), "role")});
-    fields.add("token", {textOf(answer.object(), "token")});
+    const std::string token = textOf(answer.object(), "token");
+    fields.add("token", {token});
     fields.print(context.out);
     context.out.line({});
-    context.out.line({{"The token is shown this once.", Style::dim}});
+    context.out.line(
+        {{"The token is shown this once. Who has it uses it so, or with --token-file:", Style::dim}});
+    context.out.line({{"export SALLYPORT_URL=" + client.address().text + " SALLYPORT_TOKEN=" + token}});
     return ExitCode::ok;
 }
 

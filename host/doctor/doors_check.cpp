@@ -180,7 +180,8 @@ void checkDoors(Subject& subject, Report& report) {
             ask(subject, report);
         }
     } else if (subject.asDaemon()) {
-        report.ok(runs, "does not run with " + subject.options.dataDirectory);
+        report.warn(runs, "does not run with " + subject.options.dataDirectory +
+                              "; start it: systemctl start sallyport");
         for (const Door& door : {worker, operators}) {
             door.configured.starts_with("unix:") ? checkSocket(door, report) : checkPort(door, report);
         }

@@ -20,7 +20,9 @@ std::optional<PluginFile> readAnyway(Inspected& inspected, const trust::Trust& t
         inspected.problems.emplace_back(refused.what());
     }
     try {
-        return readPluginFile(inspected.file, std::nullopt);
+        auto read = readPluginFile(inspected.file, std::nullopt);
+        inspected.untrusted = true;
+        return read;
     } catch (const Refused& refused) {
         if (inspected.problems.front() != refused.what())
             inspected.problems.emplace_back(refused.what());

@@ -21,6 +21,7 @@ struct Inspected {
     std::vector<Setting> settings;             ///< the keys that it reads
     std::shared_ptr<const std::string> bytes;  ///< keeps the settings' texts
     bool disabled = false;                     ///< it is not loaded, whatever it is
+    bool untrusted = false;                    ///< the first problem is who may change it where it lies
     std::vector<std::string> problems;         ///< why the daemon refuses it; empty: it does not
 };
 

@@ -49,7 +49,8 @@ void TrustedSums::addLine(const std::string& line, std::size_t number) {
 }
 
 std::string notListed(const TrustedSums& sums, const std::string& sha256) {
-    return "its SHA-256 sum, " + sha256 + ", is not in " + sums.file() + " (plugins.trusted)";
+    return "its SHA-256 sum, " + sha256 + ", is not in " + sums.file() +
+           " (plugins.trusted); if it may run, add it: sallyport plugin verify --sums";
 }
 
 }  // namespace sallyport::host::plugins

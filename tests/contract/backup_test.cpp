@@ -201,6 +201,9 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.describe(), 1, refused.status);
             ASSERT_CONTAINS("the backup \"" + file_.string() + "\" cannot be used", refused.errors);
         }
+        const Finished directory = cli(daemon, {"restore", file_.parent_path().string()});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(directory.describe(), 2, directory.status);
+        ASSERT_CONTAINS("name the file in it", directory.errors);
         daemon.start();
         ASSERT_STATUS(204, workerClient(daemon, job).get("/prompt"));
     }

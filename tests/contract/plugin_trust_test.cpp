@@ -276,6 +276,8 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.describe(), 1, refused.status);
             ASSERT_CONTAINS("refused", refused.output);
             ASSERT_CONTAINS(part, refused.output);
+            CPPUNIT_ASSERT_EQUAL(part == "chmod go-w",
+                                 refused.output.find("sudo cmake --install") != std::string::npos);
         }
     }
 

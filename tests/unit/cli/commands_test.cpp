@@ -322,7 +322,9 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, run({"token", "create", "n", "--user", "u", "--role", "viewer"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"n","user_id":"u","role":"viewer"})"), bodies_.front());
         CPPUNIT_ASSERT_EQUAL(std::string("id     7\nname   n\nuser   u\nrole   viewer\ntoken  0a1b\n\n"
-                                         "The token is shown this once.\n"),
+                                         "The token is shown this once. Who has it uses it so, or with "
+                                         "--token-file:\nexport SALLYPORT_URL=") +
+                                 program_.environment["SALLYPORT_URL"] + " SALLYPORT_TOKEN=0a1b\n",
                              program_.out);
         CPPUNIT_ASSERT_EQUAL(0, run({"token", "create", "n"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"n"})"), bodies_.front());
