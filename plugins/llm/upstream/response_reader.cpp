@@ -16,10 +16,14 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using BeastView = boost::beast::string_view;
 
-/// Of a head, of a chunk's size with its extensions, and of a trailer.
+/// Of all heads of an answer together, of a chunk's size with its extensions, and of a trailer.
 constexpr std::uint32_t greatestHead = 64 * 1024;
 
+constexpr int firstStatus = 100;
 constexpr int firstFinalStatus = 200;
+constexpr int noContent = 204;
+constexpr int notModified = 304;
+constexpr int http11 = 11;
 constexpr int switchingProtocols = 101;
 
 std::string lowerCase(BeastView text) {
@@ -30,8 +34,11 @@ std::string lowerCase(BeastView text) {
     return lower;
 }
 
-/// What there is of a head, or of its rest.
+/// What there is of a head, or of its rest, which begins with a line.
 std::span<char> headIn(std::span<char> input) {
+    if (input.front() == '\r') {
+        return {};  // the line that ends the head; what follows is the body's
+    }
     const auto end = std::string_view(input.data(), input.size()).find("\r\n\r\n");
     return input.first(std::min(end, input.size()));
 }
@@ -59,10 +66,24 @@ public:
 
     [[nodiscard]] int status() const noexcept { return head_.status; }
 
+    /// Whether one cannot be sure where it ends: it announces a body that it must not have, or chunks where
+    /// there are none (RFC 9112 sections 6.1 and 6.3).
+    [[nodiscard]] bool doubtful() const {
+        const bool bodiless = head_.status == noContent || head_.status == notModified;
+        return (bodiless && (chunked() || content_length().value_or(0) > 0)) ||
+               (chunked() && version_ < http11);
+    }
+
 private:
     void on_request_impl(http::verb, BeastView, BeastView, int, error_code&) override {}
 
-    void on_response_impl(int code, BeastView, int, error_code&) override { head_.status = code; }
+    void on_response_impl(int code, BeastView, int version, error_code& error) override {
+        head_.status = code;
+        version_ = version;
+        if (code < firstStatus) {
+            error = http::error::bad_status;
+        }
+    }
 
     void on_field_impl(http::field name, BeastView text, BeastView value, error_code& error) override {
         if (headDone_) {
@@ -103,6 +124,7 @@ private:
 
     ResponseSink& sink_;
     UpstreamHead head_;
+    int version_ = 0;
     bool headDone_ = false;
 };
 
@@ -122,12 +144,18 @@ std::size_t ResponseReader::feed(std::span<char> input) {
 
 /// @param more is set to false when nothing can be done without more input.
 void ResponseReader::step(std::span<char>& input, bool& more) {
-    if (!parser_->is_header_done()) {
+    const bool inHead = !parser_->is_header_done();
+    if (inHead) {
         blankControls(headIn(input));
     }
     error_code error;
-    input = input.subspan(parser_->put({input.data(), input.size()}, error));
-    if (error == http::error::need_more) {
+    const std::size_t taken = parser_->put({input.data(), input.size()}, error);
+    input = input.subspan(taken);
+    heads_ += inHead ? taken : 0;
+    if (heads_ > greatestHead) {
+        // Beast limits what it holds back, and takes line by line what comes so.
+        problem_ = "the head of the answer has no end";
+    } else if (error == http::error::need_more) {
         more = false;
         if (input.size() > greatestHead) {
             problem_ = "a line of the answer has no end";
@@ -142,7 +170,7 @@ void ResponseReader::step(std::span<char>& input, bool& more) {
 void ResponseReader::messageDone() {
     if (parser_->status() >= firstFinalStatus) {
         complete_ = true;
-        keeps_ = parser_->keep_alive();
+        keeps_ = parser_->keep_alive() && !parser_->doubtful();
     } else if (parser_->status() == switchingProtocols) {
         problem_ = "the server speaks another protocol, which it was not asked to";
     } else {

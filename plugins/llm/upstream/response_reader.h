@@ -66,6 +66,7 @@ private:
     ResponseSink& sink_;
     const Expect expect_;
     std::unique_ptr<Parser> parser_;
+    std::size_t heads_ = 0;  ///< bytes of them, provisional ones and the final one
     bool complete_ = false;
     bool keeps_ = false;
     std::string problem_;
