@@ -8,7 +8,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include <Poco/Ascii.h>
 #include <Poco/Base64Encoder.h>
+#include <Poco/Exception.h>
 #include <Poco/Net/IPAddress.h>
 #include <Poco/String.h>
 #include <Poco/URI.h>
@@ -27,10 +29,16 @@ std::string lowerCase(std::string_view text) {
     return Poco::toLower(std::string(text));
 }
 
+bool isSchemeCharacter(char c) {
+    return Poco::Ascii::isAlphaNumeric(static_cast<unsigned char>(c)) || c == '+' || c == '-' || c == '.';
+}
+
 /// Takes the scheme off. @return it in lower case; empty when there is none.
 std::string takeScheme(std::string_view& text) {
     const auto end = text.find("://");
-    if (end == std::string_view::npos) {
+    // It may also stand in a path or a password.
+    if (end == std::string_view::npos ||
+        !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), isSchemeCharacter)) {
         return "";
     }
     std::string scheme = lowerCase(text.substr(0, end));
@@ -59,16 +67,24 @@ struct HostAndPort {
     std::uint16_t port = 0;
 };
 
+bool isIpv6(std::string_view text) {
+    IPAddress address;
+    return IPAddress::tryParse(std::string(text), address) && address.family() == IPAddress::IPv6;
+}
+
 /// `HOST[:PORT]`, an IPv6 address in brackets.
 HostAndPort readAuthority(std::string_view text, std::uint16_t fallback) {
-    const auto bracket = text.starts_with('[') ? text.find(']') : std::string_view::npos;
-    const bool literal = bracket != std::string_view::npos;
     if (std::any_of(text.begin(), text.end(), isControlOrBlank)) {
         throw std::invalid_argument("an address has a blank or a control character");
     }
-    const std::string_view host = literal ? text.substr(1, bracket - 1) : text.substr(0, text.find(':'));
-    std::string_view rest = text.substr(literal ? bracket + 1 : host.size());
-    if (host.empty() || (!rest.empty() && rest.front() != ':')) {
+    const bool literal = text.starts_with('[');
+    const std::size_t end = text.find(literal ? ']' : ':');
+    const std::string_view host = literal ? text.substr(1, end - 1) : text.substr(0, end);
+    std::string_view rest = text.substr(std::min(host.size() + (literal ? 2 : 0), text.size()));
+    if (literal && (end == std::string_view::npos || !isIpv6(host))) {
+        throw std::invalid_argument("what an address has in brackets is no IPv6 address");
+    }
+    if (host.find_first_not_of('.') == std::string_view::npos || (!rest.empty() && rest.front() != ':')) {
         throw std::invalid_argument("an address has no host");
     }
     rest.remove_prefix(rest.empty() ? 0 : 1);
@@ -94,7 +110,11 @@ std::string base64(const std::string& text) {
 
 std::string decoded(std::string_view text) {
     std::string plain;
-    Poco::URI::decode(std::string(text), plain);
+    try {
+        Poco::URI::decode(std::string(text), plain);
+    } catch (const Poco::SyntaxException&) {  // its message has the text in it
+        throw std::invalid_argument("the name or the password of a proxy is not percent-encoded properly");
+    }
     return plain;
 }
 
@@ -148,10 +168,17 @@ bool isIn(const IPAddress& address, std::string_view written) {
     return (address & mask) == (network & mask);
 }
 
+/// Without the dot that may end it where it is given in full.
+std::string_view withoutRoot(std::string_view name) {
+    return name.substr(0, name.size() - (name.ends_with('.') ? 1 : 0));
+}
+
 bool isBelow(std::string_view host, std::string_view domain) {
     if (domain.starts_with('.')) {
         domain.remove_prefix(1);
     }
+    host = withoutRoot(host);
+    domain = withoutRoot(domain);
     return !domain.empty() && host.ends_with(domain) &&
            (host.size() == domain.size() || host[host.size() - domain.size() - 1] == '.');
 }

@@ -40,11 +40,17 @@ Io done(std::size_t size) {
 }
 
 /// Has the certificate checked for the name or address, and the server told which name is meant
-/// (RFC 6066 section 3, which has no addresses).
-bool setPeer(SSL* tls, const std::string& host) {
+/// (RFC 6066 section 3, which has neither addresses nor a dot at the end of a name; nor have certificates).
+bool setPeer(SSL* tls, std::string host) {
     Poco::Net::IPAddress address;
     if (Poco::Net::IPAddress::tryParse(host, address)) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), host.c_str()) == 1;
+    }
+    if (host.ends_with('.')) {
+        host.pop_back();
+    }
+    if (host.empty()) {
+        return false;  // which OpenSSL would take for any name
     }
     SSL_set_hostflags(tls, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set1_host(tls, host.c_str()) == 1 && SSL_set_tlsext_host_name(tls, host.c_str()) == 1;
