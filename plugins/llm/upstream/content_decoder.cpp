@@ -54,6 +54,7 @@ bool ContentDecoder::isIdentity(std::string_view coding) {
 }
 
 void ContentDecoder::add(std::string_view piece) {
+    begun_ = begun_ || !piece.empty();
     input_.append(piece);
 }
 

@@ -31,8 +31,8 @@ public:
 
     /// Whether all that was added has been decoded and handed on.
     [[nodiscard]] bool idle() const noexcept { return input_.empty() && !pending_; }
-    /// Whether nothing is missing at its end.
-    [[nodiscard]] bool complete() const noexcept { return atEnd_; }
+    /// Whether nothing is missing at its end, as in nothing at all.
+    [[nodiscard]] bool complete() const noexcept { return atEnd_ || !begun_; }
 
 private:
     struct Stream;
@@ -41,6 +41,7 @@ private:
 
     std::unique_ptr<Stream> stream_;
     std::string input_;
+    bool begun_ = false;
     bool pending_ = false;  ///< zlib may have more to give for what it has taken
     bool atEnd_ = false;
 };

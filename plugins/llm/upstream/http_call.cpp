@@ -270,16 +270,20 @@ void HttpCall::onResponseHead(UpstreamHead head) {
 
 /// Where the body is compressed, the headers that speak of its compressed bytes are taken away.
 void HttpCall::chooseDecoder(UpstreamHead& head) {
-    const auto coding = std::find_if(head.headers.begin(), head.headers.end(),
-                                     [](const auto& header) { return header.first == "content-encoding"; });
-    if (coding == head.headers.end()) {
+    std::optional<std::string> coding;
+    for (const auto& [name, value] : head.headers) {
+        if (name == "content-encoding") {
+            coding = coding ? *coding + ", " + value : value;
+        }
+    }
+    if (!coding) {
         return;
     }
-    if (!ContentDecoder::isIdentity(coding->second)) {
-        decoder_ = ContentDecoder::of(coding->second);
+    if (!ContentDecoder::isIdentity(*coding)) {
+        decoder_ = ContentDecoder::of(*coding);
         if (!decoder_) {
             failure_ = {UpstreamProblem::broken,
-                        "the body is compressed in a way that nobody asked for: " + coding->second};
+                        "the body is compressed in a way that nobody asked for: " + *coding};
         }
     }
     std::erase_if(head.headers, [](const auto& header) {
@@ -316,7 +320,7 @@ void HttpCall::settle() {
     } else if (!reader_.problem().empty()) {
         end({UpstreamProblem::broken, reader_.problem()});
     } else if (reader_.complete() && (!decoder_ || (decoder_->idle() && !paused_))) {
-        const bool whole = !decoder_ || decoder_->complete() || delivered_ == 0;
+        const bool whole = !decoder_ || decoder_->complete();
         end(whole ? Outcome{} : Outcome{UpstreamProblem::broken, "the compressed body has no end"});
     }
 }
