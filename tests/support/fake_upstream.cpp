@@ -21,6 +21,7 @@
 #include <openssl/pem.h>
 
 #include "tests/support/deadline.h"
+#include "tests/support/loopback.h"
 
 namespace sallyport::tests {
 
@@ -44,26 +45,12 @@ T tlsChecked(T result) {
     return result;
 }
 
-sockaddr_in loopback(std::uint16_t port = 0) {
+sockaddr_in loopback(std::uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(port);
     return address;
-}
-
-FileDescriptor boundSocket() {
-    FileDescriptor socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-    const sockaddr_in address = loopback();
-    checked(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
-    return socket;
-}
-
-std::uint16_t portOf(const FileDescriptor& socket) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    checked(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-    return ntohs(address.sin_port);
 }
 
 std::string urlOf(std::string_view scheme, std::uint16_t port) {
@@ -429,6 +416,9 @@ void FakeUpstream::serveRequests(std::size_t number, int socket, SSL* tls) {
     for (bool closing = false; !closing;) {
         SeenRequest request = reader.request();
         request.connection = number;
+        const char* const serverName =
+            tls == nullptr ? nullptr : SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
+        request.serverName = serverName == nullptr ? "" : serverName;
         const Script script = scriptFor(request);
         UpstreamExchange exchange(*this, std::move(request), socket, tls);
         script(exchange);

@@ -48,6 +48,7 @@ struct SeenRequest {
     Headers headers;  ///< names in lower case
     std::string body;
     std::size_t connection = 0;  ///< on which it came, counted from 0
+    std::string serverName;      ///< that the client's TLS greeting was for; empty if it named none
 
     /// The first of that name in lower case; empty if there is none.
     [[nodiscard]] std::string header(std::string_view name) const;

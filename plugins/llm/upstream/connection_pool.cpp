@@ -11,7 +11,6 @@ namespace {
 /// Servers close idle connections after a minute or more, which is seen here in time unless a proxy in
 /// between forgets to say so.
 constexpr std::chrono::seconds greatestIdle{60};
-constexpr std::size_t greatestCount = 1024;
 
 }  // namespace
 
@@ -39,11 +38,11 @@ private:
     ConnectionPool& pool_;
 };
 
-ConnectionPool::ConnectionPool() = default;
+ConnectionPool::ConnectionPool(std::size_t greatestCount) : greatestCount_(greatestCount) {}
 ConnectionPool::~ConnectionPool() = default;
 
 void ConnectionPool::keep(const std::string& key, std::unique_ptr<Socket> socket, Time now) {
-    if (count_ >= greatestCount) {
+    if (count_ >= greatestCount_) {
         removeOldest();
     }
     connections_[key].push_back(std::make_unique<Idle>(*this, key, std::move(socket), now));

@@ -19,7 +19,8 @@ class ConnectionPool {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    ConnectionPool();
+    /// @param greatestCount more are not kept.
+    explicit ConnectionPool(std::size_t greatestCount = 1024);
     ~ConnectionPool();
     ConnectionPool(const ConnectionPool&) = delete;
     ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -41,6 +42,7 @@ private:
     void remove(const Idle& idle);
     void removeOldest();
 
+    const std::size_t greatestCount_;
     std::unordered_map<std::string, Connections> connections_;  ///< each in the order in which they came
     std::size_t count_ = 0;
 };

@@ -22,6 +22,28 @@ bool isSuccess(int status) {
     return status >= 200 && status < 300;
 }
 
+/// Both families by turns (RFC 8305 section 4), so that one that leads nowhere does not take up all tries.
+std::vector<SocketAddress> byTurns(std::vector<SocketAddress> addresses) {
+    const auto isLikeTheFirst = [family = addresses.empty() ? sa_family_t{} : addresses[0].storage.ss_family](
+                                    const SocketAddress& address) {
+        return address.storage.ss_family == family;
+    };
+    const auto others = std::stable_partition(addresses.begin(), addresses.end(), isLikeTheFirst);
+    std::vector<SocketAddress> mixed;
+    mixed.reserve(addresses.size());
+    auto one = addresses.begin();
+    auto other = others;
+    while (one != others || other != addresses.end()) {
+        if (one != others) {
+            mixed.push_back(*one++);
+        }
+        if (other != addresses.end()) {
+            mixed.push_back(*other++);
+        }
+    }
+    return mixed;
+}
+
 std::string tunnelRequestFor(const Route& route) {
     const std::string host = route.host.find(':') == std::string::npos ? route.host : "[" + route.host + "]";
     const std::string target = host + ":" + std::to_string(route.port);
@@ -62,7 +84,7 @@ void Dial::resolved(const Addresses& addresses) {
         fail(UpstreamProblem::resolve, addresses.problem);
         return;
     }
-    addresses_ = addresses.found;
+    addresses_ = byTurns(addresses.found);
     addresses_.resize(std::min(addresses_.size(), greatestTries));
     tryNext(std::chrono::steady_clock::now());
 }
@@ -92,7 +114,7 @@ void Dial::attemptEvents(Attempt& attempt, std::uint32_t events) {
     const int error = attempt.socket->error();
     if (error == 0) {
         if ((events & EPOLLOUT) != 0) {
-            won(attempt);
+            won(attempt, events);
         }
         return;
     }
@@ -103,8 +125,9 @@ void Dial::attemptEvents(Attempt& attempt, std::uint32_t events) {
     }
 }
 
-void Dial::won(Attempt& attempt) {
+void Dial::won(Attempt& attempt, std::uint32_t events) {
     socket_ = std::move(attempt.socket);
+    events_ = events;
     socket_->rewatch(*this);
     attempts_.clear();
     nextTry_ = Time::max();
@@ -117,7 +140,8 @@ void Dial::won(Attempt& attempt) {
     }
 }
 
-void Dial::onEvents(std::uint32_t) {
+void Dial::onEvents(std::uint32_t events) {
+    events_ |= events;
     if (step_ == Step::tunnelling) {
         tunnel();
     } else {
@@ -215,7 +239,7 @@ void Dial::greet() {
 }
 
 void Dial::done() {
-    listener_.onConnected(std::move(socket_));
+    listener_.onConnected(std::move(socket_), events_);
 }
 
 void Dial::fail(UpstreamProblem problem, std::string detail) {

@@ -29,7 +29,8 @@ struct Outcome {
 class DialListener {
 public:
     virtual ~DialListener() = default;
-    virtual void onConnected(std::unique_ptr<Socket> socket) = 0;
+    /// @param events of epoll(7) that the socket has told already, and will not tell again.
+    virtual void onConnected(std::unique_ptr<Socket> socket, std::uint32_t events) = 0;
     virtual void onDialFailed(const Outcome& outcome) = 0;
     /// Dial::nextTry has changed.
     virtual void onNextTry(std::chrono::steady_clock::time_point time) = 0;
@@ -80,7 +81,7 @@ private:
 
     void resolved(const Addresses& addresses);
     void attemptEvents(Attempt& attempt, std::uint32_t events);
-    void won(Attempt& attempt);
+    void won(Attempt& attempt, std::uint32_t events);
     void beginTunnel();
     void tunnel();
     [[nodiscard]] bool sendTunnelRequest();
@@ -104,6 +105,7 @@ private:
     std::vector<std::unique_ptr<Attempt>> attempts_;
     std::string lastProblem_;
     std::unique_ptr<Socket> socket_;
+    std::uint32_t events_ = 0;  ///< of socket_ so far
 
     std::string tunnelRequest_;
     std::string tunnelInput_;

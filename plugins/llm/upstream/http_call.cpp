@@ -13,6 +13,10 @@ namespace {
 /// Reads at one go, so that a fast server does not keep a loop from its other calls.
 constexpr int greatestReads = 16;
 
+bool isEnding(std::uint32_t events) {
+    return (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+}
+
 std::string milliseconds(std::chrono::milliseconds time) {
     return std::to_string(time.count()) + " ms";
 }
@@ -32,7 +36,7 @@ HttpCall::HttpCall(CallOwner& owner, Upstream::Id id, PreparedRequest request,
 void HttpCall::start() {
     if (auto socket = owner_.takeConnection(request_.poolKey)) {
         kept_ = true;
-        use(std::move(socket));
+        use(std::move(socket), 0);
     } else {
         dial();
     }
@@ -46,21 +50,23 @@ void HttpCall::dial() {
     dial_->start();
 }
 
-void HttpCall::onConnected(std::unique_ptr<Socket> socket) {
+void HttpCall::onConnected(std::unique_ptr<Socket> socket, std::uint32_t events) {
     dial_ = nullptr;
-    use(std::move(socket));
+    use(std::move(socket), events);
 }
 
 void HttpCall::onDialFailed(const Outcome& outcome) {
     end(outcome);
 }
 
-void HttpCall::use(std::unique_ptr<Socket> socket) {
+/// @param events of the socket that nobody has followed up: a server may refuse before it is asked.
+void HttpCall::use(std::unique_ptr<Socket> socket, std::uint32_t events) {
     socket_ = std::move(socket);
     socket_->rewatch(*this);
+    closing_ = isEnding(events);
     enter(Phase::waiting);
     send();
-    if (sendFailed_) {
+    if (sendFailed_ || (events & ~std::uint32_t{EPOLLOUT}) != 0) {
         receive();
     }
 }
@@ -139,7 +145,7 @@ Outcome HttpCall::timeOut() const {
 // The request
 
 void HttpCall::onEvents(std::uint32_t events) {
-    closing_ = closing_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    closing_ = closing_ || isEnding(events);
     send();
     if (!over_ && socket_) {
         receive();
@@ -175,9 +181,10 @@ void HttpCall::sent(std::size_t size) {
 // The answer
 
 void HttpCall::receive() {
-    bool more = true;
+    bool more = !goesOn_;
     for (int reads = 0; more && !over_ && !paused_ && !closed_; ++reads) {
         if (reads == greatestReads) {
+            goesOn_ = true;
             owner_.again(id_);
             return;
         }
@@ -330,7 +337,6 @@ void HttpCall::connectionFailed(const std::string& problem) {
         socket_ = nullptr;
         sent_ = 0;
         sendFailed_ = false;
-        closing_ = false;
         closed_ = false;
         dial();
         return;
@@ -345,10 +351,15 @@ void HttpCall::resume() {
         return;
     }
     enter(phase_);
-    goOn();
+    proceed();
 }
 
 void HttpCall::goOn() {
+    goesOn_ = false;
+    proceed();
+}
+
+void HttpCall::proceed() {
     if (over_ || paused_ || !socket_) {
         return;
     }

@@ -70,6 +70,7 @@ public:
     /// Holds the answer back, from the next piece on.
     void pause() { paused_ = true; }
     void resume();
+    /// Reads on, as asked for with CallOwner::again.
     void goOn();
 
     /// When to ask for `checkTime` again.
@@ -84,7 +85,7 @@ private:
     enum class Phase { connecting, waiting, receiving };
 
     void onEvents(std::uint32_t events) override;
-    void onConnected(std::unique_ptr<Socket> socket) override;
+    void onConnected(std::unique_ptr<Socket> socket, std::uint32_t events) override;
     void onDialFailed(const Outcome& outcome) override;
     void onNextTry(Time time) override { owner_.lookBy(time); }
     void onResponseHead(UpstreamHead head) override;
@@ -92,13 +93,14 @@ private:
     [[nodiscard]] bool wantsMore() const override;
 
     void dial();
-    void use(std::unique_ptr<Socket> socket);
+    void use(std::unique_ptr<Socket> socket, std::uint32_t events);
     void enter(Phase phase);
     [[nodiscard]] std::chrono::milliseconds limit() const;
     [[nodiscard]] Outcome timeOut() const;
 
     void send();
     void sent(std::size_t size);
+    void proceed();
     void receive();
     [[nodiscard]] bool readOnce(bool& more);
     void take(std::span<char> bytes);
@@ -130,6 +132,7 @@ private:
     bool closed_ = false;    ///< and that has been read
     std::size_t sent_ = 0;   ///< of head and body
     bool sendFailed_ = false;
+    bool goesOn_ = false;  ///< `goOn` is to come
 
     ResponseReader reader_;
     std::unique_ptr<ContentDecoder> decoder_;

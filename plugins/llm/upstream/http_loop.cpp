@@ -215,9 +215,7 @@ std::unique_ptr<Socket> HttpLoop::takeConnection(const std::string& poolKey) {
 }
 
 void HttpLoop::lookBy(Time time) {
-    if (time < deadlinesDue_) {
-        deadlinesDue_ = std::max(time, now_ + checkInterval);
-    }
+    deadlinesDue_ = std::min(deadlinesDue_, std::max(time, now_ + checkInterval));
 }
 
 template <class F>
