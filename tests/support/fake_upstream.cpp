@@ -620,6 +620,11 @@ std::string DeafPort::url(std::string_view scheme) const {
     return urlOf(scheme, portOf(socket_));
 }
 
+FileDescriptor DeafPort::accept() const {
+    Deadline().await(socket_.get(), POLLIN, "a connection");
+    return FileDescriptor(checked(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
+}
+
 UnreachablePort::UnreachablePort() : socket_(boundSocket()) {
     checked(::listen(socket_.get(), 0), "listen");
     const sockaddr_in address = loopback(portOf(socket_));

@@ -231,6 +231,8 @@ class DeafPort {
 public:
     DeafPort();
     [[nodiscard]] std::string url(std::string_view scheme = "http") const;
+    /// The next connection, for a test that has something to say on it. @throws TimedOut
+    [[nodiscard]] FileDescriptor accept() const;
 
 private:
     FileDescriptor socket_;

@@ -1,10 +1,12 @@
 #include "plugins/llm/upstream/http_upstream.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <functional>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -12,9 +14,12 @@
 #include <thread>
 #include <vector>
 
+#include <sys/socket.h>
+
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "host/testing/io_thread.h"
+#include "tests/support/connect_proxy.h"
 #include "tests/support/deadline.h"
 #include "tests/support/fake_upstream.h"
 #include "tests/support/temporary_directory.h"
@@ -150,6 +155,17 @@ private:
     std::thread::id thread_;
 };
 
+/// Follows a call whose body is nothing to keep.
+class Discarding final : public UpstreamListener {
+public:
+    std::promise<void> begun;
+    std::atomic<bool> over{false};
+
+    void onHead(const UpstreamHead&) override { begun.set_value(); }
+    void onBody(std::string_view) override {}
+    void onDone(UpstreamProblem, const std::string&) override { over = true; }
+};
+
 std::shared_ptr<const std::string> text(std::string content) {
     return std::make_shared<const std::string>(std::move(content));
 }
@@ -218,17 +234,36 @@ class HttpUpstreamTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testTotalTimeout);
     CPPUNIT_TEST(testBrokenAnswers);
     CPPUNIT_TEST(testOddChunks);
+    CPPUNIT_TEST(testBodyUpToTheEndOfTheConnection);
+    CPPUNIT_TEST(testEarlyAnswer);
+    CPPUNIT_TEST(testAnswerBeforeTheRequest);
+    CPPUNIT_TEST(testProvisionalAnswer);
+    CPPUNIT_TEST(testBytesBehindAnAnswer);
+    CPPUNIT_TEST(testAnswerThatClosesTheConnection);
+    CPPUNIT_TEST(testEndlessHead);
     CPPUNIT_TEST(testGzip);
+    CPPUNIT_TEST(testCompressedBodyCutShort);
+    CPPUNIT_TEST(testEmptyCompressedBody);
+    CPPUNIT_TEST(testUnknownCodings);
     CPPUNIT_TEST(testTooLarge);
     CPPUNIT_TEST(testTooLargeWhenDecoded);
     CPPUNIT_TEST(testStreamArrivesInPieces);
     CPPUNIT_TEST(testTls);
     CPPUNIT_TEST(testTlsConnectionIsKept);
+    CPPUNIT_TEST(testTlsConnectionCutInABody);
+    CPPUNIT_TEST(testBytesBehindAnAnswerWithTls);
     CPPUNIT_TEST(testTlsRefusals);
     CPPUNIT_TEST(testAuthorityIsForItsEndpointOnly);
     CPPUNIT_TEST(testProxy);
     CPPUNIT_TEST(testProxyOfTheEnvironment);
     CPPUNIT_TEST(testProxyThatDoesNotConnect);
+    CPPUNIT_TEST(testCallThroughATunnel);
+    CPPUNIT_TEST(testTunnelsAreKept);
+    CPPUNIT_TEST(testProxyCredentialsAreForTheProxy);
+    CPPUNIT_TEST(testProxyWithBadCredentials);
+    CPPUNIT_TEST(testNameThatIsLookedUp);
+    CPPUNIT_TEST(testStopDuringALookup);
+    CPPUNIT_TEST(testFastStreamLeavesRoomForOthers);
     CPPUNIT_TEST(testCancelWhileWaiting);
     CPPUNIT_TEST(testCancelInAStream);
     CPPUNIT_TEST(testCancelWhileConnecting);
@@ -614,6 +649,175 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("application/json"), answer->header("content-type"));
     }
 
+    void testCompressedBodyCutShort() {
+        server_.next(scripts::gzip(std::string(100, 'z')));
+        CPPUNIT_ASSERT_EQUAL(std::string(100, 'z'), ask(get(server_.url("/")))->body());
+        const std::string gzipHeader("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
+        for (const std::size_t size : {std::size_t{1}, std::size_t{10}}) {
+            server_.next(scripts::answer(200, gzipHeader.substr(0, size), {{"Content-Encoding", "gzip"}}));
+            assertEnds(UpstreamProblem::broken, get(server_.url("/")));
+            server_.next(
+                closing("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzipHeader.substr(0, size)));
+            assertEnds(UpstreamProblem::broken, get(server_.url("/")));
+        }
+    }
+
+    void testEmptyCompressedBody() {
+        server_.next(scripts::answer(200, "", {{"Content-Encoding", "gzip"}}));
+        server_.next(raw("HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"));
+        for (const int status : {200, 204}) {
+            const auto answer = ask(get(server_.url("/")));
+            CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, answer->problem());
+            CPPUNIT_ASSERT_EQUAL(status, answer->status());
+            CPPUNIT_ASSERT_EQUAL(std::string(), answer->body());
+        }
+    }
+
+    void testUnknownCodings() {
+        server_.next(scripts::answer(200, "{}", {{"Content-Encoding", "identity"}}));
+        assertServed(get(server_.url("/")));
+        for (const Headers& headers :
+             {Headers{{"Content-Encoding", "br"}}, Headers{{"Content-Encoding", "gzip, gzip"}},
+              Headers{{"Content-Encoding", "identity"}, {"Content-Encoding", "gzip"}}}) {
+            server_.next(scripts::answer(200, "{}", headers));
+            const auto answer = ask(get(server_.url("/")));
+            CPPUNIT_ASSERT_EQUAL(UpstreamProblem::broken, answer->problem());
+            CPPUNIT_ASSERT_EQUAL(std::string(), answer->body());
+        }
+    }
+
+    /// Answers with these bytes and closes.
+    static FakeUpstream::Script closing(std::string bytes) {
+        return [bytes = std::move(bytes)](UpstreamExchange& exchange) {
+            exchange.send(bytes);
+            exchange.close();
+        };
+    }
+
+    static FakeUpstream::Script raw(std::string bytes) {
+        return [bytes = std::move(bytes)](UpstreamExchange& exchange) { exchange.send(bytes); };
+    }
+
+    void testBodyUpToTheEndOfTheConnection() {
+        const std::string body(300'000, 'b');
+        server_.next(closing("HTTP/1.1 200 OK\r\n\r\n" + body));
+        server_.next(closing("HTTP/1.0 200 OK\r\n\r\n"));
+        server_.next(scripts::answer(200, "{}"));
+        for (const auto& expected : {body, std::string()}) {
+            const auto answer = ask(get(server_.url("/")));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer->detail(), UpstreamProblem::none, answer->problem());
+            CPPUNIT_ASSERT(expected == answer->body());
+        }
+        assertServed(get(server_.url("/")));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, server_.connections());
+        // A reset is no end.
+        server_.next([](UpstreamExchange& exchange) {
+            exchange.send("HTTP/1.1 200 OK\r\n\r\nhalf");
+            exchange.reset();
+        });
+        assertEnds(UpstreamProblem::broken, get(server_.url("/")));
+    }
+
+    void testEarlyAnswer() {
+        // A server that refuses on seeing the head and does not read on.
+        const DeafPort port;
+        const auto answer = begin(post(port.url() + "/", std::string(32U << 20U, 'x')));
+        const FileDescriptor peer = port.accept();
+        const std::string refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
+        CPPUNIT_ASSERT(::send(peer.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) ==
+                       static_cast<ssize_t>(refusal.size()));
+        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, answer->problem());
+        CPPUNIT_ASSERT_EQUAL(413, answer->status());
+        CPPUNIT_ASSERT_EQUAL(std::string("no"), answer->body());
+        // What is left of the request is nothing for another call to wait for.
+        const auto other = begin(get(port.url() + "/"));
+        const FileDescriptor second = port.accept();
+        CPPUNIT_ASSERT(::send(second.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) > 0);
+        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, other->problem());
+    }
+
+    void testAnswerBeforeTheRequest() {
+        // An overloaded server may speak first, and wait for the client to go. All of that is told in one
+        // event with the connection: the loop is kept from looking until it is there.
+        const DeafPort port;
+        const auto answer = std::make_shared<Answer>();
+        const auto holding = std::make_shared<Answer>();
+        std::promise<void> connecting;
+        std::promise<void> said;
+        holding->atDone = [&] {
+            connecting.set_value();
+            said.get_future().wait();
+        };
+        client_->after(0ms, [&] {
+            client_->start(get(port.url() + "/"), answer);
+            client_->start(get("http://255.255.255.255/"), holding);  // fails at once
+        });
+        connecting.get_future().wait();
+        const FileDescriptor peer = port.accept();
+        const std::string refusal = "HTTP/1.1 503 Too Many\r\n\r\nno";
+        CPPUNIT_ASSERT(::send(peer.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) > 0);
+        ::shutdown(peer.get(), SHUT_WR);
+        said.set_value();
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer->detail(), UpstreamProblem::none, answer->problem());
+        CPPUNIT_ASSERT_EQUAL(503, answer->status());
+        CPPUNIT_ASSERT_EQUAL(std::string("no"), answer->body());
+    }
+
+    void testProvisionalAnswer() {
+        server_.next([](UpstreamExchange& exchange) {
+            exchange.head(100, {});
+            exchange.head(103, {{"Link", "</a>"}});
+            exchange.answer(201, "{}");
+        });
+        const auto answer = ask(post(server_.url("/"), "{}"));
+        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, answer->problem());
+        CPPUNIT_ASSERT_EQUAL(1, answer->heads());
+        CPPUNIT_ASSERT_EQUAL(201, answer->status());
+        CPPUNIT_ASSERT_EQUAL(std::string("(none)"), answer->header("link"));
+    }
+
+    void testBytesBehindAnAnswer() {
+        for (const char* const bytes :
+             {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: "
+              "4\r\n\r\nevil",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n\r\n",
+              "HTTP/1.1 204 No\r\nContent-Length: 4\r\n\r\nevil"}) {
+            server_.next(raw(bytes));
+            server_.next(scripts::answer(200, "good"));
+            assertServed(get(server_.url("/")));
+            CPPUNIT_ASSERT_EQUAL(std::string("good"), ask(get(server_.url("/")))->body());
+            server_.awaitOpen(1);
+            client_.emplace(loops_, log_);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{6}, server_.connections());
+    }
+
+    void testAnswerThatClosesTheConnection() {
+        server_.on("/", scripts::answer(200, "{}", {{"Connection", "close"}}));
+        server_.on("/old", raw("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+        for (const char* const path : {"/", "/", "/old", "/old"}) {
+            assertServed(get(server_.url(path)));
+        }
+        // Without waiting for the server to do as it said.
+        for (std::size_t i = 0; i < 4; ++i) {
+            server_.awaitClosed(i);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, server_.connections());
+    }
+
+    void testEndlessHead() {
+        // Line by line, each in a packet of its own.
+        for (const std::string piece : {"X-A: a\r\n", "HTTP/1.1 100 Continue\r\n\r\n"}) {
+            server_.next([piece](UpstreamExchange& exchange) {
+                exchange.send(piece.starts_with("X") ? "HTTP/1.1 200 OK\r\n" : "");
+                for (;;) {
+                    exchange.send(piece);
+                }
+            });
+            assertEnds(UpstreamProblem::broken, get(server_.url("/")));
+        }
+    }
+
     void testTooLarge() {
         server_.on("/", scripts::huge(1'000'000));
         UpstreamRequest request = get(server_.url("/"));
@@ -680,6 +884,33 @@ private:
             assertServed(trusting(server, directory / "ca.pem"));
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, server.connections());
+    }
+
+    void testTlsConnectionCutInABody() {
+        const TemporaryDirectory directory;
+        const CertificateAuthority authority;
+        writeFile(directory / "ca.pem", authority.certificate());
+        FakeUpstream server(authority.issue("127.0.0.1"));
+        // Closed without a word in TLS: anybody on the way could have done it.
+        server.next(closing("HTTP/1.1 200 OK\r\n\r\nhalf"));
+        const auto answer = ask(trusting(server, directory / "ca.pem"));
+        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::broken, answer->problem());
+        CPPUNIT_ASSERT_EQUAL(std::string("half"), answer->body());
+        // What has an end of its own does not need it.
+        server.next(closing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole"));
+        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, ask(trusting(server, directory / "ca.pem"))->problem());
+    }
+
+    void testBytesBehindAnAnswerWithTls() {
+        const TemporaryDirectory directory;
+        const CertificateAuthority authority;
+        writeFile(directory / "ca.pem", authority.certificate());
+        FakeUpstream server(authority.issue("127.0.0.1"));
+        server.next(raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}\r\n"));
+        server.next(scripts::answer(200, "good"));
+        assertServed(trusting(server, directory / "ca.pem"));
+        CPPUNIT_ASSERT_EQUAL(std::string("good"), ask(trusting(server, directory / "ca.pem"))->body());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, server.connections());
     }
 
     void testTlsRefusals() {
@@ -762,6 +993,127 @@ private:
         const SeenRequest seen = proxy.awaitRequest(0);
         CPPUNIT_ASSERT_EQUAL(std::string("CONNECT"), seen.method);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, seen.count("x-api-key"));
+    }
+
+    void testCallThroughATunnel() {
+        const TemporaryDirectory directory;
+        const CertificateAuthority authority;
+        writeFile(directory / "ca.pem", authority.certificate());
+        FakeUpstream server(authority.issue("api.example.com"));
+        server.next(scripts::answer(200, std::string(200'000, 'x')));
+        const ConnectProxy proxy(server.port());
+        UpstreamRequest request = post("https://api.example.com/v1/messages", std::string(200'000, 'y'));
+        request.keyHeader = secret("x-api-key: sk-1");
+        request.endpoint.caFile = directory / "ca.pem";
+        request.endpoint.proxy = proxy.url("user:password");
+        const auto answer = ask(request);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer->detail(), UpstreamProblem::none, answer->problem());
+        CPPUNIT_ASSERT(answer->body() == std::string(200'000, 'x'));
+
+        const SeenRequest seen = server.awaitRequest(0);
+        CPPUNIT_ASSERT_EQUAL(std::string("/v1/messages"), seen.target);
+        CPPUNIT_ASSERT_EQUAL(std::string("api.example.com"), seen.header("host"));
+        CPPUNIT_ASSERT_EQUAL(std::string("api.example.com"), seen.serverName);
+        CPPUNIT_ASSERT_EQUAL(std::string("sk-1"), seen.header("x-api-key"));
+        CPPUNIT_ASSERT(seen.body == std::string(200'000, 'y'));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, seen.count("proxy-authorization"));
+        const std::string connect = proxy.requests().at(0);
+        CPPUNIT_ASSERT_MESSAGE(connect, connect.starts_with("CONNECT api.example.com:443 HTTP/1.1\r\n"));
+        CPPUNIT_ASSERT_MESSAGE(connect, connect.find("sk-1") == std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(
+            connect,
+            connect.find("\r\nProxy-Authorization: Basic dXNlcjpwYXNzd29yZA==\r\n") != std::string::npos);
+    }
+
+    void testTunnelsAreKept() {
+        const TemporaryDirectory directory;
+        const CertificateAuthority authority;
+        writeFile(directory / "ca.pem", authority.certificate());
+        FakeUpstream server(authority.issue("api.example.com"));
+        server.on("/", scripts::answer(200, "{}"));
+        const ConnectProxy proxy(server.port());
+        UpstreamRequest request = get("https://api.example.com/");
+        request.endpoint.caFile = directory / "ca.pem";
+        request.endpoint.proxy = proxy.url();
+        assertServed(request);
+        assertServed(request);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, proxy.requests().size());
+        // Other credentials are another client to the proxy.
+        request.endpoint.proxy = proxy.url("user:password");
+        assertServed(request);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, proxy.requests().size());
+    }
+
+    void testProxyCredentialsAreForTheProxy() {
+        FakeUpstream proxy;
+        proxy.on("http://api.example.com/", scripts::answer(200, "{}"));
+        UpstreamRequest request = get("http://api.example.com/");
+        request.endpoint.proxy = "http://user:password@127.0.0.1:" + std::to_string(proxy.port());
+        assertServed(request);
+        CPPUNIT_ASSERT_EQUAL(std::string("Basic dXNlcjpwYXNzd29yZA=="),
+                             proxy.awaitRequest(0).header("proxy-authorization"));
+        server_.on("/", scripts::answer(200, "{}"));
+        assertServed(get(server_.url("/")));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, server_.awaitRequest(0).count("proxy-authorization"));
+    }
+
+    void testProxyWithBadCredentials() {
+        UpstreamRequest request = get(server_.url("/"));
+        request.endpoint.proxy = "http://user:sesame%zz@127.0.0.1:1";
+        try {
+            begin(request);
+            CPPUNIT_FAIL("was not refused");
+        } catch (const std::invalid_argument& error) {
+            CPPUNIT_ASSERT(std::string(error.what()).find("sesame") == std::string::npos);
+        }
+    }
+
+    void testNameThatIsLookedUp() {
+        server_.on("/", scripts::answer(200, "{}"));
+        const std::string url = "http://localhost:" + std::to_string(server_.port()) + "/";
+        // At once, before the first lookup is done, and from what it has found.
+        const auto first = begin(get(url));
+        const auto second = begin(get(url));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(first->detail(), UpstreamProblem::none, first->problem());
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(second->detail(), UpstreamProblem::none, second->problem());
+        assertServed(get(url));
+        CPPUNIT_ASSERT_EQUAL("localhost:" + std::to_string(server_.port()),
+                             server_.awaitRequest(0).header("host"));
+    }
+
+    void testStopDuringALookup() {
+        for (int i = 0; i < 20; ++i) {
+            const auto answer = begin(get("http://localhost:1/"));
+            const auto other = begin(get("http://localhost:2/"));
+            client_.reset();
+            CPPUNIT_ASSERT_EQUAL(1, answer->ends());
+            CPPUNIT_ASSERT_EQUAL(1, other->ends());
+            client_.emplace(loops_, log_);
+        }
+    }
+
+    void testFastStreamLeavesRoomForOthers() {
+        // More than can be read at one go, over and over; the other call is on the same loop.
+        const auto endless = [](UpstreamExchange& exchange) {
+            exchange.head(200, {{"Content-Type", "application/json"}});
+            const std::string block(std::size_t{1} << 20U, ' ');
+            for (;;) {
+                exchange.send(block);
+            }
+        };
+        server_.next(endless);
+        const auto flood = std::make_shared<Discarding>();
+        UpstreamRequest request = get(server_.url("/"));
+        request.endpoint.maxResponse = std::numeric_limits<std::size_t>::max();
+        const Upstream::Id call = client_->start(request, flood);
+        flood->begun.get_future().wait();
+        server_.on("/", scripts::answer(200, "{}"));
+        for (int i = 0; i < 10; ++i) {
+            assertServed(get(server_.url("/")));
+        }
+        CPPUNIT_ASSERT(!flood->over);
+        client_->cancel(call);
+        server_.awaitClosed(0);
     }
 
     void testCancelWhileWaiting() {
