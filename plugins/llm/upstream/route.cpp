@@ -113,7 +113,7 @@ std::string decoded(std::string_view text) {
     try {
         Poco::URI::decode(std::string(text), plain);
     } catch (const Poco::SyntaxException&) {  // its message has the text in it
-        throw std::invalid_argument("the name or the password of a proxy is not percent-encoded properly");
+        throw std::invalid_argument("has a name or password that is not percent-encoded properly");
     }
     return plain;
 }

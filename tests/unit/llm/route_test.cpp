@@ -192,6 +192,7 @@ class RouteTest : public CppUnit::TestFixture {
                  {"us%65r:p%40ss%3aw%2Frd%25@proxy", "Basic dXNlcjpwQHNzOncvcmQl"},
                  {"user:p@ss:word@proxy", "Basic dXNlcjpwQHNzOndvcmQ="},
                  {"user:a+b@proxy", "Basic dXNlcjphK2I="},
+                 {"user:a b\r\n@proxy", "Basic dXNlcjphIGINCg=="},
              }) {
             const Proxy proxy = Proxy::parse(text);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(text, std::string("proxy"), proxy.host);
@@ -207,9 +208,8 @@ class RouteTest : public CppUnit::TestFixture {
              {"socks5://user:sesame@proxy:1080", "https://user:sesame@proxy", "http://user:sesame@",
               "http://user:sesame@:3128", "http://user:sesame@proxy:0", "user:sesame@proxy:sesame",
               "user:ses%zzame@proxy", "user:sesame%4@proxy", "user:sesame%@proxy", "sesame%xx:a@proxy",
-              "user:ses ame@proxy", "user:ame\r\nX-Sesame: 1@proxy", "user:ses/ame@proxy",
-              "user:sesame://@proxy:1", "user:se://same@proxy:1", "http://user:sesame@[::1",
-              "http://user:sesame@[x]"}) {
+              "user:ses/ame@proxy", "user:sesame://@proxy:1", "user:se://same@proxy:1",
+              "http://user:sesame@[::1", "http://user:sesame@[x]"}) {
             const std::string sentence = refusal(text, [&] { static_cast<void>(Proxy::parse(text)); });
             CPPUNIT_ASSERT(!sentence.empty());
             for (const char* const part : {"sesame", "ses", "same"}) {
