@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -216,6 +217,16 @@ void UpstreamExchange::send(std::string_view bytes) {
         }
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
+}
+
+void UpstreamExchange::sendTogether(const std::vector<std::string>& pieces) {
+    int corked = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &corked, sizeof corked);
+    for (const std::string& piece : pieces) {
+        send(piece);
+    }
+    corked = 0;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &corked, sizeof corked);
 }
 
 void UpstreamExchange::head(int status, const Headers& headers) {

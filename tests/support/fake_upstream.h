@@ -67,6 +67,8 @@ public:
 
     /// Bytes as they are.
     void send(std::string_view bytes);
+    /// Pieces that arrive at once, with TLS each as a record of its own.
+    void sendTogether(const std::vector<std::string>& pieces);
     /// A head with these headers and no others.
     void head(int status, const Headers& headers);
     /// A whole answer with its length; JSON unless the headers say otherwise.

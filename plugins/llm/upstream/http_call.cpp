@@ -78,8 +78,8 @@ void HttpCall::end(const Outcome& outcome) {
     const bool whole = outcome.problem == UpstreamProblem::none;
     const std::size_t size = request_.head.size() + (request_.body ? request_.body->size() : 0);
     // Bytes behind the answer belong to nothing that was asked for.
-    const bool keep =
-        whole && !closing_ && !closed_ && input_.empty() && reader_.keepsConnection() && sent_ == size;
+    const bool keep = whole && !closing_ && !closed_ && input_.empty() && !socket_->holdsMore() &&
+                      reader_.keepsConnection() && sent_ == size;
     if (!keep) {
         socket_ = nullptr;
     }

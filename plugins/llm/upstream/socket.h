@@ -78,6 +78,9 @@ public:
     /// Whether a read of less than was asked for means that there is no more for now.
     [[nodiscard]] bool shortReadIsLast() const noexcept { return !tls_; }
 
+    /// Whether it has read more than it has handed out.
+    [[nodiscard]] bool holdsMore() const noexcept { return tls_ && SSL_has_pending(tls_.get()) == 1; }
+
 private:
     struct FreeTls {
         void operator()(SSL* tls) const { SSL_free(tls); }

@@ -33,6 +33,8 @@ std::shared_ptr<SSL_CTX> make(const std::string& caFile) {
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
     SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                         SSL_MODE_RELEASE_BUFFERS);
+    // A record's head and the rest of it, and what comes behind it, are one read.
+    SSL_CTX_set_read_ahead(context.get(), 1);
     SSL_CTX_set_alpn_protos(context.get(), http11.data(), http11.size());
     return context;
 }
