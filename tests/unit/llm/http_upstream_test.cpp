@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cppunit/extensions/HelperMacros.h>
@@ -719,21 +720,28 @@ private:
     }
 
     void testEarlyAnswer() {
-        // A server that refuses on seeing the head and does not read on.
-        const DeafPort port;
-        const auto answer = begin(post(port.url() + "/", std::string(32U << 20U, 'x')));
-        const FileDescriptor peer = port.accept();
+        // A server that refuses on seeing the head and does not read on; one waits for the client to go, the
+        // other goes, which the kernel turns into a reset.
         const std::string refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno";
-        CPPUNIT_ASSERT(::send(peer.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) ==
-                       static_cast<ssize_t>(refusal.size()));
-        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, answer->problem());
-        CPPUNIT_ASSERT_EQUAL(413, answer->status());
-        CPPUNIT_ASSERT_EQUAL(std::string("no"), answer->body());
-        // What is left of the request is nothing for another call to wait for.
-        const auto other = begin(get(port.url() + "/"));
-        const FileDescriptor second = port.accept();
-        CPPUNIT_ASSERT(::send(second.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) > 0);
-        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, other->problem());
+        for (const bool waits : {true, false}) {
+            const DeafPort port;
+            const auto answer = begin(post(port.url() + "/", std::string(32U << 20U, 'x')));
+            FileDescriptor peer = port.accept();
+            Deadline().await(peer.get(), POLLIN, "the request");
+            CPPUNIT_ASSERT(::send(peer.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) ==
+                           static_cast<ssize_t>(refusal.size()));
+            if (!waits) {
+                peer.reset();
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer->detail(), UpstreamProblem::none, answer->problem());
+            CPPUNIT_ASSERT_EQUAL(413, answer->status());
+            CPPUNIT_ASSERT_EQUAL(std::string("no"), answer->body());
+            // What is left of the request is nothing for another call to wait for.
+            const auto other = begin(get(port.url() + "/"));
+            const FileDescriptor second = port.accept();
+            CPPUNIT_ASSERT(::send(second.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) > 0);
+            CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, other->problem());
+        }
     }
 
     void testAnswerBeforeTheRequest() {
