@@ -27,14 +27,12 @@ struct Url {
 struct Proxy {
     std::string host;
     std::uint16_t port = 0;
-    std::string
-        authorization;  ///< of a Proxy-Authorization header; empty if there was no name in its address
+    std::string authorization;  ///< of a Proxy-Authorization header; empty: the address named nobody
 
-    /// @param text `http://[USER:PASSWORD@]HOST[:PORT]`, also without `http://`; port 1080 unless it is
-    /// given,
+    /// @param text `http://[USER:PASSWORD@]HOST[:PORT]`, also without `http://`; without a port it is 1080,
     ///             as with curl.
     /// @throws std::invalid_argument with the rest of a sentence about it, which does not repeat the
-    /// password.
+    ///         password.
     [[nodiscard]] static Proxy parse(std::string_view text);
 };
 
