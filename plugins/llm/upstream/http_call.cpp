@@ -182,7 +182,7 @@ void HttpCall::sent(std::size_t size) {
 
 void HttpCall::receive() {
     bool more = !goesOn_;
-    for (int reads = 0; more && !over_ && !paused_ && !closed_; ++reads) {
+    for (int reads = 0; more && socket_ && !paused_ && !closed_; ++reads) {
         if (reads == greatestReads) {
             goesOn_ = true;
             owner_.again(id_);

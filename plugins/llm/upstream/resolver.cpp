@@ -94,7 +94,7 @@ void Resolver::resolve(const std::string& host, std::uint16_t port, Done done) {
 /// @throws std::system_error when there is no thread to be had.
 std::shared_ptr<Resolver::Lookup> Resolver::lookUp(const std::string& key, const std::string& host,
                                                    std::uint16_t port) {
-    const auto lookup = std::make_shared<Lookup>();
+    auto lookup = std::make_shared<Lookup>();
     lookup->resolver = this;
     lookup->thread = std::thread([lookup, key, host, port] {
         Addresses addresses = ask(host, port, 0);
