@@ -591,8 +591,9 @@ private:
     void testSendingIsNotWaiting() {
         server_.readSlowly(std::size_t{64} * 1024, 8ms);
         server_.next(scripts::answer(200, "{}"));
-        UpstreamRequest request = post(server_.url("/"), std::string(16U << 20U, 'x'));
-        request.endpoint.firstByte = 1s;
+        UpstreamRequest request = post(server_.url("/"), std::string(32U << 20U, 'x'));
+        // Half of what sending takes, and twice what is on its way when the last of it has been sent.
+        request.endpoint.firstByte = 2s;
         assertServed(request);
     }
 
