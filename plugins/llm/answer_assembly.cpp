@@ -2,7 +2,8 @@
 
 #include <random>
 
-#include "json_reader.h"
+#include <sallyport/json.h>
+
 #include "request_body.h"
 
 namespace sallyport::plugins::llm {
@@ -80,7 +81,7 @@ std::string argumentsObject(std::string_view text, std::string_view tool) {
         return "{}";
     }
     try {
-        if (const json::Value value = parseJson(text); value.kind() == json::Kind::object) {
+        if (const json::Value value = json::Value::parse(text); value.kind() == json::Kind::object) {
             return std::string(value.raw());
         }
     } catch (const json::ParseError&) {

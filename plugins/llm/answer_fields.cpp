@@ -4,8 +4,9 @@
 #include <limits>
 #include <span>
 
+#include <sallyport/json.h>
+
 #include "dialect.h"
-#include "json_reader.h"
 
 namespace sallyport::plugins::llm {
 
@@ -72,7 +73,7 @@ bool hasObject(const json::Object& object, std::string_view name) {
 
 json::Object answerObject(std::string_view text) {
     try {
-        if (const json::Value value = parseJson(text); value.kind() == json::Kind::object) {
+        if (const json::Value value = json::Value::parse(text); value.kind() == json::Kind::object) {
             return value.object();
         }
     } catch (const json::ParseError& error) {

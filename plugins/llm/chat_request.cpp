@@ -6,8 +6,8 @@
 #include <utility>
 
 #include <sallyport/errors.h>
+#include <sallyport/json_reader.h>
 
-#include "json_reader.h"
 #include "request_body.h"
 
 namespace sallyport::plugins::llm {
@@ -33,7 +33,7 @@ struct Place {
 /// Reads fields whose values are kept as they were written, and refuses those that cannot be.
 class Fields {
 public:
-    Fields(JsonReader& reader, const Place* place) : reader_(reader), place_(place) {}
+    Fields(json::Reader& reader, const Place* place) : reader_(reader), place_(place) {}
 
     [[noreturn]] void refuse(std::string_view field, const std::string& problem) const {
         throw invalidField(place_ == nullptr ? std::string(field) : place_->str() + '.' + std::string(field),
@@ -96,7 +96,7 @@ public:
     }
 
 private:
-    JsonReader& reader_;
+    json::Reader& reader_;
     const Place* place_;
 };
 
@@ -118,7 +118,7 @@ std::optional<ToolChoice> toolChoiceOf(std::string_view word) {
 
 // --- Messages -------------------------------------------------------------------------------------------
 
-void readImageUrl(JsonReader& reader, const Place& part, ContentPart& into) {
+void readImageUrl(json::Reader& reader, const Place& part, ContentPart& into) {
     const Place place{&part, "image_url", 0, false};
     Fields fields(reader, &place);
     reader.enterObject();
@@ -134,7 +134,7 @@ void readImageUrl(JsonReader& reader, const Place& part, ContentPart& into) {
     fields.requireThere("url", into.value);
 }
 
-ContentPart readPart(JsonReader& reader, const Place& place) {
+ContentPart readPart(json::Reader& reader, const Place& place) {
     Fields fields(reader, &place);
     Raw type;
     Raw text;
@@ -165,7 +165,7 @@ ContentPart readPart(JsonReader& reader, const Place& place) {
     return image;
 }
 
-PastToolCall readToolCall(JsonReader& reader, const Place& place) {
+PastToolCall readToolCall(json::Reader& reader, const Place& place) {
     Fields fields(reader, &place);
     PastToolCall call;
     while (const auto name = reader.nextMember()) {
@@ -191,7 +191,7 @@ PastToolCall readToolCall(JsonReader& reader, const Place& place) {
 
 /// Reads the member `name` of a message.
 /// @return whether messages have such a member
-bool readMessageMember(JsonReader& reader, const Place& place, std::string_view name, Raw& role,
+bool readMessageMember(json::Reader& reader, const Place& place, std::string_view name, Raw& role,
                        ChatMessage& into) {
     Fields fields(reader, &place);
     if (name == "role") {
@@ -220,7 +220,7 @@ bool readMessageMember(JsonReader& reader, const Place& place, std::string_view 
     return true;
 }
 
-ChatMessage readMessage(JsonReader& reader, const Place& place) {
+ChatMessage readMessage(json::Reader& reader, const Place& place) {
     Fields fields(reader, &place);
     ChatMessage message;
     Raw roleText;
@@ -253,7 +253,7 @@ void markOrphans(std::vector<ChatMessage>& messages) {
 
 // --- The rest of a request ------------------------------------------------------------------------------
 
-ToolDefinition readTool(JsonReader& reader, const Place& place) {
+ToolDefinition readTool(json::Reader& reader, const Place& place) {
     Fields fields(reader, &place);
     ToolDefinition tool;
     while (const auto name = reader.nextMember()) {
@@ -273,7 +273,7 @@ ToolDefinition readTool(JsonReader& reader, const Place& place) {
     return tool;
 }
 
-void readStopSequences(JsonReader& reader, Fields& fields, std::vector<Raw>& into) {
+void readStopSequences(json::Reader& reader, Fields& fields, std::vector<Raw>& into) {
     fields.requireFirst("stop_sequences", into.empty());
     if (fields.skipNull()) {
         return;
@@ -300,7 +300,7 @@ std::uint32_t readMaxTokens(const Fields& fields, Raw raw) {
 /// Reads a request's members, in whatever order they come.
 class RequestReader {
 public:
-    RequestReader(JsonReader& reader, bool withTools) : reader_(reader), fields_(reader, nullptr) {
+    RequestReader(json::Reader& reader, bool withTools) : reader_(reader), fields_(reader, nullptr) {
         request_.withTools = withTools;
     }
 
@@ -374,7 +374,7 @@ private:
         request_.estimatedInput = estimatedTokens(reader_.textBytes());
     }
 
-    JsonReader& reader_;
+    json::Reader& reader_;
     Fields fields_;
     ChatRequest request_;
     bool messages_ = false;
@@ -386,9 +386,9 @@ private:
 
 }  // namespace
 
-ChatRequest parseChatRequest(std::string_view body, bool withTools, std::size_t maxDepth) {
-    return readingBody(body, maxDepth,
-                       [&](JsonReader& reader) { return RequestReader(reader, withTools).read(); });
+ChatRequest parseChatRequest(std::string_view body, bool withTools, const json::Limits& limits) {
+    return readingBody(body, limits,
+                       [&](json::Reader& reader) { return RequestReader(reader, withTools).read(); });
 }
 
 std::string orphanText(const ChatMessage& message) {

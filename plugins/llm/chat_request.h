@@ -77,7 +77,7 @@ struct ChatRequest {
 /// The whole text is checked to be JSON, the parts that are of no interest too. @throws RequestError 400 if
 /// it is not, 422 naming the field (`messages[3].role`) if it does not have the shape.
 [[nodiscard]] ChatRequest parseChatRequest(std::string_view body, bool withTools,
-                                           std::size_t maxDepth = json::defaultDepth);
+                                           const json::Limits& limits = {});
 
 /// What an orphaned tool result says as a user's message, as a JSON string: [Tool `NAME` returned: CONTENT].
 [[nodiscard]] std::string orphanText(const ChatMessage& message);

@@ -61,7 +61,7 @@ private:
 }  // namespace
 
 ChatTranslation::ChatTranslation(const Call& call, bool withTools, const ChatOptions& options)
-    : request_(parseChatRequest(call.body(), withTools, call.maxJsonDepth())),
+    : request_(parseChatRequest(call.body(), withTools, call.jsonLimits())),
       options_(options),
       streams_(acceptsEvents(call)) {}
 

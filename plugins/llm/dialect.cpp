@@ -4,7 +4,6 @@
 
 #include "answer_fields.h"
 #include "anthropic_dialect.h"
-#include "json_reader.h"
 #include "ollama_dialect.h"
 #include "openai_dialect.h"
 
@@ -16,7 +15,7 @@ namespace {
 /// is, and what other servers make of these; empty if there is none.
 std::string errorSentence(std::string_view body) {
     try {
-        const json::Object answer = parseJson(body).object();
+        const json::Object answer = json::Value::parse(body).object();
         for (std::string text : {textAt(objectAt(answer, "error"), "message"), textAt(answer, "error"),
                                  textAt(answer, "message"), textAt(answer, "detail")}) {
             if (!text.empty()) {

@@ -4,9 +4,9 @@
 #include <stdexcept>
 
 #include <sallyport/errors.h>
+#include <sallyport/json.h>
 
 #include "answer_fields.h"
-#include "json_reader.h"
 
 namespace sallyport::plugins::llm {
 
@@ -43,7 +43,7 @@ ToolCall scriptedCall(const json::Object& call) {
 }
 
 EchoScript::Line scriptLine(std::string_view text) {
-    const json::Object object = parseJson(text).object();
+    const json::Object object = json::Value::parse(text).object();
     EchoScript::Line line;
     if (const json::Value* const content = object.find("content")) {
         line.content = content->string();
@@ -94,7 +94,7 @@ std::string textOf(const json::Object& object, std::string_view name) {
 }
 
 Conversation readConversation(const NativeRequest& request) {
-    const json::Object body = parseJson(request.body).object();
+    const json::Object body = json::Value::parse(request.body).object();
     const char* const list = request.endpoint == NativeEndpoint::responses ? "input" : "messages";
     const json::Value* const messages = body.find(list);
     if (messages == nullptr) {

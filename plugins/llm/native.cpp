@@ -56,7 +56,7 @@ std::string_view valueOf(const NativeRequest& request, const NativeRequest::Memb
 
 /// A value that was checked already.
 json::Value checked(std::string_view raw) {
-    return {JsonReader(raw).kind(), raw};
+    return {json::Reader(raw).kind(), raw};
 }
 
 /// The value of a member that may be absent or null.
@@ -97,7 +97,7 @@ void readMeaning(NativeRequest& request) {
     }
 }
 
-NativeRequest readRequest(NativeEndpoint endpoint, std::string_view body, JsonReader& reader) {
+NativeRequest readRequest(NativeEndpoint endpoint, std::string_view body, json::Reader& reader) {
     NativeRequest request;
     request.endpoint = endpoint;
     request.body = body;
@@ -268,9 +268,9 @@ std::string_view path(NativeEndpoint endpoint) {
     return "/v1/messages/count_tokens";
 }
 
-NativeRequest inspect(NativeEndpoint endpoint, std::string_view body, std::size_t maxDepth) {
-    return readingBody(body, maxDepth,
-                       [&](JsonReader& reader) { return readRequest(endpoint, body, reader); });
+NativeRequest inspect(NativeEndpoint endpoint, std::string_view body, const json::Limits& limits) {
+    return readingBody(body, limits,
+                       [&](json::Reader& reader) { return readRequest(endpoint, body, reader); });
 }
 
 std::string rewritten(const NativeRequest& request, const Rewrite& rewrite) {

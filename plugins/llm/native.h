@@ -56,7 +56,7 @@ struct NativeRequest {
 /// us and another to the upstream: members that matter given twice, or in other letter case.
 /// @throws RequestError 400 or 422
 [[nodiscard]] NativeRequest inspect(NativeEndpoint endpoint, std::string_view body,
-                                    std::size_t maxDepth = json::defaultDepth);
+                                    const json::Limits& limits = {});
 
 struct Rewrite {
     std::string model{};  ///< the provider's name for it; empty: as it was asked for

@@ -1,7 +1,8 @@
 #include <algorithm>
 
+#include <sallyport/json.h>
+
 #include "answer_fields.h"
-#include "json_reader.h"
 #include "native.h"
 #include "request_body.h"
 
@@ -36,7 +37,7 @@ bool NativeMeter::look(const SseBlock& block) {
         return true;
     }
     try {
-        const json::Object event = parseJson(block.data).object();
+        const json::Object event = json::Value::parse(block.data).object();
         if (endpoint_ == NativeEndpoint::messages) {
             lookAtMessageEvent(event);
         } else if (endpoint_ == NativeEndpoint::responses) {

@@ -163,7 +163,7 @@ Reply nativeRefusal(ProviderType type, const RequestError& error) {
 NativeTranslation::NativeTranslation(const Call& call, NativeEndpoint endpoint, const ForwardedHeaders& names)
     : call_(call),
       names_(names),
-      request_(inspect(endpoint, call.body(), call.maxJsonDepth())),
+      request_(inspect(endpoint, call.body(), call.jsonLimits())),
       name_(std::string(llm::name(providerType(endpoint))) + std::string(path(endpoint))) {}
 
 bool NativeTranslation::fits(ProviderType type) const {

@@ -5,11 +5,11 @@
 
 namespace sallyport::plugins::llm {
 
-void requireJson(std::string_view body, std::size_t maxDepth) {
+void requireJson(std::string_view body, const json::Limits& limits) {
     try {
-        static_cast<void>(parseJson(body, maxDepth));
+        static_cast<void>(json::Value::parse(body, limits));
     } catch (const json::ParseError& error) {
-        throw RequestError(400, "invalid_json", error.what());
+        throw json::refusal(error);
     }
 }
 

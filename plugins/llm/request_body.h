@@ -7,29 +7,28 @@
 
 #include <sallyport/errors.h>
 #include <sallyport/json.h>
-
-#include "json_reader.h"
+#include <sallyport/json_reader.h>
 
 namespace sallyport::plugins::llm {
 
-/// @throws RequestError 400 if the text is no JSON
-void requireJson(std::string_view body, std::size_t maxDepth);
+/// @throws RequestError 400 if the text is no JSON, 422 if it goes beyond the limits
+void requireJson(std::string_view body, const json::Limits& limits);
 
 /// Has `read` read the object that a body is. Whatever it complains about, a body that is no JSON at all is
 /// refused as that. @throws RequestError 400, 422, and what `read` throws
 template <class Read>
-auto readingBody(std::string_view body, std::size_t maxDepth, Read read) {
+auto readingBody(std::string_view body, const json::Limits& limits, Read read) {
     try {
-        JsonReader reader(body, maxDepth);
+        json::Reader reader(body, limits);
         if (const json::Kind kind = reader.kind(); kind != json::Kind::object) {
             throw RequestError(422, "invalid_body",
                                std::string("the body must be a JSON object, not ") + json::describe(kind));
         }
         return read(reader);
     } catch (const json::ParseError& error) {
-        throw RequestError(400, "invalid_json", error.what());
+        throw json::refusal(error);
     } catch (const RequestError&) {
-        requireJson(body, maxDepth);
+        requireJson(body, limits);
         throw;
     }
 }

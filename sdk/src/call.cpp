@@ -62,12 +62,12 @@ bool isJson(std::string_view contentType) {
             equalIgnoringCase(subtype.substr(subtype.size() - suffix.size()), suffix));
 }
 
-json::Object parseObject(const std::string& body, std::size_t maxDepth) {
+json::Object parseObject(const std::string& body, const json::Limits& limits) {
     const json::Value value = [&] {
         try {
-            return json::Value::parse(body, maxDepth);
+            return json::Value::parse(body, limits);
         } catch (const json::ParseError& error) {
-            throw RequestError(400, "invalid_json", error.what());
+            throw json::refusal(error);
         }
     }();
     if (value.kind() != json::Kind::object) {
@@ -150,7 +150,7 @@ json::Object Call::json() const {
     if (!contentType || !isJson(*contentType)) {
         throw RequestError(415, "unsupported_media_type", "the body must be sent as application/json");
     }
-    return parseObject(parts_.body, parts_.maxJsonDepth);
+    return parseObject(parts_.body, jsonLimits());
 }
 
 std::optional<json::Object> Call::optionalJson() const {

@@ -1,173 +1,24 @@
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <utility>
-
-#include <malloc.h>
-#include <string.h>
-
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 
 #include <sallyport/errors.h>
 #include <sallyport/json.h>
+#include <sallyport/json_reader.h>
 
 #include "utf8.h"
 
-// RapidJSON decides what is JSON. Once a text has passed, it is only walked over (Walk below), so that
-// values stay views of the bytes that were sent and no tree is built.
+// Reader decides what is JSON. Once a text has passed, it is only walked over (Walk below), so that values
+// stay views of the bytes that were sent and no tree is built.
 
 namespace sallyport::json {
 
 namespace {
 
-// --- Accepting a text ---------------------------------------------------------------------------
-
-/// For the reader's copies of strings. It overwrites them when they are given back, because a text may be a
-/// secret, and throws where RapidJSON's own allocator would hand out null, which the reader does not look at.
-class WipingAllocator {
-public:
-    static const bool kNeedFree = true;
-
-    void* Malloc(std::size_t size) { return Realloc(nullptr, 0, size); }
-    void* Realloc(void* block, std::size_t oldSize, std::size_t newSize) {
-        void* const moved = newSize == 0 ? nullptr : std::malloc(newSize);
-        if (newSize > 0 && moved == nullptr) {
-            throw std::bad_alloc();
-        }
-        if (block != nullptr) {
-            std::copy_n(static_cast<const char*>(block), std::min(oldSize, newSize),
-                        static_cast<char*>(moved));
-            Free(block);
-        }
-        return moved;
-    }
-    static void Free(void* block) {
-        if (block != nullptr) {
-            explicit_bzero(block, malloc_usable_size(block));
-            std::free(block);
-        }
-    }
-};
-
-/// Refuses what RapidJSON lets pass: deep nesting, and a `\udc00` without its other half, which it
-/// decodes to bytes that are no UTF-8.
-class Gatekeeper : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Gatekeeper> {
-public:
-    explicit Gatekeeper(std::size_t maxDepth) : maxDepth_(maxDepth) {}
-
-    bool StartObject() { return enter(); }
-    bool EndObject(rapidjson::SizeType /*members*/) { return leave(); }
-    bool StartArray() { return enter(); }
-    bool EndArray(rapidjson::SizeType /*elements*/) { return leave(); }
-    bool RawNumber(const char* /*text*/, rapidjson::SizeType /*length*/, bool /*copy*/) { return true; }
-    bool Key(const char* text, rapidjson::SizeType length, bool copy) { return String(text, length, copy); }
-    bool String(const char* text, rapidjson::SizeType length, bool /*copy*/) {
-        // The source was checked to be UTF-8, so that a surrogate can only come from an escape.
-        const std::string_view decoded(text, length);
-        for (auto at = decoded.find('\xED'); at != std::string_view::npos;
-             at = decoded.find('\xED', at + 1)) {
-            if (static_cast<unsigned char>(decoded[at + 1]) >= 0xA0) {
-                problem_ = "a \\u escape is half of a surrogate pair";
-                return false;
-            }
-        }
-        return true;
-    }
-
-    [[nodiscard]] const std::string& problem() const { return problem_; }
-
-private:
-    bool enter() {
-        if (depth_ == maxDepth_) {
-            problem_ = "nested deeper than " + std::to_string(maxDepth_) + " levels";
-            return false;
-        }
-        ++depth_;
-        return true;
-    }
-    bool leave() {
-        --depth_;
-        return true;
-    }
-
-    std::size_t maxDepth_;
-    std::size_t depth_ = 0;
-    std::string problem_;
-};
-
-const char* sentence(rapidjson::ParseErrorCode code) {
-    switch (code) {
-        case rapidjson::kParseErrorDocumentEmpty:
-            return "there is no value";
-        case rapidjson::kParseErrorDocumentRootNotSingular:
-            return "something follows the end of the value";
-        case rapidjson::kParseErrorObjectMissName:
-            return "missing the name of an object member";
-        case rapidjson::kParseErrorObjectMissColon:
-            return "missing a colon after the name of an object member";
-        case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
-            return "missing a comma or } after an object member";
-        case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
-            return "missing a comma or ] after an array element";
-        case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
-            return "a \\u escape needs four hex digits";
-        case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
-            return "a \\u escape is half of a surrogate pair";
-        case rapidjson::kParseErrorStringEscapeInvalid:
-            return "an invalid escape or a control character in a string";
-        case rapidjson::kParseErrorStringMissQuotationMark:
-            return "missing the closing quotation mark of a string";
-        case rapidjson::kParseErrorStringInvalidEncoding:
-            return "a string is not UTF-8";
-        case rapidjson::kParseErrorNumberTooBig:
-            return "a number is beyond the range of a double";
-        case rapidjson::kParseErrorNumberMissFraction:
-            return "missing digits after the decimal point of a number";
-        case rapidjson::kParseErrorNumberMissExponent:
-            return "missing digits in the exponent of a number";
-        default:
-            return "this is no value";
-    }
-}
-
-[[noreturn]] void refuse(std::size_t offset, const std::string& problem) {
-    throw ParseError("invalid JSON at byte " + std::to_string(offset) + ": " + problem);
-}
-
-void check(std::string_view text, std::size_t maxDepth) {
-    if (text.size() > std::numeric_limits<rapidjson::SizeType>::max()) {
-        throw ParseError("invalid JSON: longer than 4 GiB");
-    }
-    constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag |
-                               rapidjson::kParseIterativeFlag;
-    rapidjson::MemoryStream stream(text.data(), text.size());
-    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, WipingAllocator> reader;
-    Gatekeeper gatekeeper(maxDepth);
-    const rapidjson::ParseResult result = reader.Parse<flags>(stream, gatekeeper);
-    if (result.Code() == rapidjson::kParseErrorTermination) {
-        refuse(result.Offset(), gatekeeper.problem());
-    }
-    if (result.IsError()) {
-        refuse(result.Offset(), sentence(result.Code()));
-    }
-    if (stream.Tell() != text.size()) {
-        // The reader takes a NUL byte for the end of the text.
-        refuse(stream.Tell(), sentence(rapidjson::kParseErrorDocumentRootNotSingular));
-    }
-}
-
 // --- Walking over a text that was accepted ------------------------------------------------------
 
 constexpr std::string_view space = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(space);
-    return first == std::string_view::npos ? std::string_view()
-                                           : text.substr(first, text.find_last_not_of(space) - first + 1);
-}
 
 Kind kindOf(std::string_view raw) {
     switch (raw.empty() ? 'n' : raw.front()) {
@@ -215,6 +66,10 @@ std::size_t containerLength(std::string_view text) {
     return at;
 }
 
+/// From so many values on a container is counted before it is taken apart: a vector that grows by itself
+/// would for a while need three times the memory that its values do.
+constexpr std::size_t many = 1000;
+
 /// Steps through the values of an array or object, jumping over the commas and colons in between.
 class Walk {
 public:
@@ -230,6 +85,15 @@ public:
         rest_.remove_prefix(raw.size());
         toNext();
         return raw;
+    }
+
+    /// How many values are still to come.
+    [[nodiscard]] std::size_t left() const {
+        std::size_t count = 0;
+        for (Walk ahead = *this; !ahead.atEnd(); ++count) {
+            ahead.next();
+        }
+        return count;
     }
 
 private:
@@ -319,6 +183,15 @@ RequestError wrongType(std::string_view name, const char* wanted, const Value& v
 
 ParseError::~ParseError() = default;
 
+LimitExceeded::~LimitExceeded() = default;
+
+RequestError refusal(const ParseError& error) {
+    if (dynamic_cast<const LimitExceeded*>(&error) != nullptr) {
+        return {422, "too_many_members", error.what()};
+    }
+    return {400, "invalid_json", error.what()};
+}
+
 const char* describe(Kind kind) {
     switch (kind) {
         case Kind::null:
@@ -337,10 +210,16 @@ const char* describe(Kind kind) {
     return "null";
 }
 
+Value Value::parse(std::string_view text, const Limits& limits) {
+    Reader reader(text, limits);
+    const Kind kind = reader.kind();
+    const std::string_view raw = reader.skip();
+    reader.end();
+    return {kind, raw};
+}
+
 Value Value::parse(std::string_view text, std::size_t maxDepth) {
-    check(text, maxDepth);
-    const std::string_view raw = trimmed(text);
-    return {kindOf(raw), raw};
+    return parse(text, Limits{.depth = maxDepth});
 }
 
 std::optional<std::string> Value::string() const {
@@ -371,6 +250,9 @@ std::vector<Value> Value::elements() const {
     std::vector<Value> result;
     if (kind_ == Kind::array) {
         for (Walk walk(raw_); !walk.atEnd();) {
+            if (result.size() == many) {
+                result.reserve(many + walk.left());
+            }
             const std::string_view raw = walk.next();
             result.emplace_back(kindOf(raw), raw);
         }
@@ -382,6 +264,9 @@ Object Value::object() const {
     std::vector<Object::Member> members;
     if (kind_ == Kind::object) {
         for (Walk walk(raw_); !walk.atEnd();) {
+            if (members.size() == many) {
+                members.reserve(many + walk.left() / 2);
+            }
             std::string name = decoded(walk.next());
             const std::string_view raw = walk.atEnd() ? std::string_view() : walk.next();
             members.push_back({std::move(name), Value(kindOf(raw), raw)});

@@ -5,6 +5,10 @@
 #include <string>
 #include <string_view>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace sallyport::utf8 {
 
 inline constexpr std::string_view replacement = "\xEF\xBF\xBD";  ///< U+FFFD
@@ -38,16 +42,40 @@ inline constexpr std::string_view replacement = "\xEF\xBF\xBD";  ///< U+FFFD
     return 0;
 }
 
-/// The text with U+FFFD for each byte that belongs to no well-formed sequence.
-[[nodiscard]] inline std::string repaired(std::string text) {
-    std::size_t valid = 0;
-    while (valid < text.size()) {
-        const std::size_t length = sequenceLength(std::string_view(text).substr(valid));
+/// The first place from `at` on where a character is not ASCII; the end of the text if there is none.
+[[nodiscard]] inline std::size_t skipAscii(std::string_view text, std::size_t at) {
+#ifdef __SSE2__
+    constexpr std::size_t block = sizeof(__m128i);
+    while (at + block <= text.size() &&
+           _mm_movemask_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at))) == 0) {
+        at += block;
+    }
+#endif
+    while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) {
+        ++at;
+    }
+    return at;
+}
+
+/// How much of the text is well-formed, from its beginning.
+[[nodiscard]] inline std::size_t validLength(std::string_view text) {
+    std::size_t at = skipAscii(text, 0);
+    while (at < text.size()) {
+        const std::size_t length = sequenceLength(text.substr(at));
         if (length == 0) {
             break;
         }
-        valid += length;
+        at += length;
+        if (length == 1) {
+            at = skipAscii(text, at);
+        }
     }
+    return at;
+}
+
+/// The text with U+FFFD for each byte that belongs to no well-formed sequence.
+[[nodiscard]] inline std::string repaired(std::string text) {
+    const std::size_t valid = validLength(text);
     if (valid == text.size()) {
         return text;
     }

@@ -35,6 +35,7 @@ public:
         std::string requestId;  ///< also answered as `X-Request-Id`
         std::size_t maxJsonDepth = json::defaultDepth;  ///< how deep JSON in the body may nest
         bool secret = false;  ///< whether the body is overwritten when the call ends
+        std::size_t maxJsonMembers = json::defaultValues;  ///< elements and members of JSON in the body
     };
 
     /// @param caller must outlive the call; the host keeps both together.
@@ -57,6 +58,10 @@ public:
 
     /// How deep its JSON may nest, for a handler with a parser of its own.
     [[nodiscard]] std::size_t maxJsonDepth() const noexcept { return parts_.maxJsonDepth; }
+    /// All limits for its JSON, for a handler that reads it with json::Reader or json::Value::parse.
+    [[nodiscard]] json::Limits jsonLimits() const noexcept {
+        return {parts_.maxJsonDepth, parts_.maxJsonMembers};
+    }
 
     /// The undecoded query string, without `?`.
     [[nodiscard]] const std::string& rawQuery() const noexcept { return parts_.query; }
@@ -80,8 +85,8 @@ public:
     [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
 
     /// The body as a JSON object, referring to this call's body.
-    /// @throws RequestError 415 if the content type is not JSON, 400 if it does not parse, 422 if it is
-    ///         JSON but no object.
+    /// @throws RequestError 415 if the content type is not JSON, 400 if it does not parse, 422 if it has more
+    ///         elements and members than are accepted, or is JSON but no object.
     [[nodiscard]] json::Object json() const;
 
     /// The same, for a route whose body may be left out: nothing when the body is empty.

@@ -6,12 +6,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sallyport/errors.h>
 #include <sallyport/export.h>
 
 namespace sallyport::json {
@@ -24,8 +26,31 @@ public:
     ~ParseError() override;
 };
 
+/// The text holds more elements and members than was allowed. What follows that place was not looked at.
+class SALLYPORT_API LimitExceeded : public ParseError {
+public:
+    using ParseError::ParseError;
+    ~LimitExceeded() override;
+};
+
+/// What a request is answered whose body could not be read: `422 too_many_members` for LimitExceeded,
+/// `400 invalid_json` for anything else.
+[[nodiscard]] RequestError refusal(const ParseError& error);
+
 /// How deep objects and arrays may nest where a caller does not say.
 constexpr std::size_t defaultDepth = 64;
+/// How many elements and members a text may have where a caller does not say.
+constexpr std::size_t defaultValues = 1'000'000;
+
+/// What a text may ask for. A value costs several times its bytes once it has been taken apart, as by
+/// Value::object.
+struct Limits {
+    std::size_t depth = defaultDepth;    ///< objects and arrays within each other
+    std::size_t values = defaultValues;  ///< elements of arrays and members of objects, all together
+};
+
+/// For texts that were let in before, maybe under other limits.
+constexpr Limits unlimited{std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max()};
 
 enum class Kind { null, boolean, number, string, array, object };
 
@@ -43,8 +68,10 @@ public:
 
     /// Reads a whole document. Numbers are kept as written, whatever their precision; one beyond the range
     /// of a double is refused, as is a `\u` escape that is half of a surrogate pair.
-    /// @throws ParseError
-    [[nodiscard]] static Value parse(std::string_view text, std::size_t maxDepth = defaultDepth);
+    /// @throws ParseError, and LimitExceeded, which is one
+    [[nodiscard]] static Value parse(std::string_view text, const Limits& limits = {});
+    /// The same with a limit for the depth alone, and the default for what else there is.
+    [[nodiscard]] static Value parse(std::string_view text, std::size_t maxDepth);
 
     /// What it is.
     [[nodiscard]] Kind kind() const noexcept { return kind_; }

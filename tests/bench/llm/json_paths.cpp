@@ -83,7 +83,7 @@ std::string withPoco(const std::string& body) {
     return stream.str();
 }
 
-/// The SDK's reader, which checks with RapidJSON, and copying.
+/// The SDK's values, which are looked for anew in each object, and copying.
 std::string withSdk(const std::string& body) {
     const json::Object request = json::Value::parse(body).object();
     std::string out = R"({"model":"m","messages":[)";
@@ -182,11 +182,11 @@ struct Way {
 
 constexpr Way ways[] = {
     {"Poco::JSON, a tree and printing", "yes", withPoco},
-    {"SDK (RapidJSON) and copying", "yes", withSdk},
+    {"json::Value and copying", "yes", withSdk},
     {"simdjson DOM and printing", "yes", withDom},
     {"simdjson on demand and copying", "no", withOnDemand},
-    {"llm/complete: JsonReader and copying", "yes", withDialect},
-    {"pass-through: JsonReader and copying", "yes", withNative},
+    {"llm/complete: json::Reader and copying", "yes", withDialect},
+    {"pass-through: json::Reader and copying", "yes", withNative},
 };
 
 }  // namespace

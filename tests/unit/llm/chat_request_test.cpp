@@ -136,7 +136,7 @@ class ChatRequestTest : public CppUnit::TestFixture {
         const std::string deep =
             R"({"messages":[],"x":)" + std::string(100, '[') + std::string(100, ']') + '}';
         expectRefused(400, "nested", [&] { static_cast<void>(parseChatRequest(deep, false)); });
-        CPPUNIT_ASSERT_NO_THROW(static_cast<void>(parseChatRequest(deep, false, 101)));
+        CPPUNIT_ASSERT_NO_THROW(static_cast<void>(parseChatRequest(deep, false, {.depth = 101})));
     }
 
     static void testWrongShapeNamesTheField() {

@@ -39,6 +39,7 @@ class CallTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testJsonContentType);
     CPPUNIT_TEST(testJsonRefusals);
     CPPUNIT_TEST(testJsonDepth);
+    CPPUNIT_TEST(testJsonMembers);
     CPPUNIT_TEST(testOptionalJson);
     CPPUNIT_TEST(testShare);
     CPPUNIT_TEST(testMayAccess);
@@ -205,6 +206,19 @@ class CallTest : public CppUnit::TestFixture {
                              refusal([call = make(std::move(parts))] { return call->json(); }));
         CPPUNIT_ASSERT_EQUAL(std::string("accepted"),
                              refusal([call = make(std::move(deeper))] { return call->json(); }));
+    }
+
+    void testJsonMembers() {
+        Call::Parts parts;
+        parts.headers = {{"content-type", "application/json"}};
+        parts.body = R"({"a":[1,{"b":2}]})";
+        parts.maxJsonMembers = 3;
+        Call::Parts more = parts;
+        more.maxJsonMembers = 4;
+        CPPUNIT_ASSERT_EQUAL(std::string("422 too_many_members"),
+                             refusal([call = make(std::move(parts))] { return call->json(); }));
+        CPPUNIT_ASSERT_EQUAL(std::string("accepted"),
+                             refusal([call = make(std::move(more))] { return call->json(); }));
     }
 
     void testOptionalJson() {

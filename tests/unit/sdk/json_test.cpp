@@ -57,6 +57,7 @@ class JsonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testBooleans);
     CPPUNIT_TEST(testElements);
     CPPUNIT_TEST(testMembers);
+    CPPUNIT_TEST(testManyValuesTakeNoMoreThanTheyNeed);
     CPPUNIT_TEST(testCompact);
     CPPUNIT_TEST(testLastMemberIsFound);
     CPPUNIT_TEST(testRequired);
@@ -140,7 +141,7 @@ class JsonTest : public CppUnit::TestFixture {
     void testDeepNestingNeedsNoStack() {
         constexpr std::size_t levels = 2'000'000;
         const std::string deep = std::string(levels, '[') + std::string(levels, ']');
-        const Value value = Value::parse(deep, levels);
+        const Value value = Value::parse(deep, json::unlimited);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, value.elements().size());
         CPPUNIT_ASSERT(value.compact() == deep);
     }
@@ -218,6 +219,27 @@ class JsonTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("\\"), object.members()[3].name);
         const Object none = Value::parse("[1]").object();
         CPPUNIT_ASSERT(none.members().empty());
+    }
+
+    void testManyValuesTakeNoMoreThanTheyNeed() {
+        constexpr std::size_t count = 70'000;  // just above what a vector that doubles would have room for
+        std::string list = "[0";
+        std::string object = R"({"0":0)";
+        for (std::size_t i = 1; i < count; ++i) {
+            list += ',' + std::to_string(i);
+            object += ",\"" + std::to_string(i) + "\":" + std::to_string(i);
+        }
+        list += ']';
+        object += '}';
+        const std::vector<Value> elements = Value::parse(list).elements();
+        CPPUNIT_ASSERT_EQUAL(count, elements.size());
+        CPPUNIT_ASSERT_EQUAL(count, elements.capacity());
+        CPPUNIT_ASSERT_EQUAL(std::string("69999"), std::string(elements.back().raw()));
+        const Object taken = objectIn(object);
+        CPPUNIT_ASSERT_EQUAL(count, taken.members().size());
+        CPPUNIT_ASSERT_EQUAL(count, taken.members().capacity());
+        CPPUNIT_ASSERT_EQUAL(std::string("69999"), taken.members().back().name);
+        CPPUNIT_ASSERT_EQUAL(std::string("69999"), std::string(taken.members().back().value.raw()));
     }
 
     void testCompact() {

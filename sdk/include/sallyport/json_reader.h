@@ -1,4 +1,4 @@
-// Walking over a large JSON text once, without building anything.
+// Walking over a JSON text once, without building anything.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +8,14 @@
 
 #include <sallyport/json.h>
 
-namespace sallyport::plugins::llm {
+namespace sallyport::json {
 
 /// Reads a JSON text (RFC 8259) front to back and gives out the bytes of the values that are asked for.
-/// Whatever it steps over has been checked: grammar, escapes, UTF-8, nesting. It keeps no copy, needs no
-/// memory that grows with the text, and stops at the first error.
+/// Whatever it steps over has been checked: grammar, escapes, UTF-8, limits. It keeps no copy, needs no
+/// memory but a byte for each level of nesting, and stops at the first error. For bodies that are large, or
+/// that hold many values of which few are wanted.
 ///
+///     json::Reader reader(call.body(), call.jsonLimits());
 ///     reader.enterObject();
 ///     while (const auto name = reader.nextMember()) {
 ///         if (*name == "model") { model = reader.skip(); } else { reader.skip(); }
@@ -21,16 +23,18 @@ namespace sallyport::plugins::llm {
 ///     reader.end();
 ///
 /// After each `nextMember` or `nextElement` that gave something, exactly one value must be read: with `skip`,
-/// or with `enter…` and `next…` until the latter gives nothing. [one thread at a time]
-class JsonReader {
+/// or with `enter…` and `next…` until the latter gives nothing. It refers to the text, which must outlive it.
+/// [one thread at a time]
+class Reader {
 public:
-    /// @throws json::ParseError if the text is not UTF-8
-    explicit JsonReader(std::string_view text, std::size_t maxDepth = json::defaultDepth);
+    /// @throws ParseError if the text is not UTF-8
+    explicit Reader(std::string_view text, const Limits& limits = {});
 
-    // All of these throw json::ParseError where the text goes wrong.
+    // All of these throw ParseError where the text goes wrong, and LimitExceeded where it goes beyond a
+    // limit.
 
     /// What comes next.
-    [[nodiscard]] json::Kind kind();
+    [[nodiscard]] Kind kind();
     /// Steps over the next value, whatever it is. @return its bytes
     std::string_view skip();
 
@@ -60,7 +64,11 @@ private:
     [[noreturn]] static void refuse(std::size_t at, const std::string& problem);
     /// The next character that is no white space; NUL at the end of the text.
     char peek();
-    void enter();
+    void enter(char bracket);
+    /// Whether another item follows in the innermost container.
+    bool nextItem();
+    /// The name of the next member as it was written.
+    std::optional<std::string_view> memberName();
     /// Whether another item follows in a container that `close` ends.
     bool another(char close, const char* problem);
     std::string_view string();
@@ -74,17 +82,14 @@ private:
     void literal(std::string_view word);
 
     const std::string_view text_;
-    const std::size_t maxDepth_;
+    const Limits limits_;
     std::size_t at_ = 0;
-    std::size_t depth_ = 0;
-    bool fresh_ = false;  ///< just entered a container: no comma yet
+    std::size_t values_ = 0;  ///< elements and members so far
+    std::string inside_;      ///< the brackets that are open
+    bool fresh_ = false;      ///< just entered a container: no comma yet
     std::size_t textBytes_ = 0;
     std::size_t memberStart_ = 0;
     std::string name_;  ///< a member's name that was written with escapes
 };
 
-/// The whole text as one value, as json::Value::parse gives it, but several times as fast.
-/// @throws json::ParseError
-[[nodiscard]] json::Value parseJson(std::string_view text, std::size_t maxDepth = json::defaultDepth);
-
-}  // namespace sallyport::plugins::llm
+}  // namespace sallyport::json

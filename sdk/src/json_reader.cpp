@@ -1,5 +1,3 @@
-#include "json_reader.h"
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -12,9 +10,11 @@
 #include <emmintrin.h>
 #endif
 
-#include <simdjson.h>
+#include <sallyport/json_reader.h>
 
-namespace sallyport::plugins::llm {
+#include "utf8.h"
+
+namespace sallyport::json {
 
 namespace {
 
@@ -100,17 +100,17 @@ bool isBlob(std::string_view text) {
 
 }  // namespace
 
-JsonReader::JsonReader(std::string_view text, std::size_t maxDepth) : text_(text), maxDepth_(maxDepth) {
-    if (!simdjson::validate_utf8(text)) {
-        throw json::ParseError("invalid JSON: the text is not UTF-8");
+Reader::Reader(std::string_view text, const Limits& limits) : text_(text), limits_(limits) {
+    if (const std::size_t valid = utf8::validLength(text); valid != text.size()) {
+        refuse(valid, "the text is not UTF-8");
     }
 }
 
-void JsonReader::refuse(std::size_t at, const std::string& problem) {
-    throw json::ParseError("invalid JSON at byte " + std::to_string(at) + ": " + problem);
+void Reader::refuse(std::size_t at, const std::string& problem) {
+    throw ParseError("invalid JSON at byte " + std::to_string(at) + ": " + problem);
 }
 
-char JsonReader::peek() {
+char Reader::peek() {
     while (at_ < text_.size()) {
         const char c = text_[at_];
         if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
@@ -121,84 +121,92 @@ char JsonReader::peek() {
     return '\0';
 }
 
-json::Kind JsonReader::kind() {
+Kind Reader::kind() {
     const char c = peek();
     switch (c) {
         case '{':
-            return json::Kind::object;
+            return Kind::object;
         case '[':
-            return json::Kind::array;
+            return Kind::array;
         case '"':
-            return json::Kind::string;
+            return Kind::string;
         case 't':
         case 'f':
-            return json::Kind::boolean;
+            return Kind::boolean;
         case 'n':
-            return json::Kind::null;
+            return Kind::null;
         default:
             if (c != '-' && !isDigit(c)) {
                 refuse(at_, at_ == text_.size() ? "there is no value" : "this is no value");
             }
-            return json::Kind::number;
+            return Kind::number;
     }
 }
 
-std::string_view JsonReader::skip() {
-    const json::Kind next = kind();
+std::string_view Reader::skip() {
+    peek();
     const std::size_t start = at_;
-    switch (next) {
-        case json::Kind::object:
-            enterObject();
-            while (nextMember()) {
-                skip();
-            }
-            break;
-        case json::Kind::array:
-            enterArray();
-            while (nextElement()) {
-                skip();
-            }
-            break;
-        case json::Kind::string:
-            string();
-            break;
-        case json::Kind::boolean:
-            literal(text_[at_] == 't' ? "true" : "false");
-            break;
-        case json::Kind::null:
-            literal("null");
-            break;
-        case json::Kind::number:
-            number();
-            break;
-    }
+    const std::size_t outside = inside_.size();
+    do {
+        switch (kind()) {
+            case Kind::object:
+                enterObject();
+                break;
+            case Kind::array:
+                enterArray();
+                break;
+            case Kind::string:
+                string();
+                break;
+            case Kind::boolean:
+                literal(text_[at_] == 't' ? "true" : "false");
+                break;
+            case Kind::null:
+                literal("null");
+                break;
+            case Kind::number:
+                number();
+                break;
+        }
+        while (inside_.size() > outside && !nextItem()) {
+            // The container has ended; what is around it goes on, or ends as well.
+        }
+    } while (inside_.size() > outside);
     return text_.substr(start, at_ - start);
 }
 
-void JsonReader::enter() {
-    if (depth_ == maxDepth_) {
-        refuse(at_, "nested deeper than " + std::to_string(maxDepth_) + " levels");
+void Reader::enter(char bracket) {
+    if (inside_.size() == limits_.depth) {
+        refuse(at_, "nested deeper than " + std::to_string(limits_.depth) + " levels");
     }
-    ++depth_;
+    inside_ += bracket;
     ++at_;
     fresh_ = true;
 }
 
-void JsonReader::enterObject() {
-    enter();
+void Reader::enterObject() {
+    enter('{');
 }
 
-void JsonReader::enterArray() {
-    enter();
+void Reader::enterArray() {
+    enter('[');
 }
 
-bool JsonReader::another(char close, const char* problem) {
+bool Reader::nextItem() {
+    return inside_.back() == '{' ? memberName().has_value() : nextElement();
+}
+
+bool Reader::another(char close, const char* problem) {
     const bool first = std::exchange(fresh_, false);
     const char c = peek();
     if (c == close) {
         ++at_;
-        --depth_;
+        inside_.pop_back();
         return false;
+    }
+    if (++values_ > limits_.values) {
+        throw LimitExceeded("the JSON has more than " + std::to_string(limits_.values) +
+                            " elements and members, which is the limit here (http.max_json_members)");
     }
     if (!first) {
         if (c != ',') {
@@ -209,7 +217,7 @@ bool JsonReader::another(char close, const char* problem) {
     return true;
 }
 
-std::optional<std::string_view> JsonReader::nextMember() {
+std::optional<std::string_view> Reader::memberName() {
     if (!another('}', "missing a comma or } after an object member")) {
         return std::nullopt;
     }
@@ -222,25 +230,30 @@ std::optional<std::string_view> JsonReader::nextMember() {
         refuse(at_, "missing a colon after the name of an object member");
     }
     ++at_;
-    if (raw.find('\\') == std::string_view::npos) {
-        return raw.substr(1, raw.size() - 2);
+    return raw;
+}
+
+std::optional<std::string_view> Reader::nextMember() {
+    const auto raw = memberName();
+    if (!raw || raw->find('\\') == std::string_view::npos) {
+        return raw ? std::optional(raw->substr(1, raw->size() - 2)) : std::nullopt;
     }
-    name_ = *json::Value(json::Kind::string, raw).string();
+    name_ = *Value(Kind::string, *raw).string();
     return name_;
 }
 
-bool JsonReader::nextElement() {
+bool Reader::nextElement() {
     return another(']', "missing a comma or ] after an array element");
 }
 
-void JsonReader::end() {
+void Reader::end() {
     peek();
     if (at_ != text_.size()) {
         refuse(at_, "something follows the end of the value");
     }
 }
 
-std::string_view JsonReader::string() {
+std::string_view Reader::string() {
     const std::size_t start = at_;
     std::size_t at = skipSimple(text_, start + 1);
     while (at < text_.size() && text_[at] != '"') {
@@ -257,7 +270,7 @@ std::string_view JsonReader::string() {
     return raw;
 }
 
-std::size_t JsonReader::escapeLength(std::size_t at) const {
+std::size_t Reader::escapeLength(std::size_t at) const {
     const char letter = text_[at] == '\\' && at + 1 < text_.size() ? text_[at + 1] : '\0';
     if (letter != 'u') {
         refuse(at, "an invalid escape or a control character in a string");
@@ -275,7 +288,7 @@ std::size_t JsonReader::escapeLength(std::size_t at) const {
     return 2 * length;
 }
 
-unsigned JsonReader::hexDigits(std::size_t from) const {
+unsigned Reader::hexDigits(std::size_t from) const {
     unsigned value = 0;
     for (std::size_t i = from; i < from + 4; ++i) {
         const char c = i < text_.size() ? text_[i] : '\0';
@@ -291,7 +304,7 @@ unsigned JsonReader::hexDigits(std::size_t from) const {
     return value;
 }
 
-std::string_view JsonReader::digits(const char* problem) {
+std::string_view Reader::digits(const char* problem) {
     const std::size_t start = at_;
     while (at_ < text_.size() && isDigit(text_[at_])) {
         ++at_;
@@ -302,13 +315,13 @@ std::string_view JsonReader::digits(const char* problem) {
     return text_.substr(start, at_ - start);
 }
 
-bool JsonReader::take(std::string_view any) {
+bool Reader::take(std::string_view any) {
     const bool found = at_ < text_.size() && any.find(text_[at_]) != std::string_view::npos;
     at_ += found ? 1 : 0;
     return found;
 }
 
-void JsonReader::number() {
+void Reader::number() {
     const std::size_t start = at_;
     take("-");
     const std::size_t whole = take("0") ? 1 : digits("this is no value").size();
@@ -331,19 +344,11 @@ void JsonReader::number() {
     }
 }
 
-void JsonReader::literal(std::string_view word) {
+void Reader::literal(std::string_view word) {
     if (text_.substr(at_, word.size()) != word) {
         refuse(at_, "this is no value");
     }
     at_ += word.size();
 }
 
-json::Value parseJson(std::string_view text, std::size_t maxDepth) {
-    JsonReader reader(text, maxDepth);
-    const json::Kind kind = reader.kind();
-    const std::string_view raw = reader.skip();
-    reader.end();
-    return {kind, raw};
-}
-
-}  // namespace sallyport::plugins::llm
+}  // namespace sallyport::json

@@ -1,26 +1,49 @@
-#include "plugins/llm/json_reader.h"
-
 #include <random>
 #include <string>
 #include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
-namespace sallyport::plugins::llm {
+#include <sallyport/json_reader.h>
+
+namespace sallyport {
 namespace {
 
 bool accepts(const std::string& text, std::size_t depth = json::defaultDepth) {
     try {
-        static_cast<void>(parseJson(text, depth));
+        static_cast<void>(json::Value::parse(text, depth));
         return true;
     } catch (const json::ParseError&) {
         return false;
     }
 }
 
-bool sdkAccepts(const std::string& text) {
+/// Steps into every container and reads every name.
+void walk(json::Reader& reader) {
+    switch (reader.kind()) {
+        case json::Kind::object:
+            reader.enterObject();
+            while (reader.nextMember()) {
+                walk(reader);
+            }
+            break;
+        case json::Kind::array:
+            reader.enterArray();
+            while (reader.nextElement()) {
+                walk(reader);
+            }
+            break;
+        default:
+            reader.skip();
+            break;
+    }
+}
+
+bool walksThrough(const std::string& text) {
     try {
-        static_cast<void>(json::Value::parse(text));
+        json::Reader reader(text);
+        walk(reader);
+        reader.end();
         return true;
     } catch (const json::ParseError&) {
         return false;
@@ -32,8 +55,10 @@ class JsonReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testWhatIsJson);
     CPPUNIT_TEST(testWhatIsNot);
     CPPUNIT_TEST(testStringsOfEveryLength);
-    CPPUNIT_TEST(testAgreesWithTheSdk);
+    CPPUNIT_TEST(testSkippingAndWalkingAgree);
     CPPUNIT_TEST(testDepth);
+    CPPUNIT_TEST(testValues);
+    CPPUNIT_TEST(testNotUtf8);
     CPPUNIT_TEST(testWalking);
     CPPUNIT_TEST(testEscapedNames);
     CPPUNIT_TEST(testSaysWhere);
@@ -135,23 +160,22 @@ class JsonReaderTest : public CppUnit::TestFixture {
                     text += middle;
                     return text.append(after, 'y') += '"';
                 };
-                CPPUNIT_ASSERT_EQUAL(before + after + 2, parseJson(around("")).raw().size());
+                CPPUNIT_ASSERT_EQUAL(before + after + 2, json::Value::parse(around("")).raw().size());
                 CPPUNIT_ASSERT(accepts(around("\\n")));
                 CPPUNIT_ASSERT(accepts(around("\xc3\xa9\x7f")));
                 CPPUNIT_ASSERT(!accepts(around("\x1f")));
                 CPPUNIT_ASSERT(!accepts(around("\"")));
                 CPPUNIT_ASSERT(!accepts(around("\\q")));
                 // What is escaped does not end the string, nor escape in its turn.
-                CPPUNIT_ASSERT_EQUAL(before + after + 4, parseJson(around("\\\"")).raw().size());
-                CPPUNIT_ASSERT_EQUAL(before + after + 6, parseJson(around("\\\\\\\"")).raw().size());
+                CPPUNIT_ASSERT_EQUAL(before + after + 4, json::Value::parse(around("\\\"")).raw().size());
+                CPPUNIT_ASSERT_EQUAL(before + after + 6, json::Value::parse(around("\\\\\\\"")).raw().size());
                 CPPUNIT_ASSERT(!accepts(around("\\\\\"")));
             }
         }
     }
 
-    // What the host takes for JSON and what this does must be the same: else a body could be refused by one
-    // endpoint and accepted by another. The texts are made by damaging good ones, always in the same way.
-    static void testAgreesWithTheSdk() {
+    // The texts are made by damaging good ones, always in the same way.
+    static void testSkippingAndWalkingAgree() {
         const std::vector<std::string> seeds = {
             R"({"messages":[{"role":"user","content":"a \"b\" \u00e9 \ud83d\ude42 c\n"}],"n":-1.5e3,"t":true})",
             R"([[],{},[{"a":null}],"\\",0.1,{"":""},false])", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x99\x82\""};
@@ -186,7 +210,7 @@ class JsonReaderTest : public CppUnit::TestFixture {
                     text = "0";
                 }
             }
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(text, sdkAccepts(text), accepts(text));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(text, walksThrough(text), accepts(text));
         }
     }
 
@@ -198,8 +222,64 @@ class JsonReaderTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!accepts(std::string(1000000, '[')));
     }
 
+    static void testValues() {
+        const auto exceeds = [](const std::string& text, std::size_t values) {
+            try {
+                static_cast<void>(json::Value::parse(text, json::Limits{.values = values}));
+                return false;
+            } catch (const json::LimitExceeded& error) {
+                CPPUNIT_ASSERT_EQUAL("the JSON has more than " + std::to_string(values) +
+                                         " elements and members, which is the limit here "
+                                         "(http.max_json_members)",
+                                     std::string(error.what()));
+                return true;
+            }
+        };
+        CPPUNIT_ASSERT(!exceeds("1", 0));
+        CPPUNIT_ASSERT(!exceeds("[]", 0));
+        CPPUNIT_ASSERT(exceeds("[1]", 0));
+        CPPUNIT_ASSERT(!exceeds("[1,2,3]", 3));
+        CPPUNIT_ASSERT(exceeds("[1,2,3,4]", 3));
+        CPPUNIT_ASSERT(!exceeds(R"({"a":1,"a":[{}]})", 3));
+        CPPUNIT_ASSERT(exceeds(R"({"a":1,"a":[{}]})", 2));
+        // Commas in strings separate nothing.
+        CPPUNIT_ASSERT(!exceeds(R"([",[{,,\",,"])", 1));
+        // What comes behind was not looked at.
+        CPPUNIT_ASSERT(exceeds("[1,2 nonsense", 1));
+        CPPUNIT_ASSERT(!exceeds("[" + std::string(1'999'998, ' ') + "]", 1));
+    }
+
+    static void testNotUtf8() {
+        const auto problem = [](const std::string& text) {
+            try {
+                json::Reader{text};
+                return std::string("accepted");
+            } catch (const json::ParseError& error) {
+                return std::string(error.what());
+            }
+        };
+        const std::vector<std::string> good = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x99\x82", "\xed\x9f\xbf",
+                                               "\xf4\x8f\xbf\xbf"};
+        const std::vector<std::string> bad = {"\x80",         "\xc3",         "\xc0\xaf",         "\xe2\x82",
+                                              "\xed\xa0\x80", "\xe0\x80\xaf", "\xf4\x90\x80\x80", "\xf8"};
+        for (std::size_t before = 0; before < 70; ++before) {
+            for (std::size_t after = 0; after < 70; after += 7) {
+                for (const std::string& character : good) {
+                    const std::string text = std::string(before, 'a') + character + std::string(after, 'b');
+                    CPPUNIT_ASSERT_EQUAL(std::string("accepted"), problem(text + text));
+                }
+                for (const std::string& piece : bad) {
+                    const std::string text = std::string(before, 'a') + piece + std::string(after, 'b');
+                    CPPUNIT_ASSERT_EQUAL(
+                        "invalid JSON at byte " + std::to_string(before) + ": the text is not UTF-8",
+                        problem(text));
+                }
+            }
+        }
+    }
+
     static void testWalking() {
-        JsonReader reader(R"( {"a": [1, "two" ], "b" :{"c":null}, "d":-2.5 } )");
+        json::Reader reader(R"( {"a": [1, "two" ], "b" :{"c":null}, "d":-2.5 } )");
         CPPUNIT_ASSERT(json::Kind::object == reader.kind());
         reader.enterObject();
         CPPUNIT_ASSERT_EQUAL(std::string("a"), std::string(reader.nextMember().value()));
@@ -221,14 +301,14 @@ class JsonReaderTest : public CppUnit::TestFixture {
     }
 
     static void testEscapedNames() {
-        JsonReader reader(R"({"mod\u0065l":1})");
+        json::Reader reader(R"({"mod\u0065l":1})");
         reader.enterObject();
         CPPUNIT_ASSERT_EQUAL(std::string("model"), std::string(reader.nextMember().value()));
     }
 
     static void testSaysWhere() {
         try {
-            static_cast<void>(parseJson("{\"a\":[1,\n  2 3]}"));
+            static_cast<void>(json::Value::parse("{\"a\":[1,\n  2 3]}"));
             CPPUNIT_FAIL("accepted");
         } catch (const json::ParseError& error) {
             CPPUNIT_ASSERT_EQUAL(
@@ -240,7 +320,7 @@ class JsonReaderTest : public CppUnit::TestFixture {
     // An image is many bytes and few tokens.
     static void testTextBytes() {
         const auto textBytes = [](const std::string& text) {
-            JsonReader reader(text);
+            json::Reader reader(text);
             reader.skip();
             return reader.textBytes();
         };
@@ -254,4 +334,4 @@ class JsonReaderTest : public CppUnit::TestFixture {
 CPPUNIT_TEST_SUITE_REGISTRATION(JsonReaderTest);
 
 }  // namespace
-}  // namespace sallyport::plugins::llm
+}  // namespace sallyport
