@@ -1,31 +1,88 @@
 #include "broadcast.h"
 
+#include <initializer_list>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include <sallyport/json_reader.h>
 
 namespace sallyport::plugins {
 
 namespace {
 
+/// Those of an object's members that are wanted. Data may have a million others, which are stepped over.
+class Fields {
+public:
+    Fields(std::initializer_list<std::string_view> wanted) {
+        for (const std::string_view name : wanted) {
+            found_.emplace_back(name, std::nullopt);
+        }
+    }
+
+    /// Takes the value that comes next; nothing is found where that is no object.
+    void read(json::Reader& reader) {
+        if (reader.kind() != json::Kind::object) {
+            reader.skip();
+            return;
+        }
+        reader.enterObject();
+        while (const auto name = reader.nextMember()) {
+            std::optional<json::Value>* const place = placeOf(*name);
+            const json::Kind kind = reader.kind();
+            const std::string_view raw = reader.skip();
+            if (place != nullptr) {
+                *place = json::Value(kind, raw);
+            }
+        }
+    }
+
+    /// The last member of that name, which is one of those that are wanted, or null.
+    [[nodiscard]] const json::Value* find(std::string_view name) {
+        const std::optional<json::Value>* const place = placeOf(name);
+        return place != nullptr && *place ? &**place : nullptr;
+    }
+
+    /// The same if it is a string.
+    [[nodiscard]] const json::Value* findString(std::string_view name) {
+        const json::Value* const value = find(name);
+        return value != nullptr && value->kind() == json::Kind::string ? value : nullptr;
+    }
+
+private:
+    std::optional<json::Value>* placeOf(std::string_view name) {
+        for (auto& [wanted, value] : found_) {
+            if (wanted == name) {
+                return &value;
+            }
+        }
+        return nullptr;
+    }
+
+    std::vector<std::pair<std::string_view, std::optional<json::Value>>> found_;
+};
+
 /// Writes the object. Values go in as the JSON they were sent as, so that nothing of them is lost.
 class Writing {
 public:
-    Writing(const char* type, const JobId& job, const json::Value& data)
-        : type_(type), fields_(data.object()) {
+    Writing(const char* type, const JobId& job, const json::Value& data,
+            std::initializer_list<std::string_view> wanted)
+        : type_(type), fields_(wanted) {
+        json::Reader reader(data.raw(), json::unlimited);
+        fields_.read(reader);
         text_.reserve(data.raw().size() + 96);
         text_.append(R"({"type":")").append(type).append(R"(","job_id":")").append(job.str()).append("\"");
     }
 
     /// The field if it is a string, else `fallback`, which is JSON.
     void string(std::string_view name, std::string_view fallback) {
-        const json::Value* const value = fields_.find(name);
-        raw(name, value != nullptr && value->kind() == json::Kind::string ? value->raw() : fallback);
+        const json::Value* const value = fields_.findString(name);
+        raw(name, value != nullptr ? value->raw() : fallback);
     }
 
     /// The field if it is a string; left out if not.
     void stringIfThere(std::string_view name) {
-        const json::Value* const value = fields_.find(name);
-        if (value != nullptr && value->kind() == json::Kind::string) {
+        if (const json::Value* const value = fields_.findString(name)) {
             raw(name, value->raw());
         }
     }
@@ -34,13 +91,13 @@ public:
         text_.append(",\"").append(name).append("\":").append(json);
     }
 
-    [[nodiscard]] const json::Object& fields() const { return fields_; }
+    [[nodiscard]] Fields& fields() { return fields_; }
 
     [[nodiscard]] Broadcast finish() && { return {type_, std::move(text_) + "}"}; }
 
 private:
     const char* type_;
-    json::Object fields_;
+    Fields fields_;
     std::string text_;
 };
 
@@ -54,14 +111,18 @@ std::string outputText(const json::Value* output) {
 
 /// The entries that say which tool was chosen and why, and nothing else of them.
 std::string decisionsOf(const json::Value* decisions) {
+    if (decisions == nullptr || decisions->kind() != json::Kind::array) {
+        return "[]";
+    }
     std::string text = "[";
-    for (const json::Value& entry :
-         decisions == nullptr ? std::vector<json::Value>() : decisions->elements()) {
-        const json::Object fields = entry.object();
-        const json::Value* const tool = fields.find("tool_name");
-        const json::Value* const why = fields.find("rationale");
-        if (tool != nullptr && tool->kind() == json::Kind::string && why != nullptr &&
-            why->kind() == json::Kind::string) {
+    json::Reader reader(decisions->raw(), json::unlimited);
+    reader.enterArray();
+    while (reader.nextElement()) {
+        Fields fields{"tool_name", "rationale"};
+        fields.read(reader);
+        const json::Value* const tool = fields.findString("tool_name");
+        const json::Value* const why = fields.findString("rationale");
+        if (tool != nullptr && why != nullptr) {
             text.append(text.size() > 1 ? "," : "");
             text.append(R"({"tool_name":)").append(tool->raw());
             text.append(R"(,"rationale":)").append(why->raw()).append("}");
@@ -74,26 +135,26 @@ std::string decisionsOf(const json::Value* decisions) {
 
 Broadcast broadcastOf(const JobId& job, std::string_view eventType, const json::Value& data) {
     if (eventType == "message") {
-        Writing event("job_message", job, data);
+        Writing event("job_message", job, data, {"role", "content"});
         event.string("role", R"("assistant")");
         event.string("content", R"("")");
         return std::move(event).finish();
     }
     if (eventType == "tool_use") {
-        Writing event("job_tool_use", job, data);
+        Writing event("job_tool_use", job, data, {"tool_name", "input"});
         event.string("tool_name", R"("unknown")");
         const json::Value* const input = event.fields().find("input");
         event.raw("input", input == nullptr ? "null" : input->compact());
         return std::move(event).finish();
     }
     if (eventType == "tool_result") {
-        Writing event("job_tool_result", job, data);
+        Writing event("job_tool_result", job, data, {"tool_name", "output"});
         event.string("tool_name", R"("unknown")");
         event.raw("output", outputText(event.fields().find("output")));
         return std::move(event).finish();
     }
     if (eventType == "result") {
-        Writing event("job_result", job, data);
+        Writing event("job_result", job, data, {"status", "session_id", "fallback_deliverable"});
         event.string("status", R"("unknown")");
         event.stringIfThere("session_id");
         if (const json::Value* const deliverable = event.fields().find("fallback_deliverable")) {
@@ -102,12 +163,12 @@ Broadcast broadcastOf(const JobId& job, std::string_view eventType, const json::
         return std::move(event).finish();
     }
     if (eventType == "reasoning") {
-        Writing event("job_reasoning", job, data);
+        Writing event("job_reasoning", job, data, {"narrative", "decisions"});
         event.string("narrative", R"("")");
         event.raw("decisions", decisionsOf(event.fields().find("decisions")));
         return std::move(event).finish();
     }
-    Writing event("job_status", job, data);
+    Writing event("job_status", job, data, {"message"});
     event.string("message", R"("")");
     return std::move(event).finish();
 }

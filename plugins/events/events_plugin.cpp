@@ -51,10 +51,9 @@ std::optional<std::uint64_t> resumeAfter(const Call& call) {
     return static_cast<std::uint64_t>(id);
 }
 
-/// Stored data was accepted when it came, however deep it nests.
+/// Stored data was accepted when it came, whatever the limits are now.
 LiveEvent liveEvent(const ReportedEvent& event, const std::string& user) {
-    Broadcast shown = broadcastOf(event.job, event.type,
-                                  json::Value::parse(event.data, std::numeric_limits<std::size_t>::max()));
+    Broadcast shown = broadcastOf(event.job, event.type, json::Value::parse(event.data, json::unlimited));
     return {event.id, user, event.job, shown.type, std::move(shown.data)};
 }
 
@@ -150,8 +149,7 @@ void EventsPlugin::publish(Posted& event) {
     if (!event.broadcast) {
         const auto& type = std::get<std::string>(event.row[EventLog::typeColumn]);
         const auto& data = std::get<std::string>(event.row[EventLog::dataColumn]);
-        event.broadcast =
-            broadcastOf(event.job, type, json::Value::parse(data, std::numeric_limits<std::size_t>::max()));
+        event.broadcast = broadcastOf(event.job, type, json::Value::parse(data, json::unlimited));
     }
     hub.publish({event.id, std::move(event.user), event.job, event.broadcast->type,
                  std::move(event.broadcast->data)});

@@ -19,6 +19,8 @@ class BroadcastTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testPiecesAreKeptAsWritten);
     CPPUNIT_TEST(testOneLine);
     CPPUNIT_TEST(testLastOfRepeatedFieldsCounts);
+    CPPUNIT_TEST(testEscapedNames);
+    CPPUNIT_TEST(testUnwantedFieldsAreSteppedOver);
     CPPUNIT_TEST_SUITE_END();
 
     const JobId job_ = *JobId::parse("67e55044-10b1-426f-9247-bb680e5fe0c8");
@@ -118,6 +120,25 @@ class BroadcastTest : public CppUnit::TestFixture {
         const Broadcast shown = broadcastOf(
             job_, "tool_use", json::Value::parse("{\"input\":\r\n[1,\n2\n],\n\"tool_name\":\r\"x\"}"));
         CPPUNIT_ASSERT(shown.data.find_first_of("\r\n") == std::string::npos);
+    }
+
+    void testEscapedNames() {
+        expect("job_status", R"("message":"m")", "x", R"({"mess\u0061ge":"m"})");
+        expect("job_reasoning", R"("narrative":"","decisions":[{"tool_name":"t","rationale":"r"}])",
+               "reasoning", R"({"decisions":[{"tool\u005fname":"t","rationale":"r"}]})");
+    }
+
+    void testUnwantedFieldsAreSteppedOver() {
+        std::string many = R"({"message":"m")";
+        std::string entries = "[0";
+        for (int i = 0; i < 300'000; ++i) {
+            many += R"(,"":{"message":[]})";
+            entries += ",[{}]";
+        }
+        many += '}';
+        expect("job_status", R"("message":"m")", "x", many);
+        expect("job_reasoning", R"("narrative":"","decisions":[])", "reasoning",
+               R"({"decisions":)" + entries + "]}");
     }
 
     void testLastOfRepeatedFieldsCounts() {
