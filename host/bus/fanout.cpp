@@ -23,9 +23,11 @@ std::shared_ptr<const Frame> makeFrame(const LiveEvent& event) {
 
 Fanout::Fanout(Reader reader) : reader_(std::move(reader)) {}
 
-void Fanout::attach(Key key, Subscriber& subscriber, Subscription subscription, std::uint64_t last) {
+void Fanout::attach(Key key, Subscriber& subscriber, std::string plugin, Subscription subscription,
+                    std::uint64_t last) {
     auto& stored = members_[key];
     stored.subscriber = &subscriber;
+    stored.plugin = std::move(plugin);
     stored.subscription = std::move(subscription);
     stored.cursor = stored.subscription.after.value_or(last);
     if (!stored.subscription.after) {
@@ -46,8 +48,10 @@ void Fanout::detach(Key key) {
 void Fanout::read(Key key, Member& member) {
     member.reading = true;
     member.seenAtRead = recent_.empty() ? forgotten_ : recent_.back()->id;
-    reader_([replay = member.subscription.replay, after = member.cursor] { return replay(after); },
-            [this, key](const StoredEvents* stored) { replayed(key, stored); });
+    reader_(
+        {member.plugin, member.subscription.user},
+        [replay = member.subscription.replay, after = member.cursor] { return replay(after); },
+        [this, key](const StoredEvents* stored) { replayed(key, stored); });
 }
 
 void Fanout::replayed(Key key, const StoredEvents* stored) {

@@ -45,16 +45,23 @@ public:
 class Fanout {
 public:
     using Key = std::uint64_t;
+    /// Whose a subscription is.
+    struct Owner {
+        std::string plugin;  ///< whose code reads what is stored
+        std::string user;    ///< who sees it
+    };
     /// Runs `read` where it may block, and then `done` with what it returned on the loop's thread; `done`
     /// gets nothing when reading failed.
-    using Reader = std::function<void(std::function<StoredEvents()> read,
+    using Reader = std::function<void(const Owner& owner, std::function<StoredEvents()> read,
                                       std::function<void(const StoredEvents*)> done)>;
 
     explicit Fanout(Reader reader);
 
     /// @param key of the subscriber, which must be detached before it goes away.
+    /// @param plugin that answered with the subscription.
     /// @param last number of the newest event; where a subscription that names none begins.
-    void attach(Key key, Subscriber& subscriber, Subscription subscription, std::uint64_t last);
+    void attach(Key key, Subscriber& subscriber, std::string plugin, Subscription subscription,
+                std::uint64_t last);
     void detach(Key key);
 
     /// An event has been published.
@@ -68,6 +75,7 @@ public:
 private:
     struct Member {
         Subscriber* subscriber = nullptr;
+        std::string plugin;
         Subscription subscription;
         std::uint64_t cursor = 0;  ///< everything up to here has been sent
         bool live = false;

@@ -127,8 +127,9 @@ public:
         loadPlugins();
         warnAboutUnknownKeys();
         if (options_.workerSilence > 0ms)
-            ticker_.add(this, silenceCheck, [this] { registry_.interruptSilent(options_.workerSilence); });
-        ticker_.add(this, retentionBeat, [this] { retention_.turn(); });
+            ticker_.add(this, http::hostName, silenceCheck,
+                        [this] { registry_.interruptSilent(options_.workerSilence); });
+        ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
     }
 
     ~Parts() { shutDown(); }

@@ -83,7 +83,8 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.server.loops =
         loops != 0 ? loops : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, mostLoops);
     options.server.busyPoll = std::chrono::microseconds(settings.integer("http.busy_poll"));
-    options.server.threads = static_cast<std::size_t>(settings.integer("http.threads"));
+    options.server.pool.threads = static_cast<std::size_t>(settings.integer("http.threads"));
+    options.server.pool.stuckAfter = settings.duration("http.stuck_after");
 
     options.database.file = options.dataDirectory + "/sallyport.db";
     options.database.queue = static_cast<std::size_t>(settings.integer("store.queue"));

@@ -209,7 +209,7 @@ private:
 
 http::RouteTable::Routes hostRoutes(HostView view) {
     const auto handlers = std::make_shared<const HostHandlers>(std::move(view));
-    const auto gate = std::make_shared<http::Gate>("sallyportd");
+    const auto gate = std::make_shared<http::Gate>(http::hostName);
     http::RouteTable::Routes routes;
     const auto add = [&](const char* method, const char* pattern, Role role, Body body, Handler handler) {
         auto route = std::make_shared<http::Route>();

@@ -64,6 +64,14 @@ bool isJson(std::string_view contentType) {
     return type == jsonType || (type.starts_with("application/") && type.ends_with("+json"));
 }
 
+/// On whose behalf a handler runs.
+Origin originOf(const HostCall& call) {
+    const auto& caller = call.caller();
+    const auto& plugin = call.route().gate->plugin();
+    return caller.realm() == Realm::worker ? Origin{Lane::worker, caller.job().str(), plugin}
+                                           : Origin{Lane::operators, caller.user(), plugin};
+}
+
 /// A read of stored events may outlast its connection; the plugin whose code it is must not go before it.
 struct KeptReplay {
     std::shared_ptr<HostCall> call;
@@ -493,9 +501,8 @@ void Connection::runHandler() {
         handle(invoke(*exchange.call, services.log));
         return;
     }
-    const auto lane = door_.realm == Realm::worker ? WorkerPool::Lane::worker : WorkerPool::Lane::operators;
-    const bool queued =
-        services.pool.submit(lane, [&loop = loop_, id = id_, current = exchange.id, call = exchange.call] {
+    const bool queued = services.pool.submit(
+        originOf(*exchange.call), [&loop = loop_, id = id_, current = exchange.id, call = exchange.call] {
             loop.postReply(id, current, call, invoke(*call, loop.services().log));
         });
     if (!queued)
@@ -723,7 +730,8 @@ void Connection::subscribe(Reply reply) {
     auto& hub = loop_.services().hub;
     hub.joined();
     exchange.subscribed = true;
-    loop_.fanout().attach(id_, *this, std::move(subscription), hub.last());
+    loop_.fanout().attach(id_, *this, exchange.call->route().gate->plugin(), std::move(subscription),
+                          hub.last());
     flush();
 }
 

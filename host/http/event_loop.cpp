@@ -64,10 +64,10 @@ EventLoop::EventLoop(Services& services, std::chrono::microseconds busyPoll)
       requestIds_(randomStart()),
       scratch_(scratchSize),
       routes_(std::make_shared<const RouteTable>(RouteTable::Routes{})),
-      fanout_([this](auto read, auto done) {
+      fanout_([this](const auto& owner, auto read, auto done) {
           // On the pool, because reading blocks on the disk.
-          const bool queued =
-              services_.pool.submit(WorkerPool::Lane::background, [this, read = std::move(read), done] {
+          const bool queued = services_.pool.submit(
+              {Lane::background, owner.user, owner.plugin}, [this, read = std::move(read), done] {
                   std::shared_ptr<StoredEvents> events;
                   try {
                       events = std::make_shared<StoredEvents>(read());

@@ -15,6 +15,9 @@
 
 namespace sallyport::host::http {
 
+/// Goes for the name of a plugin where the host's own routes and tasks are meant.
+inline constexpr const char* hostName = "sallyportd";
+
 /// Every call into a plugin's code passes its gate. A held gate lets nobody in; who finds it held is told
 /// when to look again. [any thread]
 class Gate : public std::enable_shared_from_this<Gate> {

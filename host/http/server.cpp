@@ -6,16 +6,9 @@
 
 namespace sallyport::host::http {
 
-namespace {
-
-/// Tasks that may wait for a pool thread; what comes on top is answered 503.
-constexpr std::size_t poolQueue = 1024;
-
-}  // namespace
-
 Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
                Logger& log)
-    : pool_(options.threads, poolQueue, log),
+    : pool_(options.pool, log),
       bodies_(options.limits.bodyMemory),
       services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, log} {
     for (std::size_t i = 0; i < options.loops; ++i) {
@@ -73,6 +66,8 @@ void Server::revoked(const JobId& job) {
 }
 
 bool Server::responsive(std::chrono::milliseconds patience) {
+    if (pool_.stuck())
+        return false;
     // Shared, because a loop that is stuck may come to its task after this has returned.
     const auto waiting = std::make_shared<std::counting_semaphore<>>(0);
     for (const auto& loop : loops_)

@@ -22,7 +22,7 @@ public:
         Limits limits;
         std::size_t loops = 1;
         std::chrono::microseconds busyPoll{0};  ///< of a loop with little to do; see EventLoop
-        std::size_t threads = 4;                ///< of the pool on which handlers may block
+        WorkerPool::Options pool;               ///< on which handlers may block
     };
     using StartJob = decltype(Services::startJob);
 
@@ -53,7 +53,7 @@ public:
     /// Has parked requests try again. [any thread]
     void wake(std::string_view topic) { topics_.wake(topic); }
 
-    /// Whether every loop comes to a new task within `patience`.
+    /// Whether every loop comes to a new task within `patience`, and the pool is not stuck.
     [[nodiscard]] bool responsive(std::chrono::milliseconds patience);
 
     /// Stops accepting, lets requests in flight finish for up to `grace`, closes the rest.

@@ -1,77 +1,172 @@
 #include "host/http/worker_pool.h"
 
+#include <algorithm>
 #include <exception>
+#include <map>
+#include <system_error>
+#include <utility>
 
 namespace sallyport::host::http {
 
-WorkerPool::WorkerPool(std::size_t threads, std::size_t queue, Logger& log) : limit_(queue), log_(log) {
-    threads_.reserve(threads);
-    for (std::size_t i = 0; i < threads; ++i)
-        threads_.emplace_back([this] { work(); });
+WorkerPool::WorkerPool(const Options& options, Logger& log)
+    : options_(options), log_(log), queue_((options.threads + 1) / 2, options.places) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < options_.threads; ++i)
+        addThread();
+    supervisor_ = std::thread([this] { supervise(); });
 }
 
 WorkerPool::~WorkerPool() {
     stop();
 }
 
-bool WorkerPool::submit(Lane lane, Task task) {
-    {
-        const std::lock_guard lock(mutex_);
-        auto& queue = queues_[static_cast<std::size_t>(lane)];
-        if (stopped_ || queue.size() >= limit_)
-            return false;
-        queue.push_back(std::move(task));
-    }
-    available_.notify_one();
+bool WorkerPool::submit(const Origin& origin, Task task) {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || !queue_.push(origin, task))
+        return false;
+    callSomebody();
     return true;
+}
+
+void WorkerPool::callSomebody() {
+    if (idle_ > 0)
+        available_.notify_one();
+    else if (!watching_)
+        watch_.notify_one();
+}
+
+bool WorkerPool::stuck() const {
+    const std::lock_guard lock(mutex_);
+    return stuck_;
 }
 
 void WorkerPool::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
+        available_.notify_all();
+        watch_.notify_all();
     }
-    available_.notify_all();
-    for (auto& thread : threads_) {
-        if (thread.joinable())
-            thread.join();
+    if (supervisor_.joinable())
+        supervisor_.join();
+    // Nobody adds or removes one any more.
+    for (auto& worker : workers_) {
+        if (worker.thread.joinable())
+            worker.thread.join();
     }
+    for (auto& thread : std::exchange(retired_, {}))
+        thread.join();
 }
 
-bool WorkerPool::next(Task& task) {
-    for (std::size_t i = 0; i < lanes; ++i) {
-        turn_ = (turn_ + 1) % lanes;
-        auto& queue = queues_[turn_];
-        if (!queue.empty()) {
-            task = std::move(queue.front());
-            queue.pop_front();
-            return true;
-        }
-    }
-    return false;
+void WorkerPool::addThread() {
+    auto& worker = workers_.emplace_back();
+    worker.thread = std::thread([this, &worker] { work(worker); });
 }
 
-void WorkerPool::work() {
+void WorkerPool::work(Worker& worker) {
+    std::unique_lock lock(mutex_);
     for (;;) {
-        Task task;
-        {
-            std::unique_lock lock(mutex_);
-            bool found = false;
-            available_.wait(lock, [&] {
-                found = next(task);
-                return found || stopped_;
-            });
-            if (!found)
-                return;
-        }
-        try {
-            task();
-        } catch (const std::exception& error) {
-            log_.error("a background task failed", {{"error", error.what()}});
-        } catch (...) {
-            log_.error("a background task failed", {{"error", "not a std::exception"}});
+        if (auto taken = queue_.take()) {
+            // Several may have become ready at once.
+            if (queue_.ready())
+                callSomebody();
+            run(worker, *std::move(taken), lock);
+        } else if (stopped_) {
+            return;
+        } else if (useful(Clock::now()) > options_.threads) {
+            retired_.push_back(std::move(worker.thread));
+            workers_.remove_if([&worker](const Worker& one) { return &one == &worker; });
+            return;
+        } else {
+            ++idle_;
+            available_.wait(lock);
+            --idle_;
         }
     }
+}
+
+void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<std::mutex>& lock) {
+    worker.origin = std::move(taken.origin);
+    worker.since = Clock::now();
+    progressed(lock);
+    lock.unlock();
+    try {
+        taken.task();
+        taken.task = {};
+    } catch (const std::exception& error) {
+        log_.error("a background task failed", {{"error", error.what()}});
+    } catch (...) {
+        log_.error("a background task failed", {{"error", "not a std::exception"}});
+    }
+    lock.lock();
+    queue_.ended(*std::exchange(worker.origin, std::nullopt));
+    progressed(lock);
+}
+
+void WorkerPool::progressed(std::unique_lock<std::mutex>& lock) {
+    progress_ = Clock::now();
+    if (!std::exchange(stuck_, false))
+        return;
+    lock.unlock();
+    log_.info("the pool of handlers goes on");
+    lock.lock();
+}
+
+void WorkerPool::supervise() {
+    std::unique_lock lock(mutex_);
+    while (!stopped_) {
+        watch_.wait(lock, [this] { return stopped_ || (idle_ == 0 && queue_.ready()); });
+        watching_ = true;
+        progress_ = Clock::now();
+        while (!stopped_ && queue_.ready()) {
+            lookAfter(lock);
+            watch_.wait_for(lock, std::chrono::microseconds(options_.patience) / 4,
+                            [this] { return stopped_; });
+        }
+        watching_ = false;
+    }
+}
+
+void WorkerPool::lookAfter(std::unique_lock<std::mutex>& lock) {
+    const auto now = Clock::now();
+    for (auto& thread : std::exchange(retired_, {}))
+        thread.join();
+    try {
+        while (useful(now) < options_.threads && workers_.size() < 2 * options_.threads)
+            addThread();
+    } catch (const std::system_error& error) {
+        workers_.pop_back();
+        lock.unlock();
+        log_.warn("a spare thread for handlers could not be started", {{"error", error.what()}});
+        lock.lock();
+    }
+    if (stuck_ || now - progress_ < options_.stuckAfter)
+        return;
+    stuck_ = true;
+    const auto waiting = queue_.waiting();
+    const auto by = holders();
+    lock.unlock();
+    log_.error("the pool of handlers is stuck: no handler has begun or ended for http.stuck_after",
+               {{"waiting", waiting}, {"held_by", by}});
+    lock.lock();
+}
+
+std::size_t WorkerPool::useful(Clock::time_point now) const {
+    return static_cast<std::size_t>(std::count_if(
+        workers_.begin(), workers_.end(),
+        [&](const Worker& worker) { return !worker.origin || now - worker.since < options_.patience; }));
+}
+
+std::string WorkerPool::holders() const {
+    std::map<std::string, std::size_t> threads;
+    for (const auto& worker : workers_) {
+        if (worker.origin)
+            ++threads[worker.origin->plugin];
+    }
+    std::string text;
+    for (const auto& [plugin, count] : threads)
+        text += (text.empty() ? "" : ", ") + plugin + " (" + std::to_string(count) + ")";
+    return text;
 }
 
 }  // namespace sallyport::host::http

@@ -1,53 +1,86 @@
 // The threads on which handlers may block.
 #pragma once
 
-#include <array>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include <sallyport/log.h>
 
 #include "host/http/task.h"
+#include "host/http/task_queue.h"
 
 namespace sallyport::host::http {
 
-/// A fixed number of threads that serve several queues in turn, so that a flood of work from sandboxes does
-/// not keep an operator waiting. [any thread]
+/// Threads that are shared by lane, account and plugin: see TaskQueue. No plugin and no job holds more
+/// than half of them. While tasks wait for threads that are held for long, up to as many spare threads are
+/// started, so that a plugin whose handlers never return takes nothing from the others. [any thread]
 class WorkerPool {
 public:
-    /// Each lane has a queue of its own.
-    enum class Lane { worker, operators, background };
+    struct Options {
+        std::size_t threads = 4;                       ///< at least 1
+        std::size_t places = 1024;                     ///< tasks that may wait in a lane
+        std::chrono::milliseconds patience{500};       ///< after which a thread counts as held for long
+        std::chrono::milliseconds stuckAfter{60'000};  ///< see `stuck`
+    };
 
-    /// @param queue tasks waiting in a lane at the most.
-    WorkerPool(std::size_t threads, std::size_t queue, Logger& log);
+    WorkerPool(const Options& options, Logger& log);
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    /// @return false when the lane's queue is full or the pool has been stopped.
-    [[nodiscard]] bool submit(Lane lane, Task task);
+    /// @return false when there is no place for the task, or the pool has been stopped.
+    [[nodiscard]] bool submit(const Origin& origin, Task task);
+
+    /// Whether no task has begun or ended for `stuckAfter`, though one waits that its plugin's share does
+    /// not hold back. The log says so when it begins and when it is over.
+    [[nodiscard]] bool stuck() const;
 
     /// Runs what is queued and ends the threads. Not from one of them.
     void stop();
 
 private:
-    static constexpr std::size_t lanes = 3;
+    using Clock = std::chrono::steady_clock;
 
-    void work();
-    [[nodiscard]] bool next(Task& task);
+    /// One thread and what it does. [with the mutex held]
+    struct Worker {
+        std::thread thread;
+        std::optional<Origin> origin;  ///< of the task that it runs
+        Clock::time_point since;       ///< when that began
+    };
 
-    const std::size_t limit_;
+    /// A task is ready: has a thread take it, or the supervisor see that there is none.
+    void callSomebody();
+    void work(Worker& worker);
+    void run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<std::mutex>& lock);
+    void progressed(std::unique_lock<std::mutex>& lock);
+    void supervise();
+    void lookAfter(std::unique_lock<std::mutex>& lock);
+    void addThread();
+    /// Threads that can be counted on.
+    [[nodiscard]] std::size_t useful(Clock::time_point now) const;
+    [[nodiscard]] std::string holders() const;
+
+    const Options options_;
     Logger& log_;
-    std::mutex mutex_;
-    std::condition_variable available_;
-    std::array<std::deque<Task>, lanes> queues_;
-    std::size_t turn_ = 0;
+    mutable std::mutex mutex_;
+    std::condition_variable available_;  ///< a task is ready, or the pool stops
+    std::condition_variable watch_;      ///< a task is ready and no thread is idle, or the pool stops
+    TaskQueue queue_;
+    std::list<Worker> workers_;
+    std::vector<std::thread> retired_;  ///< spare threads that are about to end
+    std::size_t idle_ = 0;
+    bool watching_ = false;  ///< the supervisor knows that a task is kept waiting
     bool stopped_ = false;
-    std::vector<std::thread> threads_;
+    bool stuck_ = false;
+    Clock::time_point progress_;  ///< when a task last began or ended, or began to be kept waiting
+    std::thread supervisor_;
 };
 
 }  // namespace sallyport::host::http

@@ -87,13 +87,15 @@ Store& Context::store() {
 }
 
 void Context::run(std::function<void()> task) {
-    if (!facilities_.server.pool().submit(http::WorkerPool::Lane::background,
+    const auto& plugin = gate_->plugin();
+    if (!facilities_.server.pool().submit({http::Lane::background, plugin, plugin},
                                           Kept(code_, gate_, std::move(task))))
         log_->warn("a task was dropped: too many are waiting");
 }
 
 void Context::every(std::chrono::milliseconds interval, std::function<void()> task) {
-    facilities_.ticker.add(this, interval, [code = code_, task = std::move(task)] { task(); });
+    facilities_.ticker.add(this, gate_->plugin(), interval,
+                           [code = code_, task = std::move(task)] { task(); });
 }
 
 std::vector<std::shared_ptr<IoLoop>> Context::ioLoops() {

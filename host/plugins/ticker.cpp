@@ -19,17 +19,19 @@ private:
 
 }  // namespace
 
-void Ticker::add(const void* owner, std::chrono::milliseconds interval, std::function<void()> task) {
+void Ticker::add(const void* owner, const std::string& plugin, std::chrono::milliseconds interval,
+                 std::function<void()> task) {
     auto repeated = std::make_shared<Repeated>();
     repeated->task = std::move(task);
-    const Poco::Util::TimerTask::Ptr timer = new Tick([this, repeated] {
-        // A full pool skips a beat; the next one comes.
-        static_cast<void>(pool_.submit(http::WorkerPool::Lane::background, [repeated] {
-            const std::unique_lock lock(repeated->mutex, std::try_to_lock);
-            if (lock && repeated->task)
-                repeated->task();
-        }));
-    });
+    const Poco::Util::TimerTask::Ptr timer =
+        new Tick([this, repeated, origin = http::Origin{http::Lane::background, plugin, plugin}] {
+            // A full pool skips a beat; the next one comes.
+            static_cast<void>(pool_.submit(origin, [repeated] {
+                const std::unique_lock lock(repeated->mutex, std::try_to_lock);
+                if (lock && repeated->task)
+                    repeated->task();
+            }));
+        });
     const auto period = static_cast<long>(interval.count());
     const std::lock_guard lock(mutex_);
     entries_.push_back({owner, repeated, timer});

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include <Poco/Util/Timer.h>
@@ -18,7 +19,9 @@ class Ticker {
 public:
     explicit Ticker(http::WorkerPool& pool) : pool_(pool) {}
 
-    void add(const void* owner, std::chrono::milliseconds interval, std::function<void()> task);
+    /// @param plugin whose share of the pool the task takes.
+    void add(const void* owner, const std::string& plugin, std::chrono::milliseconds interval,
+             std::function<void()> task);
 
     /// Ends the owner's tasks and waits for those that are running. Not from one of them.
     void remove(const void* owner);

@@ -62,7 +62,9 @@ class FanoutTest : public CppUnit::TestFixture {
         std::function<void(const StoredEvents*)> done;
     };
     std::deque<Read> reads_;
-    Fanout fanout_{[this](auto read, auto done) { reads_.push_back({std::move(read), std::move(done)}); }};
+    Fanout fanout_{[this](const auto&, auto read, auto done) {
+        reads_.push_back({std::move(read), std::move(done)});
+    }};
     std::vector<LiveEvent> stored_;
 
     Subscription subscription(std::optional<std::uint64_t> after) {
@@ -100,9 +102,9 @@ public:
 
     void liveEventsGoToThoseWhoMaySeeThem() {
         Sink ann, bob, annsB;
-        fanout_.attach(1, ann, {"ann", std::nullopt, 0, nullptr}, 0);
-        fanout_.attach(2, bob, {"bob", std::nullopt, 0, nullptr}, 0);
-        fanout_.attach(3, annsB, {"ann", jobB, 0, nullptr}, 0);
+        fanout_.attach(1, ann, "p", {"ann", std::nullopt, 0, nullptr}, 0);
+        fanout_.attach(2, bob, "p", {"bob", std::nullopt, 0, nullptr}, 0);
+        fanout_.attach(3, annsB, "p", {"ann", jobB, 0, nullptr}, 0);
         fanout_.deliver(makeFrame(event(1)));
         fanout_.deliver(makeFrame(event(2, "bob")));
         fanout_.deliver(makeFrame(event(3, "ann", jobB)));
@@ -113,7 +115,7 @@ public:
 
     void beginsWithAnIdToResumeAfter() {
         Sink sink;
-        fanout_.attach(1, sink, subscription(std::nullopt), 41);
+        fanout_.attach(1, sink, "p", subscription(std::nullopt), 41);
         CPPUNIT_ASSERT_EQUAL(std::string("id: 41\n\n"), sink.received);
     }
 
@@ -121,7 +123,7 @@ public:
         for (std::uint64_t id = 1; id <= 5; ++id)
             publish(id);
         Sink sink;
-        fanout_.attach(1, sink, subscription(3), 5);
+        fanout_.attach(1, sink, "p", subscription(3), 5);
         answerRead();
         publish(6);
         CPPUNIT_ASSERT_EQUAL(wire(4) + wire(5) + wire(6), sink.received);
@@ -130,7 +132,7 @@ public:
     void nothingIsLostOrRepeatedAtTheSeam() {
         publish(1);
         Sink sink;
-        fanout_.attach(1, sink, subscription(0), 1);
+        fanout_.attach(1, sink, "p", subscription(0), 1);
         publish(2);  // after the read was asked for, before it ran: in both
         const auto read = std::move(reads_.front());
         reads_.clear();
@@ -143,7 +145,7 @@ public:
 
     void readsAgainWhenTooMuchHasPassed() {
         Sink sink;
-        fanout_.attach(1, sink, subscription(0), 0);
+        fanout_.attach(1, sink, "p", subscription(0), 0);
         const auto read = std::move(reads_.front());
         reads_.clear();
         const auto events = read.read();
@@ -164,7 +166,7 @@ public:
             publish(id);
         Sink sink;
         sink.waiting = 10'000'000;
-        fanout_.attach(1, sink, subscription(0), 600);
+        fanout_.attach(1, sink, "p", subscription(0), 600);
         answerRead();
         CPPUNIT_ASSERT_MESSAGE("waits for the client", reads_.empty());
         CPPUNIT_ASSERT_EQUAL(std::string(), sink.received);
@@ -185,7 +187,7 @@ public:
     void unnumberedEventsWaitForTheSeam() {
         publish(1);
         Sink sink;
-        fanout_.attach(1, sink, subscription(0), 1);
+        fanout_.attach(1, sink, "p", subscription(0), 1);
         publish(0);
         CPPUNIT_ASSERT_EQUAL(std::string(), sink.received);
         answerRead();
@@ -195,14 +197,14 @@ public:
 
     void failedReadCutsOff() {
         Sink sink;
-        fanout_.attach(1, sink, subscription(0), 0);
+        fanout_.attach(1, sink, "p", subscription(0), 0);
         reads_.front().done(nullptr);
         CPPUNIT_ASSERT(sink.cut);
     }
 
     void detachedDuringARead() {
         Sink sink;
-        fanout_.attach(1, sink, subscription(0), 0);
+        fanout_.attach(1, sink, "p", subscription(0), 0);
         publish(1);
         fanout_.detach(1);
         answerRead();

@@ -1,0 +1,174 @@
+#include "host/http/task_queue.h"
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace sallyport::tests {
+
+using namespace host::http;
+
+class TaskQueueTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(TaskQueueTest);
+    CPPUNIT_TEST(oneAccountsTasksKeepTheirOrder);
+    CPPUNIT_TEST(accountsTakeTurns);
+    CPPUNIT_TEST(lanesTakeTurns);
+    CPPUNIT_TEST(aPluginRunsNoMoreThanItsShare);
+    CPPUNIT_TEST(aJobRunsNoMoreThanItsShare);
+    CPPUNIT_TEST(anOperatorMayRunWhatHisPluginsMay);
+    CPPUNIT_TEST(whatMayNotRunHoldsUpNothingBehindIt);
+    CPPUNIT_TEST(sharesAreCountedOverAllLanes);
+    CPPUNIT_TEST(aFloodLeavesPlacesForOthers);
+    CPPUNIT_TEST(aPluginsFloodLeavesPlacesForOthers);
+    CPPUNIT_TEST(aRefusedTaskStaysWithItsOwner);
+    CPPUNIT_TEST_SUITE_END();
+
+    std::string ran_;
+
+    bool push(TaskQueue& queue, const Origin& origin, const std::string& name) {
+        Task task([this, name] { ran_ += name; });
+        return queue.push(origin, task);
+    }
+
+    /// Runs the next task. @return its origin; an account without a name when none may run.
+    Origin begin(TaskQueue& queue) {
+        auto taken = queue.take();
+        CPPUNIT_ASSERT_EQUAL(taken.has_value(), taken && !taken->origin.account.empty());
+        if (!taken)
+            return {};
+        taken->task();
+        return taken->origin;
+    }
+
+    void runAll(TaskQueue& queue) {
+        while (queue.ready())
+            queue.ended(begin(queue));
+    }
+
+    static Origin worker(const std::string& account, const std::string& plugin = "p") {
+        return {Lane::worker, account, plugin};
+    }
+
+public:
+    void oneAccountsTasksKeepTheirOrder() {
+        TaskQueue queue(1, 10);
+        for (const char* name : {"a", "b", "c"})
+            CPPUNIT_ASSERT(push(queue, worker("one"), name));
+        runAll(queue);
+        CPPUNIT_ASSERT_EQUAL(std::string("abc"), ran_);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, queue.waiting());
+    }
+
+    void accountsTakeTurns() {
+        TaskQueue queue(1, 100);
+        for (int i = 0; i < 4; ++i)
+            CPPUNIT_ASSERT(push(queue, worker("greedy"), "g"));
+        CPPUNIT_ASSERT(push(queue, worker("modest"), "m"));
+        CPPUNIT_ASSERT(push(queue, worker("other"), "o"));
+        runAll(queue);
+        CPPUNIT_ASSERT_EQUAL(std::string("gmoggg"), ran_);
+    }
+
+    void lanesTakeTurns() {
+        TaskQueue queue(1, 100);
+        for (int i = 0; i < 4; ++i)
+            CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i)), "w"));
+        CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", "p"}, "o"));
+        CPPUNIT_ASSERT(push(queue, {Lane::background, "p", "p"}, "b"));
+        runAll(queue);
+        CPPUNIT_ASSERT_EQUAL(std::string("obwwww"), ran_);
+    }
+
+    void aPluginRunsNoMoreThanItsShare() {
+        TaskQueue queue(2, 100);
+        for (int i = 0; i < 3; ++i)
+            CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i), "bad"), "b"));
+        const auto first = begin(queue);
+        begin(queue);
+        CPPUNIT_ASSERT(!queue.ready());
+        CPPUNIT_ASSERT(!queue.take());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, queue.waiting());
+        queue.ended(first);
+        CPPUNIT_ASSERT(queue.ready());
+        begin(queue);
+        CPPUNIT_ASSERT_EQUAL(std::string("bbb"), ran_);
+    }
+
+    void aJobRunsNoMoreThanItsShare() {
+        TaskQueue queue(2, 100);
+        for (const char* plugin : {"a", "b", "c"})
+            CPPUNIT_ASSERT(push(queue, worker("greedy", plugin), plugin));
+        begin(queue);
+        begin(queue);
+        CPPUNIT_ASSERT(!queue.ready());
+        CPPUNIT_ASSERT(push(queue, worker("modest", "c"), "m"));
+        begin(queue);
+        CPPUNIT_ASSERT_EQUAL(std::string("abm"), ran_);
+    }
+
+    void anOperatorMayRunWhatHisPluginsMay() {
+        TaskQueue queue(1, 100);
+        for (const char* plugin : {"a", "b", "c"}) {
+            CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", plugin}, plugin));
+            begin(queue);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("abc"), ran_);
+    }
+
+    void whatMayNotRunHoldsUpNothingBehindIt() {
+        TaskQueue queue(1, 100);
+        CPPUNIT_ASSERT(push(queue, worker("one", "bad"), "1"));
+        begin(queue);
+        CPPUNIT_ASSERT(push(queue, worker("two", "bad"), "2"));
+        CPPUNIT_ASSERT(push(queue, worker("two", "good"), "3"));
+        CPPUNIT_ASSERT(push(queue, worker("three", "good"), "4"));
+        queue.ended(begin(queue));
+        begin(queue);
+        CPPUNIT_ASSERT_EQUAL(std::string("134"), ran_);
+        CPPUNIT_ASSERT(!queue.ready());
+    }
+
+    void sharesAreCountedOverAllLanes() {
+        TaskQueue queue(1, 100);
+        CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", "bad"}, "o"));
+        begin(queue);
+        CPPUNIT_ASSERT(push(queue, {Lane::background, "bad", "bad"}, "b"));
+        CPPUNIT_ASSERT(push(queue, worker("job", "bad"), "w"));
+        CPPUNIT_ASSERT(!queue.ready());
+    }
+
+    void aFloodLeavesPlacesForOthers() {
+        TaskQueue queue(1, 100);
+        const auto fill = [&](const Origin& origin) {
+            std::size_t count = 0;
+            while (push(queue, origin, ""))
+                ++count;
+            return count;
+        };
+        CPPUNIT_ASSERT_EQUAL(std::size_t{50}, fill(worker("first", "a")));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{25}, fill(worker("second", "b")));
+        CPPUNIT_ASSERT(push(queue, worker("third", "c"), ""));
+        CPPUNIT_ASSERT_MESSAGE("another lane is its own", push(queue, {Lane::operators, "ann", "d"}, ""));
+    }
+
+    void aPluginsFloodLeavesPlacesForOthers() {
+        TaskQueue queue(1, 100);
+        std::size_t count = 0;
+        while (push(queue, worker("job" + std::to_string(count), "bad"), ""))
+            ++count;
+        CPPUNIT_ASSERT_EQUAL(std::size_t{50}, count);
+        CPPUNIT_ASSERT(push(queue, worker("job", "good"), ""));
+    }
+
+    void aRefusedTaskStaysWithItsOwner() {
+        TaskQueue queue(1, 1);
+        CPPUNIT_ASSERT(push(queue, worker("one"), "1"));
+        Task task([this] { ran_ += "2"; });
+        CPPUNIT_ASSERT(!queue.push(worker("two"), task));
+        task();
+        CPPUNIT_ASSERT_EQUAL(std::string("2"), ran_);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(TaskQueueTest);
+
+}  // namespace sallyport::tests
