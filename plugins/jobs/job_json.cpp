@@ -2,6 +2,8 @@
 
 #include <Poco/JSON/Array.h>
 
+#include <sallyport/json.h>
+
 namespace sallyport::plugins {
 
 namespace {
@@ -62,6 +64,11 @@ Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants
     json->set("result", resultJson(job.result));
     json->set("credentials", grantsJson(grants));
     return json;
+}
+
+std::string workerJson(const Job& job) {
+    return R"({"title":)" + json::quote(job.title) + R"(,"description":)" + json::quote(job.task) +
+           R"(,"project_dir":)" + (job.projectDir ? json::quote(*job.projectDir) : "null") + "}";
 }
 
 Poco::JSON::Object::Ptr usageJson(const UsageTotals& totals) {

@@ -1,6 +1,7 @@
 // A job as operators see it.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <Poco/JSON/Object.h>
@@ -13,6 +14,9 @@ namespace sallyport::plugins {
 
 /// The job object of lists and details.
 [[nodiscard]] Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants);
+
+/// What the job's worker is told of it.
+[[nodiscard]] std::string workerJson(const Job& job);
 
 /// The member `usage` of details.
 [[nodiscard]] Poco::JSON::Object::Ptr usageJson(const UsageTotals& totals);

@@ -54,12 +54,15 @@ void JobsPlugin::start(Host& host) {
     host_ = &host;
     host.bus().subscribe<JobStarted>(
         [this](const JobStarted& message) { showState(message.job, message.user, JobState::running); });
-    host.bus().subscribe<JobFinished>(
-        [this](const JobFinished& message) { showState(message.job, message.user, message.state); });
+    host.bus().subscribe<JobFinished>([this](const JobFinished& message) {
+        descriptions_.forget(message.job);
+        showState(message.job, message.user, message.state);
+    });
 
     Routes& routes = host.routes();
     const RouteOptions onLoop{.run = Run::loop};
-    routes.worker("GET", "/job", [this](const Call& call) { return describe(call); });
+    routes.worker(
+        "GET", "/job", [this](const Call& call) { return describe(call); }, onLoop);
     routes.worker(
         "POST", "/status", [this](const Call& call) { return reportStatus(call); }, onLoop);
     routes.worker(
@@ -77,15 +80,30 @@ void JobsPlugin::start(Host& host) {
 }
 
 Reply JobsPlugin::describe(const Call& call) {
-    const auto job = host_->jobs().find(call.caller().job());
-    if (!job) {
-        throw notFound("the job is gone");
+    const JobId id = call.caller().job();
+    if (auto known = descriptions_.find(id)) {
+        return Reply::jsonText(200, *std::move(known));
     }
-    auto json = orderedObject();
-    json->set("title", job->title);
-    json->set("description", job->task);
-    json->set("project_dir", job->projectDir ? Poco::Dynamic::Var(*job->projectDir) : Poco::Dynamic::Var());
-    return Reply::json(200, *json);
+    return Reply::deferred([this, id](const Promise& promise) {
+        if (auto read = reads_.join(id, promise)) {
+            host_->run([this, id, read = std::move(read)] { readDescription(id, *read); });
+        }
+    });
+}
+
+/// From the registry, which may block on the disk.
+void JobsPlugin::readDescription(const JobId& id, PendingReads::Read& read) {
+    try {
+        const auto job = host_->jobs().find(id);
+        if (!job) {
+            throw notFound("the job is gone");
+        }
+        const std::string text = workerJson(*job);
+        descriptions_.keep(id, text);
+        read.succeed(text);
+    } catch (...) {
+        read.fail(std::current_exception());
+    }
 }
 
 Reply JobsPlugin::reportStatus(const Call& call) {

@@ -1,6 +1,7 @@
 // Jobs: how operators make and steer them, and how workers report on theirs.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -8,6 +9,9 @@
 
 #include <sallyport/grants.h>
 #include <sallyport/plugin.h>
+
+#include "description_cache.h"
+#include "pending_reads.h"
 
 namespace sallyport::plugins {
 
@@ -22,6 +26,7 @@ public:
 
 private:
     Reply describe(const Call& call);
+    void readDescription(const JobId& id, PendingReads::Read& read);
     Reply reportStatus(const Call& call);
     Reply complete(const Call& call);
 
@@ -39,6 +44,8 @@ private:
     void showState(const JobId& job, const std::string& user, JobState state);
 
     Host* host_ = nullptr;
+    DescriptionCache descriptions_{std::size_t{8} * 1024 * 1024};
+    PendingReads reads_;
 };
 
 }  // namespace sallyport::plugins

@@ -53,6 +53,8 @@ class JobsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobsTest);
     CPPUNIT_TEST(testWorkerSeesItsJob);
     CPPUNIT_TEST(testWorkerOfUntitledJob);
+    CPPUNIT_TEST(testWorkerSeesItsJobWithoutTheStore);
+    CPPUNIT_TEST(testLargeDescriptionsAreReadEachTime);
     CPPUNIT_TEST(testStatusIsKept);
     CPPUNIT_TEST(testStatusIsChecked);
     CPPUNIT_TEST(testStatusMessageIsCut);
@@ -137,6 +139,28 @@ private:
         const Answer seen = host_.worker(job, "GET", "/job");
         CPPUNIT_ASSERT_EQUAL("Job " + job.job.id.str(), seen.json().string("title"));
         CPPUNIT_ASSERT(seen.json().required("project_dir").kind() == json::Kind::null);
+    }
+
+    void testWorkerSeesItsJobWithoutTheStore() {
+        const CreatedJob job = host_.makeJob();
+        const std::string first = host_.worker(job, "GET", "/job").body();
+        host_.store().write([&](Transaction& transaction) {
+            transaction.execute("DELETE FROM jobs WHERE job_id = ?", {job.job.id.str()});
+        });
+        CPPUNIT_ASSERT_EQUAL(first, host_.worker(job, "GET", "/job").body());
+    }
+
+    void testLargeDescriptionsAreReadEachTime() {
+        const std::string task(DescriptionCache::largest, 'x');
+        CreatedJob job;
+        const Answer answer = create(R"({"task":")" + task + R"("})");
+        job.job.id = *JobId::parse(answer.json().string("job_id"));
+        job.token = answer.json().string("token");
+        CPPUNIT_ASSERT_EQUAL(task, host_.worker(job, "GET", "/job").json().string("description"));
+        host_.store().write([&](Transaction& transaction) {
+            transaction.execute("DELETE FROM jobs WHERE job_id = ?", {job.job.id.str()});
+        });
+        CPPUNIT_ASSERT_EQUAL(404, host_.worker(job, "GET", "/job").status());
     }
 
     void testStatusIsKept() {
@@ -553,7 +577,7 @@ private:
     void testHowRoutesAreRegistered() {
         CPPUNIT_ASSERT(host_.options(Realm::worker, "POST", "/status").run == Run::loop);
         CPPUNIT_ASSERT(host_.options(Realm::worker, "POST", "/complete").run == Run::loop);
-        CPPUNIT_ASSERT(host_.options(Realm::worker, "GET", "/job").run == Run::pool);
+        CPPUNIT_ASSERT(host_.options(Realm::worker, "GET", "/job").run == Run::loop);
         // Clients send these without a body.
         CPPUNIT_ASSERT(host_.options(Realm::operators, "POST", "/jobs/{job_id}/cancel").body == Body::none);
         CPPUNIT_ASSERT(host_.options(Realm::operators, "POST", "/jobs/{job_id}/restart").body == Body::none);
