@@ -36,6 +36,7 @@ using namespace std::chrono_literals;
 
 constexpr auto silenceCheck = 1min;
 constexpr auto retentionBeat = 1s;
+constexpr auto logBeat = 1s;
 constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
@@ -129,6 +130,7 @@ public:
         if (options_.workerSilence > 0ms)
             ticker_.add(this, http::hostName, silenceCheck,
                         [this] { registry_.interruptSilent(options_.workerSilence); });
+        ticker_.add(this, http::hostName, logBeat, [this] { log_.writeHeld(); });
         ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
     }
 

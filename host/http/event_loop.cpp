@@ -25,7 +25,6 @@ constexpr std::size_t scratchSize = std::size_t{64} * 1024;
 constexpr std::uint64_t wakeupKey = 0;
 /// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
 constexpr auto checkInterval = 50ms;
-constexpr std::size_t denialsPerSecond = 10;
 /// Tasks may post tasks. So many generations of them are run before the sockets are looked at again.
 constexpr int generations = 4;
 
@@ -322,14 +321,6 @@ std::string EventLoop::newRequestId() {
 
 void EventLoop::logDenial(const std::string& requestId, const std::string& path,
                           const Poco::Net::StreamSocket& peer) {
-    if (now_ - denialsSince_ >= 1s) {
-        if (denials_ > denialsPerSecond)
-            services_.log.warn("requests were not authenticated", {{"more", denials_ - denialsPerSecond}});
-        denialsSince_ = now_;
-        denials_ = 0;
-    }
-    if (++denials_ > denialsPerSecond)
-        return;
     std::string address;
     try {
         address = peer.peerAddress().toString();

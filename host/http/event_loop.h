@@ -77,7 +77,7 @@ public:
     [[nodiscard]] std::vector<char>& scratch() noexcept { return scratch_; }
     /// 16 hex digits, unique while the daemon runs and in all likelihood ever after.
     [[nodiscard]] std::string newRequestId();
-    /// Says that a request was not authenticated, without letting a flood of them fill the log.
+    /// Says that a request was not authenticated.
     void logDenial(const std::string& requestId, const std::string& path,
                    const Poco::Net::StreamSocket& peer);
     /// Hands a reply to an exchange of a connection. [any thread]
@@ -147,8 +147,6 @@ private:
     std::time_t dateSecond_ = 0;
     std::string dateHeader_;
     std::uint64_t requestIds_;
-    Clock::time_point denialsSince_;
-    std::size_t denials_ = 0;
     std::vector<char> scratch_;
     std::shared_ptr<const RouteTable> routes_;
     std::uint64_t routesVersion_ = 0;

@@ -5,10 +5,12 @@
 #include <mutex>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include <sallyport/timestamp.h>
 
 #include "host/log/line.h"
+#include "host/log/line_limiter.h"
 #include "host/log/output.h"
 
 namespace sallyport::host::log {
@@ -16,17 +18,73 @@ namespace sallyport::host::log {
 struct Sink::State {
     explicit State(const Options& options)
         : level(options.level), format(options.format), output(std::make_unique<Output>(options.file)) {}
+    ~State();
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
 
     void write(const Entry& entry);
+    /// Says how many lines were held back in seconds that are over.
+    void writeHeld();
+
+    void say(const std::vector<LineLimiter::Held>& held);
+    void writeLine(const Entry& entry);
 
     std::atomic<LogLevel> level;
     std::atomic<Format> format;
+    std::mutex limiterMutex;
+    LineLimiter limiter;  ///< guarded by limiterMutex
     std::mutex mutex;
     std::unique_ptr<Output> output;  ///< guarded by mutex
     std::uint64_t lost = 0;          ///< lines, since the last one that was written; guarded by mutex
 };
 
+Sink::State::~State() {
+    say(limiter.takeAll());
+}
+
 void Sink::State::write(const Entry& entry) {
+    std::vector<LineLimiter::Held> held;
+    bool admitted = false;
+    {
+        const auto time = LineLimiter::Clock::now();
+        const std::lock_guard lock(limiterMutex);
+        held = limiter.take(time);
+        admitted = limiter.admit(entry, time);
+    }
+    say(held);
+    if (admitted) {
+        writeLine(entry);
+    }
+}
+
+void Sink::State::writeHeld() {
+    std::vector<LineLimiter::Held> held;
+    {
+        const std::lock_guard lock(limiterMutex);
+        held = limiter.take(LineLimiter::Clock::now());
+    }
+    say(held);
+}
+
+void Sink::State::say(const std::vector<LineLimiter::Held>& held) {
+    for (const LineLimiter::Held& kind : held) {
+        const std::string message = kind.message + ", and more like it";
+        const auto write = [&](Logger::Fields fields) {
+            writeLine({now(), kind.level, kind.component, message, fields});
+        };
+        if (kind.plugin.empty() && kind.job.empty()) {
+            write({{"more", kind.lines}});
+        } else if (kind.plugin.empty()) {
+            write({{"more", kind.lines}, {"job", kind.job}});
+        } else if (kind.job.empty()) {
+            write({{"more", kind.lines}, {"plugin", kind.plugin}});
+        } else {
+            write({{"more", kind.lines}, {"plugin", kind.plugin}, {"job", kind.job}});
+        }
+    }
+}
+
+void Sink::State::writeLine(const Entry& entry) {
     const Format lineFormat = format;
     std::string line = formatLine(lineFormat, entry);
     const std::lock_guard lock(mutex);
@@ -66,6 +124,10 @@ private:
 Sink::Sink(const Options& options) : state_(std::make_shared<State>(options)) {}
 
 Sink::~Sink() = default;
+
+void Sink::writeHeld() {
+    state_->writeHeld();
+}
 
 void Sink::reopen(const Options& options) {
     state_->level = options.level;

@@ -13,7 +13,8 @@ enum class Format { text, json };
 
 /// The one place that log lines are written to: standard error, or a file. Lines of several threads
 /// never mix. A target that takes nothing (a full disk, a reader that is slow or gone) loses lines and
-/// delays nobody for long; how many were lost is said once it takes some again. [any thread]
+/// delays nobody for long; how many were lost is said once it takes some again. A flood of lines of one kind
+/// is counted instead of written: see LineLimiter. [any thread]
 class Sink {
 public:
     struct Options {
@@ -31,6 +32,10 @@ public:
     /// Applies new options, and opens the file anew, as log rotation wants. If the file cannot be opened
     /// the old target stays and a line there says so.
     void reopen(const Options& options);
+
+    /// Says how many lines of a flood were held back in seconds that are over, as the next line would. To be
+    /// called every second. What is left is said when the last logger has gone.
+    void writeHeld();
 
     /// A logger whose lines carry `component` (`http`, `store`, a plugin's name).
     [[nodiscard]] std::unique_ptr<Logger> logger(std::string component);

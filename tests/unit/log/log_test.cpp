@@ -18,6 +18,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "tests/support/assertions.h"
+#include "tests/support/deadline.h"
 #include "tests/support/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 
@@ -97,6 +98,8 @@ class LogTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testReopenAfterRotation);
     CPPUNIT_TEST(testReopenFailureKeepsOldFile);
     CPPUNIT_TEST(testLoggerOutlivesSink);
+    CPPUNIT_TEST(testFloodIsCounted);
+    CPPUNIT_TEST(testWhatWasHeldBackIsSaidAtTheEnd);
     CPPUNIT_TEST(testThreadsNeverMixLines);
     CPPUNIT_TEST(testOneSystemCallForEachLine);
     CPPUNIT_TEST(testReaderGone);
@@ -192,6 +195,45 @@ class LogTest : public CppUnit::TestFixture {
         }
         log->info("late");
         CPPUNIT_ASSERT_EQUAL(std::string("INFO  x: late\n"), timeless(readFile(file())));
+    }
+
+    void testFloodIsCounted() {
+        Sink sink(toFile());
+        const auto log = sink.logger("x");
+        // Until so many came within one second that some were held back.
+        const auto counted = [this] {
+            return readFile(file()).find(", and more like it more=") != std::string::npos;
+        };
+        const tests::Deadline deadline;
+        for (int n = 0; !counted(); ++n) {
+            CPPUNIT_ASSERT(deadline.pollTimeout() > 0);
+            log->info("asked", {{"job", "j"}, {"request", n}});
+            sink.writeHeld();
+        }
+        const std::string text = readFile(file());
+        ASSERT_CONTAINS("INFO  x: asked job=j request=0\n", text);
+        const std::size_t count = text.find("INFO  x: asked, and more like it more=");
+        ASSERT_CONTAINS(" job=j\n", text.substr(count, text.find('\n', count) + 1 - count));
+    }
+
+    void testWhatWasHeldBackIsSaidAtTheEnd() {
+        {
+            Sink sink(toFile());
+            const auto log = sink.logger("x");
+            for (int n = 0; n < 1000; ++n) {
+                log->warn("asked", {{"plugin", "p"}, {"job", "j"}, {"request", n}});
+            }
+        }
+        const auto written = lines(readFile(file()));
+        CPPUNIT_ASSERT(written.size() < 100);
+        ASSERT_CONTAINS("WARN  x: asked, and more like it more=", written.back());
+        ASSERT_CONTAINS(" plugin=p job=j", written.back());
+        std::size_t told = 0;
+        for (const std::string& line : written) {
+            const auto more = line.find(" more=");
+            told += more == std::string::npos ? 1 : std::stoul(line.substr(more + 6));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1000}, told);
     }
 
     void testThreadsNeverMixLines() {
