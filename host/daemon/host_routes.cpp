@@ -10,6 +10,7 @@
 
 #include <sallyport/errors.h>
 #include <sallyport/timestamp.h>
+#include <sallyport/user_id.h>
 
 namespace sallyport::host {
 
@@ -86,8 +87,8 @@ Object describe(const auth::OperatorToken& token) {
 }
 
 /// A field that a person typed and others will read.
-std::string label(const json::Object& body, const char* field, const std::optional<std::string>& fallback) {
-    auto text = fallback ? body.optionalString(field).value_or(*fallback) : body.string(field);
+std::string label(const json::Object& body, const char* field) {
+    auto text = body.string(field);
     if (text.empty() || text.size() > mostText)
         throw invalidField(field, "must have 1 to " + std::to_string(mostText) + " characters");
     for (const char c : text) {
@@ -175,8 +176,8 @@ public:
         }
         if (!chosen)
             throw invalidField("role", "must be viewer, user or admin");
-        const auto created = view_.operators.create(label(body, "name", std::nullopt),
-                                                    label(body, "user_id", "default"), *chosen);
+        const auto created =
+            view_.operators.create(label(body, "name"), userIn(body).value_or("default"), *chosen);
         auto result = object();
         result.set("token_id", created.token.id);
         result.set("token", created.secret);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sallyport/user_id.h>
+
 #include "grant_rules.h"
 
 namespace sallyport::plugins {
@@ -12,37 +14,21 @@ namespace {
 using Poco::Dynamic::Var;
 
 constexpr std::size_t maxProvider = 128;
-constexpr std::size_t maxUser = 128;
 
 /// A job that an admin creates for nobody in particular belongs to this user, and so do its secrets.
 constexpr const char* defaultUser = "default";
 
-std::string ownerFor(const Caller& caller, std::optional<std::string> named) {
-    if (!named) {
-        return caller.role() == Role::admin ? defaultUser : caller.user();
-    }
-    if (!caller.mayAccess(*named)) {
-        throw OtherUser(*std::move(named));
-    }
-    return *std::move(named);
+std::string ownerFor(const Caller& caller) {
+    return caller.role() == Role::admin ? defaultUser : caller.user();
 }
 
-bool isUserCharacter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("._@+:-").find(c) != std::string_view::npos;
-}
-
-bool isUser(std::string_view text) {
-    return !text.empty() && text.size() <= maxUser && std::all_of(text.begin(), text.end(), isUserCharacter);
-}
-
-std::optional<std::string> readUser(const json::Object& body) {
-    auto user = body.optionalString("user_id");
-    if (user && !isUser(*user)) {
-        throw invalidField("user_id", "must have 1 to " + std::to_string(maxUser) +
-                                          " letters, digits and characters of . _ @ + : -");
+std::string ownerIn(const json::Object& body, const Caller& caller) {
+    auto named = userIn(body);
+    if (named && !caller.mayAccess(*named)) {
+        throw OtherUser(*std::move(named),
+                        forbidden("only an administrator may store secrets of another user"));
     }
-    return user;
+    return named ? *std::move(named) : ownerFor(caller);
 }
 
 std::optional<std::string> readProvider(const json::Object& body) {
@@ -97,15 +83,14 @@ Var timeOrNull(const std::optional<Timestamp>& time) {
 
 }  // namespace
 
-OtherUser::OtherUser(std::string user)
-    : RequestError(403, "forbidden", "only an administrator may act on the secrets of another user"),
-      user_(std::move(user)) {}
+OtherUser::OtherUser(std::string user, const RequestError& refusal)
+    : RequestError(refusal), user_(std::move(user)) {}
 
 SecretRequest readSecretRequest(const Call& call, std::size_t maxSize) {
     const json::Object body = call.json();
     SecretRequest request;
     request.info.name = normalisedName(call.param("name"), "name");
-    request.info.user = ownerFor(call.caller(), readUser(body));
+    request.info.user = ownerIn(body, call.caller());
     request.info.provider = readProvider(body);
     request.info.expiresAt = readExpiry(body);
     request.info.createdAt = now();
@@ -115,11 +100,15 @@ SecretRequest readSecretRequest(const Call& call, std::size_t maxSize) {
 }
 
 std::string secretsOwner(const Call& call) {
-    auto user = call.query("user_id");
-    if (user && !isUser(*user)) {
+    const auto named = call.query("user_id");
+    if (named && !isUserId(*named)) {
         throw badRequest("query parameter 'user_id' must name one user");
     }
-    return ownerFor(call.caller(), std::move(user));
+    try {
+        return userInQuery(call).value_or(ownerFor(call.caller()));
+    } catch (const RequestError& refusal) {
+        throw OtherUser(*named, refusal);
+    }
 }
 
 Poco::JSON::Object::Ptr orderedObject() {

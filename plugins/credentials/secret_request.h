@@ -21,10 +21,11 @@ struct SecretRequest {
     SecretText value;
 };
 
-/// 403: an operator who is no administrator named another user.
+/// An operator who is no administrator named another user: 404 for one that it looks at, 403 for one that it
+/// wants to store something for.
 class OtherUser final : public RequestError {
 public:
-    explicit OtherUser(std::string user);
+    OtherUser(std::string user, const RequestError& refusal);
 
     [[nodiscard]] const std::string& user() const noexcept { return user_; }
 

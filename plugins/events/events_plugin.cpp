@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sallyport/errors.h>
+#include <sallyport/user_id.h>
 
 #include "broadcast.h"
 
@@ -195,10 +196,7 @@ std::string EventsPlugin::ownerOf(const JobId& job, const Caller& caller) {
 }
 
 std::string EventsPlugin::userToFollow(const Call& call, const std::optional<JobId>& job) {
-    const auto named = call.query("user_id");
-    if (named && !call.caller().mayAccess(*named)) {
-        throw forbidden("only an administrator may follow the jobs of another user");
-    }
+    const auto named = userInQuery(call);
     if (named == "*") {
         throw badRequest("only one user's jobs can be followed at a time");
     }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <sallyport/errors.h>
+#include <sallyport/user_id.h>
 
 namespace sallyport::plugins {
 
@@ -11,7 +12,6 @@ namespace {
 
 constexpr std::size_t maxTask = std::size_t{1024} * 1024;           // bytes
 constexpr std::size_t maxTitle = 500;                               // characters
-constexpr std::size_t maxUser = 128;                                // characters, all of them ASCII
 constexpr std::size_t maxProjectDir = 4096;                         // bytes
 constexpr std::size_t maxStatusMessage = std::size_t{64} * 1024;    // bytes
 constexpr std::size_t maxResultMessage = std::size_t{1024} * 1024;  // bytes
@@ -29,11 +29,6 @@ std::size_t characters(std::string_view text) {
 
 bool hasControl(std::string_view text) {
     return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-bool isUserCharacter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("._@+:-").find(c) != std::string_view::npos;
 }
 
 std::string readTask(const json::Object& body) {
@@ -59,14 +54,9 @@ std::optional<std::string> readTitle(const json::Object& body) {
 }
 
 std::string readUser(const json::Object& body, const Caller& caller) {
-    auto user = body.optionalString("user_id");
+    auto user = userIn(body);
     if (!user) {
         return caller.role() == Role::admin ? "default" : caller.user();
-    }
-    if (user->empty() || user->size() > maxUser ||
-        !std::all_of(user->begin(), user->end(), isUserCharacter)) {
-        throw invalidField("user_id", "must have 1 to " + std::to_string(maxUser) +
-                                          " letters, digits and characters of . _ @ + : -");
     }
     if (!caller.mayAccess(*user)) {
         throw forbidden("only an administrator may create jobs for another user");

@@ -6,6 +6,7 @@
 #include <Poco/JSON/Object.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/user_id.h>
 
 namespace sallyport::plugins::llm {
 
@@ -45,12 +46,9 @@ UsageBy readBy(const Call& call) {
 
 /// Whose usage is asked for: the caller's own, but everybody's for an admin; `*` says so as elsewhere.
 std::optional<std::string> readUser(const Call& call) {
-    const auto named = call.query("user_id");
+    const auto named = userInQuery(call);
     if (!named) {
         return call.caller().role() == Role::admin ? std::nullopt : std::optional(call.caller().user());
-    }
-    if (!call.caller().mayAccess(*named)) {
-        throw forbidden("only an administrator may see what another user has used");
     }
     return *named == "*" ? std::nullopt : named;
 }

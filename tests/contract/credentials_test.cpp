@@ -193,10 +193,10 @@ public:
         ASSERT_FIELD("[]", bob.get("/secrets"), "secrets");
         for (const Response& response :
              {bob.get("/secrets?user_id=alice"), bob.get("/secrets/shared-name?user_id=alice"),
-              bob.remove("/secrets/shared-name?user_id=alice"),
-              bob.put("/secrets/shared-name", R"({"value":"x","user_id":"alice"})")}) {
-            ASSERT_REFUSED(403, response);
+              bob.remove("/secrets/shared-name?user_id=alice")}) {
+            ASSERT_REFUSED(404, response);
         }
+        ASSERT_REFUSED(403, bob.put("/secrets/shared-name", R"({"value":"x","user_id":"alice"})"));
         const std::string wanted =
             R"({"task":"t","credentials":[{"secret_name":"shared-name","env_var":"S"}]})";
         ASSERT_INVALID_FIELD("secret_name", bob.post("/jobs", wanted));

@@ -425,7 +425,7 @@ public:
                 ASSERT_LACKS(jobs["bob"], own.body);
             }
             assertTotals(alice.get("/usage?job_id=" + jobs["bob"]), "total", {0, 0, 0, 0});
-            ASSERT_REFUSED(403, alice.get("/usage?user_id=bob"));
+            ASSERT_REFUSED(404, alice.get("/usage?user_id=bob"));
             ASSERT_REFUSED(403, alice.get("/usage?user_id=*"));
             ASSERT_REFUSED(404, alice.get("/jobs/" + jobs["bob"]));
         }

@@ -408,6 +408,9 @@ public:
             for (const std::string query : {"/jobs", "/jobs?user_id=alice", "/jobs?user_id=*"}) {
                 ASSERT_LACKS(job.id, mallory.get(query).body);
             }
+            for (const std::string path : {"/jobs", "/jobs/summary", "/events", "/secrets", "/usage"}) {
+                ASSERT_ERROR(404, "not_found", mallory.get(path + "?user_id=alice"));
+            }
             ASSERT_FIELD("0", mallory.get("/jobs/summary"), "total");
         }
         Client mallory = operatorClient(daemon(), createToken(daemon(), "mallory", "user"));
@@ -493,7 +496,10 @@ public:
         ASSERT_INVALID_FIELD("name", admin().post("/tokens", R"({"name":5})"));
         ASSERT_INVALID_FIELD("role", admin().post("/tokens", R"({"name":"x","role":"emperor"})"));
         ASSERT_INVALID_FIELD("role", admin().post("/tokens", R"({"name":"x","role":1})"));
-        ASSERT_INVALID_FIELD("user_id", admin().post("/tokens", R"({"name":"x","user_id":[]})"));
+        for (const std::string user : {"[]", R"("*")", R"("")", R"("a b")", R"("a/b")"}) {
+            ASSERT_INVALID_FIELD("user_id",
+                                 admin().post("/tokens", R"({"name":"x","user_id":)" + user + "}"));
+        }
         ASSERT_REFUSED(400, admin().post("/tokens", "{"));
         ASSERT_REFUSED(415, admin().exchange(admin().request("POST", "/tokens").body("text/plain", "{}")));
     }

@@ -181,7 +181,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("bob=1 "), groups(get("?by=user", "bob")));
         CPPUNIT_ASSERT_EQUAL(std::string("0"), total(get("?job_id=" + first_.str(), "bob"), "requests"));
         CPPUNIT_ASSERT_EQUAL(std::string("bob=1 "), groups(get("?by=user&user_id=bob", "bob")));
-        CPPUNIT_ASSERT_EQUAL(403, get("?user_id=bob").status());
+        CPPUNIT_ASSERT_EQUAL(404, get("?user_id=bob").status());
         CPPUNIT_ASSERT_EQUAL(403, get("?user_id=*").status());
     }
 

@@ -344,7 +344,7 @@ private:
     }
 
     void testFollowOtherUser() {
-        CPPUNIT_ASSERT_EQUAL(403, follow("?user_id=bob").status());
+        CPPUNIT_ASSERT_EQUAL(404, follow("?user_id=bob").status());
         CPPUNIT_ASSERT_EQUAL(403, follow("?user_id=*").status());
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), follow("?user_id=alice").subscription().user);
         const auto asAdmin = [this](const std::string& query) {
