@@ -113,9 +113,8 @@ std::variant<Identity, RequestError> Filter::worker(std::string_view job, const 
     if (!matched || !lease || lease->revoked) {
         return unauthorized(notThisJobs);
     }
-    lease->lastSeenMs.store(monotonicMs(), std::memory_order_relaxed);
     std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, Role::viewer));
-    return Identity{std::move(caller), std::move(lease)};
+    return Identity{std::move(caller), Presence::of(std::move(lease))};
 }
 
 std::variant<Identity, RequestError> Filter::operators(const Presented& presented) const {

@@ -21,10 +21,11 @@ struct Presented {
     bool repeated = false;                   ///< one of these headers came more than once
 };
 
-/// An authenticated request's caller, and the means to see whether its token has been revoked since.
+/// An authenticated request's caller, and the means to see whether its token has been revoked since. To be
+/// kept until the request has ended: the worker counts as present while it is.
 struct Identity {
     std::shared_ptr<const Caller> caller;
-    std::shared_ptr<Lease> lease;  ///< null on the operator door
+    std::shared_ptr<Lease> lease;  ///< with a Presence; null on the operator door
 };
 
 /// Authentication for both doors. [any thread]

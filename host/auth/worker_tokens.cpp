@@ -5,6 +5,22 @@
 
 namespace sallyport::host::auth {
 
+Presence::Presence(std::shared_ptr<Lease> lease) : lease_(std::move(lease)) {
+    ++lease_->underWay;
+    lease_->lastSeenMs = monotonicMs();
+}
+
+Presence::~Presence() {
+    // In this order: whoever finds nothing under way finds when that was.
+    lease_->lastSeenMs = monotonicMs();
+    --lease_->underWay;
+}
+
+std::shared_ptr<Lease> Presence::of(std::shared_ptr<Lease> lease) {
+    auto* const pointer = lease.get();
+    return {std::make_shared<Presence>(std::move(lease)), pointer};
+}
+
 void WorkerTokens::add(std::shared_ptr<Lease> lease) {
     const JobId job = lease->job;
     const std::unique_lock lock(mutex_);
@@ -37,12 +53,14 @@ void WorkerTokens::onRevoked(std::function<void(const JobId&)> revoked) {
     revoked_ = std::move(revoked);
 }
 
-std::vector<std::shared_ptr<Lease>> WorkerTokens::all() const {
+std::vector<std::shared_ptr<Lease>> WorkerTokens::those(
+    const std::function<bool(const Lease&)>& wanted) const {
     std::vector<std::shared_ptr<Lease>> leases;
     const std::shared_lock lock(mutex_);
-    leases.reserve(leases_.size());
     for (const auto& [job, lease] : leases_) {
-        leases.push_back(lease);
+        if (wanted(*lease)) {
+            leases.push_back(lease);
+        }
     }
     return leases;
 }

@@ -13,6 +13,7 @@
 
 #include <sallyport/job_id.h>
 
+#include "host/auth/pacer.h"
 #include "host/auth/token.h"
 
 namespace sallyport::host::auth {
@@ -24,8 +25,15 @@ struct Lease {
     std::string user;
     Digest digest;
     std::atomic<bool> revoked{false};
-    std::atomic<bool> started{false};         ///< whether the job has left pending
-    std::atomic<std::int64_t> lastSeenMs{0};  ///< `monotonicMs` of the last authenticated call
+    std::atomic<bool> started{false};            ///< whether the job has left pending
+    std::atomic<std::int64_t> lastSeenMs{0};     ///< `monotonicMs` of the last beginning or end of a request
+    std::atomic<std::int64_t> underWay{0};       ///< authenticated requests that have not ended
+    std::int64_t deadlineMs = 0;                 ///< `monotonicMs` at which the job is interrupted; 0: never
+    std::chrono::seconds timeout{0};             ///< from which that was reckoned
+    Pacer requests;                              ///< how many its worker may make
+    Pacer eventBytes;                            ///< how many it may report
+    std::atomic<std::int64_t> maxEvents{0};      ///< that may be stored; 0: any number
+    std::atomic<std::int64_t> maxEventBytes{0};  ///< that may be stored; 0: any number
 };
 
 /// Milliseconds on a clock that nobody sets: a step of the wall clock is no silence of a worker.
@@ -33,6 +41,22 @@ struct Lease {
     using namespace std::chrono;
     return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
+
+/// A request of a job, from its authentication to its end: as long as it lives the worker is not silent,
+/// however long the request takes. [any thread]
+class Presence {
+public:
+    explicit Presence(std::shared_ptr<Lease> lease);
+    ~Presence();
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+    /// The lease, which keeps the presence.
+    [[nodiscard]] static std::shared_ptr<Lease> of(std::shared_ptr<Lease> lease);
+
+private:
+    const std::shared_ptr<Lease> lease_;
+};
 
 /// Looked up on every worker request without a database. [any thread]
 class WorkerTokens {
@@ -48,8 +72,9 @@ public:
     /// Calls `revoked` for each later revocation, on the revoking thread. [before any revoke]
     void onRevoked(std::function<void(const JobId&)> revoked);
 
-    /// All leases at this moment.
-    [[nodiscard]] std::vector<std::shared_ptr<Lease>> all() const;
+    /// The leases of which that is true at this moment. `wanted` must not look tokens up.
+    [[nodiscard]] std::vector<std::shared_ptr<Lease>> those(
+        const std::function<bool(const Lease&)>& wanted) const;
 
 private:
     mutable std::shared_mutex mutex_;

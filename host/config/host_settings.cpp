@@ -36,6 +36,17 @@ constexpr Setting settings[] = {
      "A job that ended so long ago is deleted with all that belongs to it, but for sums of its usage; 0: "
      "never",
      0, 36'500 * day},
+    {"jobs.limit.requests_per_second", SettingKind::integer, "2000",
+     "Requests that a job's worker may make in a second, and half a minute's worth at once; 0: any number", 0,
+     1'000'000},
+    {"jobs.limit.event_bytes_per_second", SettingKind::size, "2MiB",
+     "Events that a job may report in a second, and half a minute's worth at once; 0: any amount", 0,
+     1024 * gib},
+    {"jobs.limit.events", SettingKind::integer, "1000000", "Events of one job that are stored; 0: any number",
+     0},
+    {"jobs.limit.event_bytes", SettingKind::size, "1GiB", "Their size together; 0: any", 0},
+    {"jobs.limit.hold", SettingKind::duration, "10s",
+     "Longest that a request over one of these rates is held before it is refused with 429", 0, minute},
 
     {"data.dir", SettingKind::text, "/var/lib/sallyport",
      "Folder of the database and of the operator token that the command line finds by itself"},

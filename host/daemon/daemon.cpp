@@ -23,6 +23,7 @@
 #include "host/daemon/inspection.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/retention.h"
+#include "host/jobs/terms.h"
 #include "host/plugins/ticker.h"
 #include "host/plugins/watch.h"
 #include "host/trust/trust.h"
@@ -37,6 +38,7 @@ using namespace std::chrono_literals;
 constexpr auto silenceCheck = 1min;
 constexpr auto retentionBeat = 1s;
 constexpr auto logBeat = 1s;
+constexpr auto timeoutBeat = 1s;
 constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
@@ -101,7 +103,8 @@ public:
           bus_(*hostLog_),
           hostBus_(bus_.group()),
           operators_(database_),
-          registry_(database_, tokens_, *hostBus_, *jobsLog_),
+          registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits),
+          terms_(registry_, tokens_, options_.longestHold),
           retention_(registry_, database_, *jobsLog_, options_.keepJobs),
           filter_(tokens_, operators_),
           server_(
@@ -123,6 +126,8 @@ public:
                            {{"file", options_.dataDirectory + "/operator.token"}});
         bus_.onWake([this](std::string_view topic) { server_.wake(topic); });
         tokens_.onRevoked([this](const JobId& job) { server_.revoked(job); });
+        services_.add(JobTermsService::serviceName, this, std::make_shared<http::Gate>("sallyportd"),
+                      {std::shared_ptr<void>(), static_cast<JobTermsService*>(&terms_)});
         openDoors();
         emptyWorkspace();
         loadPlugins();
@@ -130,6 +135,7 @@ public:
         if (options_.workerSilence > 0ms)
             ticker_.add(this, http::hostName, silenceCheck,
                         [this] { registry_.interruptSilent(options_.workerSilence); });
+        ticker_.add(this, http::hostName, timeoutBeat, [this] { registry_.interruptOverdue(); });
         ticker_.add(this, http::hostName, logBeat, [this] { log_.writeHeld(); });
         ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
     }
@@ -284,6 +290,7 @@ private:
     auth::WorkerTokens tokens_;
     auth::Operators operators_;
     jobs::Registry registry_;
+    jobs::Terms terms_;
     jobs::JobRetention retention_;
     auth::Filter filter_;
     http::Server server_;

@@ -57,6 +57,13 @@ http::Limits readLimits(const Settings& settings) {
     return limits;
 }
 
+JobLimits readJobLimits(const Settings& settings) {
+    return {settings.integer("jobs.limit.requests_per_second"),
+            static_cast<std::int64_t>(settings.size("jobs.limit.event_bytes_per_second")),
+            settings.integer("jobs.limit.events"),
+            static_cast<std::int64_t>(settings.size("jobs.limit.event_bytes"))};
+}
+
 ListenOptions readListen(const config::Configuration& configuration, const Settings& settings,
                          const std::string& door) {
     if (!http::isListenAddress(settings.text(door + ".listen")))
@@ -77,6 +84,8 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");
     options.keepJobs = settings.duration("jobs.keep");
+    options.jobLimits = readJobLimits(settings);
+    options.longestHold = settings.duration("jobs.limit.hold");
 
     options.server.limits = readLimits(settings);
     const auto loops = static_cast<std::size_t>(settings.integer("http.loops"));

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include <sallyport/job_terms.h>
+
 #include "host/config/configuration.h"
 #include "host/http/server.h"
 #include "host/log/log.h"
@@ -28,6 +30,8 @@ struct HostOptions {
     std::string workerPublicUrl;
     std::chrono::milliseconds workerSilence{0};  ///< 0: never interrupt
     std::chrono::milliseconds keepJobs{0};       ///< after their end; 0: for ever
+    JobLimits jobLimits;                         ///< of jobs that have none of their own
+    std::chrono::milliseconds longestHold{0};    ///< of a request of a job over its rate
     http::Server::Options server;
     store::Database::Options database;
     log::Sink::Options log;

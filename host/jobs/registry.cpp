@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -118,16 +119,37 @@ private:
     std::vector<SqlValue> values_;
 };
 
+/// Whether the job's worker has called, and no request of it has been under way since.
+bool isSilent(const auth::Lease& lease, std::chrono::milliseconds silence) {
+    return lease.started && lease.underWay == 0 && lease.lastSeenMs < auth::monotonicMs() - silence.count();
+}
+
+bool isOverdue(const auth::Lease& lease) {
+    return lease.deadlineMs != 0 && lease.deadlineMs <= auth::monotonicMs();
+}
+
+/// What is needed for a lease.
+struct Admission {
+    JobId job;
+    std::string user;
+    std::string digest;
+    Timestamp createdAt{};
+    JobTerms terms{};
+    bool started = false;
+};
+
 }  // namespace
 
 class Registry::Impl {
 public:
-    Impl(Store& database, auth::WorkerTokens& leases, Bus& messages, Logger& logger)
-        : store(database), tokens(leases), bus(messages), log(logger) {}
+    Impl(Store& database, auth::WorkerTokens& leases, Bus& messages, Logger& logger,
+         const JobLimits& byDefault)
+        : store(database), tokens(leases), bus(messages), log(logger), limits(byDefault) {}
 
     void load();
-    void admit(const JobId& job, std::string user, const std::string& digest, bool started);
-    void insert(const Job& job, const std::string& digest);
+    void admit(Admission admission);
+    void applyLimits(auth::Lease& lease, const JobLimits& own) const;
+    void insert(const Job& job, const JobTerms& terms, const std::string& digest);
     void announceStart(const JobId& job, const std::optional<std::string>& user);
     void announce(const Ended& ended);
     void interrupt(std::span<const std::shared_ptr<auth::Lease>> silent, std::chrono::milliseconds silence);
@@ -136,47 +158,84 @@ public:
     auth::WorkerTokens& tokens;
     Bus& bus;
     Logger& log;
+    const JobLimits limits;
 };
 
 /// Admits the workers of the jobs that an earlier run left unfinished.
 void Registry::Impl::load() {
-    const Rows rows = store.query("SELECT job_id, user_id, token_digest, state FROM jobs WHERE " + notOver());
+    const Rows rows = store.query(std::string("SELECT job_id, user_id, token_digest, state, created_at, ") +
+                                  termColumns + " FROM jobs WHERE " + notOver());
     for (const Row& row : rows) {
         try {
-            admit(jobIdFrom(row.text(0)), row.text(1), row.text(2),
-                  stateFrom(row.text(3)) != JobState::pending);
+            admit({.job = jobIdFrom(row.text(0)),
+                   .user = row.text(1),
+                   .digest = row.text(2),
+                   .createdAt = Timestamp(std::chrono::milliseconds(row.integer(4))),
+                   .terms = termsFrom(row, 5),
+                   .started = stateFrom(row.text(3)) != JobState::pending});
         } catch (const std::invalid_argument&) {
             log.error("a job has no readable token, so that its worker cannot call", {{"job", row.text(0)}});
         }
     }
 }
 
-/// @throws std::invalid_argument if that is no digest.
-void Registry::Impl::admit(const JobId& job, std::string user, const std::string& digest, bool started) {
+/// @throws std::invalid_argument if its digest is none.
+void Registry::Impl::admit(Admission admission) {
     auto lease = std::make_shared<auth::Lease>();
-    lease->job = job;
-    lease->user = std::move(user);
-    lease->digest = auth::fromHex(digest);
-    lease->started = started;
+    lease->job = admission.job;
+    lease->user = std::move(admission.user);
+    lease->digest = auth::fromHex(admission.digest);
+    lease->started = admission.started;
     // Whether its worker fell silent is counted from here, not from before the daemon was down.
     lease->lastSeenMs = auth::monotonicMs();
+    if (const auto timeout = admission.terms.timeout) {
+        // Reckoned once: the wall clock may be set later.
+        const auto left = admission.createdAt + *timeout - now();
+        lease->timeout = *timeout;
+        lease->deadlineMs =
+            auth::monotonicMs() + std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
+    }
+    applyLimits(*lease, admission.terms.limits);
     tokens.add(std::move(lease));
+}
+
+void Registry::Impl::applyLimits(auth::Lease& lease, const JobLimits& own) const {
+    const auto inForce = [&](std::optional<std::int64_t> JobLimits::*limit) {
+        return (own.*limit ? own.*limit : limits.*limit).value_or(0);
+    };
+    const auto time = auth::Pacer::Clock::now();
+    lease.requests.setRate(inForce(&JobLimits::requestsPerSecond), time);
+    lease.eventBytes.setRate(inForce(&JobLimits::eventBytesPerSecond), time);
+    lease.maxEvents = inForce(&JobLimits::events);
+    lease.maxEventBytes = inForce(&JobLimits::eventBytes);
 }
 
 /// Stores a new job and admits its worker, on the store's thread so that nothing can end the job before
 /// there is a lease to revoke.
-void Registry::Impl::insert(const Job& job, const std::string& digest) {
+void Registry::Impl::insert(const Job& job, const JobTerms& terms, const std::string& digest) {
+    std::vector<SqlValue> values{job.id.str(),
+                                 job.user,
+                                 name(job.state),
+                                 digest,
+                                 stored(job.createdAt),
+                                 name(job.mode),
+                                 job.restartOf ? SqlValue{job.restartOf->str()} : SqlValue{},
+                                 job.title,
+                                 sqlValue(job.projectDir),
+                                 job.task};
+    std::ranges::move(storedTerms(terms), std::back_inserter(values));
     writeThen(
         store,
         [&](Transaction& transaction) {
             transaction.execute(
-                "INSERT INTO jobs (job_id, user_id, state, token_digest, created_at, mode, restart_of, title,"
-                " project_dir, task) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                {job.id.str(), job.user, name(job.state), digest, stored(job.createdAt), name(job.mode),
-                 job.restartOf ? SqlValue{job.restartOf->str()} : SqlValue{}, job.title,
-                 sqlValue(job.projectDir), job.task});
+                std::string("INSERT INTO jobs (job_id, user_id, state, token_digest, created_at, mode,"
+                            " restart_of, title, project_dir, task, ") +
+                    termColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values);
         },
-        [&] { admit(job.id, job.user, digest, false); });
+        [&] {
+            admit({job.id, job.user, digest, job.createdAt, terms, false});
+        });
     log.info("job created", {{"job", job.id.str()}, {"user", job.user}});
 }
 
@@ -209,7 +268,7 @@ void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> sil
         [&](Transaction& transaction) {
             ended.clear();
             for (const auto& lease : silent) {
-                if (lease->lastSeenMs >= auth::monotonicMs() - silence.count()) {
+                if (!isSilent(*lease, silence)) {
                     continue;
                 }
                 const Rows rows =
@@ -230,8 +289,8 @@ void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> sil
         });
 }
 
-Registry::Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log)
-    : impl_(std::make_unique<Impl>(store, tokens, bus, log)) {
+Registry::Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log, const JobLimits& limits)
+    : impl_(std::make_unique<Impl>(store, tokens, bus, log, limits)) {
     store.migrate("jobs", migrations());
     impl_->load();
 }
@@ -245,7 +304,7 @@ Registry::~Registry() {
     }
 }
 
-CreatedJob Registry::create(NewJob job) {
+CreatedJob Registry::create(NewJob job, const JobTerms& terms) {
     Job made;
     made.id = JobId::random();
     made.user = std::move(job.user);
@@ -256,7 +315,7 @@ CreatedJob Registry::create(NewJob job) {
     made.restartOf = job.restartOf;
     made.createdAt = now();
     std::string token = auth::newToken();
-    impl_->insert(made, auth::hex(auth::digest(token)));
+    impl_->insert(made, terms, auth::hex(auth::digest(token)));
     return {std::move(made), std::move(token)};
 }
 
@@ -360,14 +419,54 @@ void Registry::start(const JobId& id, Done done) {
                         });
 }
 
+std::optional<JobTerms> Registry::terms(const JobId& id) {
+    const Rows rows =
+        impl_->store.query(std::string("SELECT ") + termColumns + " FROM jobs WHERE job_id = ?", {id.str()});
+    return rows.empty() ? std::nullopt : std::optional(termsFrom(rows.front()));
+}
+
+bool Registry::setLimits(const JobId& id, const JobLimits& limits) {
+    bool changed = false;
+    writeThen(
+        impl_->store,
+        [&](Transaction& transaction) {
+            changed = transaction.execute(
+                          "UPDATE jobs SET limit_requests = ?, limit_event_bytes_rate = ?, limit_events = ?,"
+                          " limit_event_bytes = ? WHERE job_id = ? AND " +
+                              notOver(),
+                          {sqlValue(limits.requestsPerSecond), sqlValue(limits.eventBytesPerSecond),
+                           sqlValue(limits.events), sqlValue(limits.eventBytes), id.str()}) > 0;
+        },
+        [&] {
+            if (const auto lease = changed ? impl_->tokens.find(id) : nullptr) {
+                impl_->applyLimits(*lease, limits);
+            }
+        });
+    return changed;
+}
+
+const JobLimits& Registry::limits() const {
+    return impl_->limits;
+}
+
 void Registry::interruptSilent(std::chrono::milliseconds silence) {
-    const std::int64_t deadline = auth::monotonicMs() - silence.count();
-    std::vector<std::shared_ptr<auth::Lease>> silent = impl_->tokens.all();
-    std::erase_if(silent,
-                  [&](const auto& lease) { return !lease->started || lease->lastSeenMs >= deadline; });
+    const auto silent =
+        impl_->tokens.those([&](const auth::Lease& lease) { return isSilent(lease, silence); });
     for (std::size_t first = 0; first < silent.size(); first += endedTogether) {
         impl_->interrupt(std::span(silent).subspan(first, std::min(endedTogether, silent.size() - first)),
                          silence);
+    }
+}
+
+void Registry::interruptOverdue() {
+    for (const auto& lease : impl_->tokens.those(isOverdue)) {
+        const auto job = find(lease->job);
+        const JobResult result{
+            .success = false,
+            .message = "its timeout of " + std::to_string(lease->timeout.count()) + " s is over",
+            .iterations = job ? job->iteration : 0};
+        // What fails is tried again in a second; the store tells the log why it did.
+        finish(lease->job, JobState::interrupted, result, [](const std::exception_ptr&, bool) {});
     }
 }
 

@@ -4,8 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <sallyport/bus.h>
+#include <sallyport/job_terms.h>
 #include <sallyport/jobs.h>
 #include <sallyport/log.h>
 #include <sallyport/retention.h>
@@ -18,13 +21,20 @@ namespace sallyport::host::jobs {
 /// Jobs in the database, and the leases of those that are not over in memory. [any thread]
 class Registry final : public Jobs {
 public:
+    /// What counts where a job has no limit of its own: any amount.
+    static constexpr JobLimits unlimited{0, 0, 0, 0};
+
     /// Creates its table and hands the lease of every job that is not over to `tokens`.
+    /// @param limits of jobs that have none of their own; every one is set.
     /// @throws StoreError
-    Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log);
+    Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log,
+             const JobLimits& limits = unlimited);
     /// Waits for the writes that it has queued.
     ~Registry() override;
 
-    [[nodiscard]] CreatedJob create(NewJob job) override;
+    [[nodiscard]] CreatedJob create(NewJob job) override { return create(std::move(job), {}); }
+    /// The same, under these terms.
+    [[nodiscard]] CreatedJob create(NewJob job, const JobTerms& terms);
     [[nodiscard]] std::optional<Job> find(const JobId& id) override;
     [[nodiscard]] std::optional<std::string> owner(const JobId& id) override;
     [[nodiscard]] JobPage list(const JobQuery& query) override;
@@ -38,8 +48,24 @@ public:
     /// @throws StoreError when the store's queue is full.
     void start(const JobId& id, Done done);
 
-    /// Ends every running job whose worker has not called for `silence` as interrupted. [pool thread]
+    /// The terms that a job was created under, and was given since; nothing if there is no such job.
+    /// @throws StoreError
+    [[nodiscard]] std::optional<JobTerms> terms(const JobId& id);
+
+    /// Replaces a job's own limits, and returns when that is durable and they are in force.
+    /// @return false if there is no such job, or it is over. @throws StoreError
+    bool setLimits(const JobId& id, const JobLimits& limits);
+
+    /// What counts where a job has no limit of its own.
+    [[nodiscard]] const JobLimits& limits() const;
+
+    /// Ends every running job of whose worker no request is under way, nor has been for `silence`, as
+    /// interrupted. [pool thread]
     void interruptSilent(std::chrono::milliseconds silence);
+
+    /// Ends every job whose timeout is over as interrupted, soon after it returns. To be called every second.
+    /// [pool thread] @throws StoreError
+    void interruptOverdue();
 
     /// Deletes jobs that were over before that time. What others keep of them is theirs to delete, when they
     /// are told by JobDeleted. @return false when the turn ended before all were deleted. [pool thread]

@@ -78,6 +78,13 @@ const std::vector<Migration>& migrations() {
           "CREATE INDEX jobs_by_user_and_state ON jobs (user_id, state, number)",
           "CREATE INDEX jobs_by_state ON jobs (state, number)"}},
         {2, {"CREATE INDEX jobs_by_end ON jobs (finished_at) WHERE finished_at IS NOT NULL"}},
+        // NULL: none, and for limits what the configuration says.
+        {3,
+         {"ALTER TABLE jobs ADD COLUMN timeout BIGINT",  // in seconds
+          "ALTER TABLE jobs ADD COLUMN limit_requests BIGINT",
+          "ALTER TABLE jobs ADD COLUMN limit_event_bytes_rate BIGINT",
+          "ALTER TABLE jobs ADD COLUMN limit_events BIGINT",
+          "ALTER TABLE jobs ADD COLUMN limit_event_bytes BIGINT"}},
     };
     return steps;
 }
@@ -103,6 +110,25 @@ NumberedJob jobFrom(const Row& row) {
     job.startedAt = optionalTimeFrom(columns.optionalInteger());
     job.finishedAt = optionalTimeFrom(columns.optionalInteger());
     return {std::move(job), columns.integer()};
+}
+
+JobTerms termsFrom(const Row& row, std::size_t first) {
+    JobTerms terms;
+    if (const auto timeout = row.optionalInteger(first)) {
+        terms.timeout = std::chrono::seconds(*timeout);
+    }
+    terms.limits.requestsPerSecond = row.optionalInteger(first + 1);
+    terms.limits.eventBytesPerSecond = row.optionalInteger(first + 2);
+    terms.limits.events = row.optionalInteger(first + 3);
+    terms.limits.eventBytes = row.optionalInteger(first + 4);
+    return terms;
+}
+
+std::vector<SqlValue> storedTerms(const JobTerms& terms) {
+    const JobLimits& limits = terms.limits;
+    return {terms.timeout ? SqlValue(std::int64_t{terms.timeout->count()}) : SqlValue(),
+            sqlValue(limits.requestsPerSecond), sqlValue(limits.eventBytesPerSecond), sqlValue(limits.events),
+            sqlValue(limits.eventBytes)};
 }
 
 JobId jobIdFrom(const std::string& text) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <sallyport/job_terms.h>
 #include <sallyport/jobs.h>
 #include <sallyport/store.h>
 
@@ -17,6 +18,12 @@ inline constexpr const char* jobColumns =
     "job_id, user_id, title, task, project_dir, mode, state, status_message, iteration, success,"
     " result_message, result_iterations, restart_of, created_at, started_at, finished_at, number";
 
+/// What termsFrom reads, in its order.
+inline constexpr const char* termColumns =
+    "timeout, limit_requests, limit_event_bytes_rate, limit_events, limit_event_bytes";
+/// How many these are.
+inline constexpr std::size_t termCount = 5;
+
 /// A job, and its place in the order in which jobs were made.
 struct NumberedJob {
     Job job;
@@ -25,6 +32,10 @@ struct NumberedJob {
 
 /// @throws StoreError if the row holds what this version cannot read.
 [[nodiscard]] NumberedJob jobFrom(const Row& row);
+/// The terms of a job, whose columns begin at `first`.
+[[nodiscard]] JobTerms termsFrom(const Row& row, std::size_t first = 0);
+/// The values of the same columns.
+[[nodiscard]] std::vector<SqlValue> storedTerms(const JobTerms& terms);
 [[nodiscard]] JobId jobIdFrom(const std::string& text);
 [[nodiscard]] JobState stateFrom(const std::string& text);
 

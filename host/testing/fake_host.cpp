@@ -17,6 +17,7 @@
 #include "host/config/configuration.h"
 #include "host/http/router.h"
 #include "host/jobs/registry.h"
+#include "host/jobs/terms.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
 #include "host/testing/io_thread.h"
@@ -93,6 +94,8 @@ public:
           settings(checkedSettings(name, declared, values)),
           database({.file = (directory.path() / "sallyport.db").string()}, log),
           registry(database, workers, *hostBus, log) {
+        offered[JobTermsService::serviceName] = {std::shared_ptr<void>(),
+                                                 static_cast<JobTermsService*>(&terms)};
         messages.onWake([this](std::string_view topic) {
             const std::lock_guard lock(mutex);
             woken.emplace_back(topic);
@@ -189,6 +192,7 @@ public:
     host::auth::Operators operators{database};
     host::auth::Filter filter{workers, operators};
     host::jobs::Registry registry;
+    host::jobs::Terms terms{registry, workers, std::chrono::seconds(10)};
     RecordingHub hub;
     std::map<std::string, std::shared_ptr<void>, std::less<>> offered;   ///< by the test
     std::map<std::string, std::shared_ptr<void>, std::less<>> provided;  ///< by the plugin

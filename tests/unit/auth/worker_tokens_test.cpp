@@ -1,6 +1,7 @@
 #include "host/auth/worker_tokens.h"
 
 #include <thread>
+#include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -17,7 +18,8 @@ std::shared_ptr<Lease> lease(const JobId& job) {
 class WorkerTokensTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WorkerTokensTest);
     CPPUNIT_TEST(testFind);
-    CPPUNIT_TEST(testAll);
+    CPPUNIT_TEST(testThose);
+    CPPUNIT_TEST(testPresence);
     CPPUNIT_TEST(testRevoke);
     CPPUNIT_TEST(testRevokeTellsOnce);
     CPPUNIT_TEST(testListenerMayLookTokensUp);
@@ -28,6 +30,10 @@ class WorkerTokensTest : public CppUnit::TestFixture {
     const JobId job_ = JobId::random();
     const JobId other_ = JobId::random();
 
+    [[nodiscard]] std::vector<std::shared_ptr<Lease>> all() const {
+        return tokens_.those([](const Lease& /*lease*/) { return true; });
+    }
+
     void testFind() {
         CPPUNIT_ASSERT(!tokens_.find(job_));
         const auto made = lease(job_);
@@ -36,11 +42,31 @@ class WorkerTokensTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!tokens_.find(other_));
     }
 
-    void testAll() {
-        CPPUNIT_ASSERT(tokens_.all().empty());
+    void testThose() {
+        CPPUNIT_ASSERT(all().empty());
         tokens_.add(lease(job_));
         tokens_.add(lease(other_));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, tokens_.all().size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, all().size());
+        const auto others = tokens_.those([&](const Lease& each) { return each.job == other_; });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, others.size());
+        CPPUNIT_ASSERT(others[0] == tokens_.find(other_));
+    }
+
+    static void testPresence() {
+        const auto made = lease(JobId::random());
+        auto first = Presence::of(made);
+        auto second = Presence::of(made);
+        CPPUNIT_ASSERT_EQUAL(made.get(), first.get());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, made->underWay.load());
+        auto copy = first;
+        first.reset();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, made->underWay.load());
+        copy.reset();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, made->underWay.load());
+        made->lastSeenMs = 0;
+        second.reset();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, made->underWay.load());
+        CPPUNIT_ASSERT(made->lastSeenMs > 0);
     }
 
     void testRevoke() {
