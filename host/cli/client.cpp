@@ -130,6 +130,10 @@ Answer Client::put(const Target& target, const Poco::JSON::Object& body) const {
     return ask("PUT", target, textOf(body));
 }
 
+Answer Client::patch(const Target& target, const Poco::JSON::Object& body) const {
+    return ask("PATCH", target, textOf(body));
+}
+
 Answer Client::ask(const std::string& method, const Target& target, const std::string& body) const {
     Connection connection(access_, timeout_);
     connection.ask(method, target.text(), body);

@@ -99,6 +99,7 @@ public:
     [[nodiscard]] Answer put(const Target& target, const std::string& body) const {
         return ask("PUT", target, body);
     }
+    [[nodiscard]] Answer patch(const Target& target, const Poco::JSON::Object& body) const;
     [[nodiscard]] Answer remove(const Target& target) const { return ask("DELETE", target, {}); }
     [[nodiscard]] EventStream follow(const Target& target, std::uint64_t lastEventId,
                                      std::chrono::milliseconds idle) const {

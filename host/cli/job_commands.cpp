@@ -72,18 +72,6 @@ ExitCode grant(Context& context, const GrantOptions& options) {
     return ExitCode::ok;
 }
 
-ExitCode cancel(Context& context, const std::string& reference) {
-    const Client client = context.connect();
-    const JobId job = resolveJob(client, reference);
-    const Answer answer = client.post(Target("/api/jobs").segment(job.str()).segment("cancel"));
-    if (context.options.json) {
-        context.out.json(answer.text());
-    } else {
-        context.out.line({{"Job " + job.str() + " is "}, {"cancelled", styleOfState("cancelled")}});
-    }
-    return ExitCode::ok;
-}
-
 ExitCode watch(Context& context, const std::string& reference, Watch::Options options) {
     Interruption interruption;
     const InterruptOnCtrlC ctrlC(interruption);
@@ -96,8 +84,8 @@ ExitCode watch(Context& context, const std::string& reference, Watch::Options op
 }  // namespace
 
 void addJobCommands(CLI::App& app, Command& chosen) {
-    CLI::App& job =
-        *app.add_subcommand("job", "Jobs: create, list, show, cancel, restart, watch, prompt, grant");
+    CLI::App& job = *app.add_subcommand(
+        "job", "Jobs: create, list, show, watch, prompt, grant, limits, cancel, finish, restart");
     job.require_subcommand(1);
     addJobCreate(job, chosen);
     addJobList(job, chosen);
@@ -105,19 +93,10 @@ void addJobCommands(CLI::App& app, Command& chosen) {
     addJobWatch(job, chosen);
     addJobPrompt(job, chosen);
     addJobGrant(job, chosen);
+    addJobLimits(job, chosen);
     addJobCancel(job, chosen);
+    addJobFinish(job, chosen);
     addJobRestart(job, chosen);
-}
-
-void addJobCancel(CLI::App& job, Command& chosen) {
-    CLI::App& command = *job.add_subcommand("cancel", "Cancel a job; its worker's token dies at once");
-    const auto reference = std::make_shared<std::string>();
-    command.add_option("JOB", *reference, "Id of the job, or its first six or more characters")
-        ->required()
-        ->type_name("");
-    command.callback([&chosen, reference] {
-        chosen = [reference](Context& context) { return cancel(context, *reference); };
-    });
 }
 
 void addJobGrant(CLI::App& job, Command& chosen) {

@@ -10,6 +10,8 @@ void addJobRestart(CLI::App& job, Command& chosen);
 void addJobList(CLI::App& job, Command& chosen);
 void addJobShow(CLI::App& job, Command& chosen);
 void addJobCancel(CLI::App& job, Command& chosen);
+void addJobFinish(CLI::App& job, Command& chosen);
+void addJobLimits(CLI::App& job, Command& chosen);
 void addJobWatch(CLI::App& job, Command& chosen);
 void addJobPrompt(CLI::App& job, Command& chosen);
 void addJobGrant(CLI::App& job, Command& chosen);

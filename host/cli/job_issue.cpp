@@ -12,6 +12,7 @@
 #include "host/cli/grant_argument.h"
 #include "host/cli/job_commands.h"
 #include "host/cli/job_reference.h"
+#include "host/cli/limit_argument.h"
 #include "host/cli/table.h"
 #include "host/cli/text_input.h"
 
@@ -27,6 +28,8 @@ struct CreateOptions {
     std::optional<std::string> projectDir;
     std::optional<std::string> mode;
     std::vector<std::string> grants;
+    std::optional<std::string> timeout;
+    std::vector<std::string> limits;
     std::optional<std::string> envFile;
 };
 
@@ -63,6 +66,10 @@ Poco::JSON::Object bodyOf(const CreateOptions& options, std::istream& in) {
     set("mode", options.mode);
     if (!options.grants.empty()) {
         body.set("credentials", grantsFrom(options.grants));
+    }
+    set("timeout", options.timeout);
+    if (!options.limits.empty()) {
+        body.set("limits", limitsFrom(options.limits));
     }
     return body;
 }
@@ -176,6 +183,15 @@ void addJobCreate(CLI::App& job, Command& chosen) {
         .add_option("--grant", options->grants,
                     "A secret for the worker, and the variable it gets it in; repeatable")
         ->type_name("SECRET=ENV_VAR")
+        ->allow_extra_args(false);
+    command
+        .add_option("--timeout", options->timeout,
+                    "Interrupt the job when it was created so long ago, such as 90m, 2h or 1d")
+        ->type_name("TIME");
+    command
+        .add_option("--limit", options->limits,
+                    "What the job may use up, instead of the default; see job limits; repeatable")
+        ->type_name("NAME=VALUE")
         ->allow_extra_args(false);
     command.add_option("--env-file", options->envFile, envFileHelp)->type_name("FILE");
     command.callback(

@@ -106,6 +106,7 @@ Fields fieldsOf(const json::Object& job, Timestamp now) {
     fields.add("created", moment(job, "created_at", now));
     fields.add("started", moment(job, "started_at", now));
     fields.add("finished", moment(job, "finished_at", now));
+    add("deadline", "deadline");
     fields.add("iteration", {std::to_string(numberOf(job, "iteration"))});
     add("status", "status_message");
     fields.add("result", resultOf(job));

@@ -19,7 +19,7 @@ _sallyport() {
         word=${COMP_WORDS[i]}
         case $word in
             --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
-                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | --expires | --job | --secret | \
+                --project-dir | --mode | --grant | --env-file | --failed | --state | --limit | --since | --role | --provider | --expires | --job | --secret | \
                 --by | --until | --directory | -D | --define)
                 ((i++))
                 ;;
@@ -64,7 +64,7 @@ _sallyport() {
                 'pending running completed failed cancelled interrupted' -- "$current")
             return
             ;;
-        --url | --timeout | --title | --user | --grant | --limit | --since | --until | --provider | --expires | -D | --define) return ;;
+        --url | --timeout | --title | --user | --grant | --failed | --limit | --since | --until | --provider | --expires | -D | --define) return ;;
     esac
 
     local words=''
@@ -72,7 +72,8 @@ _sallyport() {
         words='--url --token-file --config --data-dir --json --color --timeout --help'
         case "$noun $verb" in
             ' ') words+=' --version' ;;
-            'job create') words+=' --file --title --user --project-dir --mode --grant --env-file' ;;
+            'job create') words+=' --file --title --user --project-dir --mode --grant --limit --env-file' ;;
+            'job finish') words+=' --failed --success' ;;
             'job list') words+=' --state --user --limit --all' ;;
             'job restart') words+=' --env-file' ;;
             'job watch') words+=' --since --no-follow' ;;
@@ -97,12 +98,12 @@ _sallyport() {
                 compopt -o filenames
                 return
                 ;;
-            'job ') words='cancel create grant list prompt restart show watch' ;;
+            'job ') words='cancel create finish grant limits list prompt restart show watch' ;;
             'audit ') words='list verify' ;;
             'plugin ') words='list new reload verify' ;;
             'secret ') words='delete list rekey set show' ;;
             'token ') words='create list revoke' ;;
-            'job cancel' | 'job grant' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
+            'job cancel' | 'job finish' | 'job grant' | 'job limits' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
                 ((operands == 0)) && words=$(_sallyport_jobs)
                 ;;
             'plugin verify')

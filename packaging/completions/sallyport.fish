@@ -13,7 +13,7 @@ end
 # The words of the command line that are neither options nor their values.
 function __sallyport_words
     set -l valued --url --token-file --config --data-dir --color --timeout --file --title --user --project-dir --mode \
-        --grant --env-file --state --limit --since --role --provider --expires --job --secret --by --until --directory \
+        --grant --env-file --failed --state --limit --since --role --provider --expires --job --secret --by --until --directory \
         -D --define
     set -l words (commandline --tokenize --cut-at-cursor --current-process)
     set -l value false
@@ -55,18 +55,21 @@ complete -c sallyport -s h -l help -d Explain
 
 complete -c sallyport -n '__sallyport_typed 0' -a 'audit backup doctor job plugin restore secret status token usage'
 complete -c sallyport -n '__sallyport_at audit; and __sallyport_typed 1' -a 'list verify'
-complete -c sallyport -n '__sallyport_at job; and __sallyport_typed 1' -a 'cancel create grant list prompt restart show watch'
+complete -c sallyport -n '__sallyport_at job; and __sallyport_typed 1' -a 'cancel create finish grant limits list prompt restart show watch'
 complete -c sallyport -n '__sallyport_at plugin; and __sallyport_typed 1' -a 'list new reload verify'
 complete -c sallyport -n '__sallyport_at secret; and __sallyport_typed 1' -a 'delete list rekey set show'
 complete -c sallyport -n '__sallyport_at token; and __sallyport_typed 1' -a 'create list revoke'
 
-complete -c sallyport -n '__sallyport_at job cancel grant prompt restart show watch; and __sallyport_typed 2' -a '(__sallyport_jobs)'
+complete -c sallyport -n '__sallyport_at job cancel finish grant limits prompt restart show watch; and __sallyport_typed 2' -a '(__sallyport_jobs)'
 complete -c sallyport -n '__sallyport_at job create' -l file -r -F -d 'Read the task from this file'
 complete -c sallyport -n '__sallyport_at job create' -l title -x -d 'A name for people'
 complete -c sallyport -n '__sallyport_at job create' -l user -x -d 'Owner of the job'
 complete -c sallyport -n '__sallyport_at job create' -l project-dir -x -a '(__fish_complete_directories)' -d 'Directory of the project'
 complete -c sallyport -n '__sallyport_at job create' -l mode -x -a 'worker claude_code' -d 'What runs in the sandbox'
 complete -c sallyport -n '__sallyport_at job create' -l grant -x -d 'A secret for the worker, as SECRET=ENV_VAR'
+complete -c sallyport -n '__sallyport_at job create' -l limit -x -d 'What the job may use up, as NAME=VALUE'
+complete -c sallyport -n '__sallyport_at job finish' -l failed -x -d 'The job failed, and why'
+complete -c sallyport -n '__sallyport_at job finish' -l success -d 'The job did what it was to do'
 complete -c sallyport -n '__sallyport_at job create restart' -l env-file -r -F -d "Write the worker's address and token here"
 complete -c sallyport -n '__sallyport_at job list' -l state -x -a 'pending running completed failed cancelled interrupted' -d 'Only in this state'
 complete -c sallyport -n '__sallyport_at job list' -l user -x -d "Only this user's"

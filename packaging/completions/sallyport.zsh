@@ -24,7 +24,7 @@ _sallyport() {
         word=$words[i]
         case $word in
             --url | --token-file | --config | --data-dir | --color | --timeout | --file | --title | --user | \
-                --project-dir | --mode | --grant | --env-file | --state | --limit | --since | --role | --provider | \
+                --project-dir | --mode | --grant | --env-file | --failed | --state | --limit | --since | --role | --provider | \
                 --expires | --job | --secret | --by | --until | --directory | -D | --define)
                 ((i++))
                 ;;
@@ -49,7 +49,7 @@ _sallyport() {
     noun=$plain[1] command=$noun
     case $noun in
         audit) verbs=(list verify) ;;
-        job) verbs=(cancel create grant list prompt restart show watch) ;;
+        job) verbs=(cancel create finish grant limits list prompt restart show watch) ;;
         plugin) verbs=(list new reload verify) ;;
         secret) verbs=(delete list rekey set show) ;;
         token) verbs=(create list revoke) ;;
@@ -67,6 +67,7 @@ _sallyport() {
                 '--project-dir[directory of the project]:directory:_directories'
                 '--mode[what runs in the sandbox]:mode:(worker claude_code)'
                 '*--grant[a secret for the worker]:SECRET=ENV_VAR:'
+                '*--limit[what the job may use up]:NAME=VALUE:'
                 "--env-file[write the worker's address and token here]:file:_files" '3:task:')
             ;;
         'job list')
@@ -86,6 +87,11 @@ _sallyport() {
                 '3:job:_sallyport_job')
             ;;
         'job show' | 'job cancel') spec+=('3:job:_sallyport_job') ;;
+        'job finish')
+            spec+=('--failed[the job failed, and why]:reason:'
+                '--success[the job did what it was to do]' '3:job:_sallyport_job')
+            ;;
+        'job limits') spec+=('3:job:_sallyport_job' '*:NAME=VALUE:') ;;
         'job grant')
             spec+=('--none[revoke all grants of the job]' '3:job:_sallyport_job'
                 '*:SECRET=ENV_VAR:')

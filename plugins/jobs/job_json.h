@@ -12,7 +12,7 @@
 
 namespace sallyport::plugins {
 
-/// The job object of lists and details.
+/// What the registry knows of a job, for the job object of lists and details.
 [[nodiscard]] Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants);
 
 /// What the job's worker is told of it.

@@ -134,6 +134,17 @@ JobResult readCompletion(const json::Object& body) {
     return result;
 }
 
+JobResult readVerdict(const json::Object& body, const Job& job) {
+    JobResult result;
+    result.success = body.boolean("success");
+    result.message = body.optionalString("message");
+    if (result.message && result.message->size() > maxResultMessage) {
+        throw invalidField("message", "must have at most " + std::to_string(maxResultMessage) + " bytes");
+    }
+    result.iterations = job.iteration;
+    return result;
+}
+
 NewJob restartOf(const Job& old) {
     NewJob job;
     job.user = old.user;

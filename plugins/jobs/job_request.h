@@ -36,6 +36,10 @@ struct StatusReport {
 /// @throws RequestError 422 naming the field.
 [[nodiscard]] JobResult readCompletion(const json::Object& body);
 
+/// The body of `POST /jobs/{job_id}/finish`: how a job ended whose worker cannot tell any more.
+/// @throws RequestError 422 naming the field.
+[[nodiscard]] JobResult readVerdict(const json::Object& body, const Job& job);
+
 /// A job like `old`, its task extended by why that one did not get done.
 [[nodiscard]] NewJob restartOf(const Job& old);
 

@@ -12,6 +12,7 @@
 
 #include "job_json.h"
 #include "job_request.h"
+#include "terms_request.h"
 
 namespace sallyport::plugins {
 
@@ -40,6 +41,13 @@ std::optional<JobState> stateToList(const Call& call) {
             "query parameter 'state' must be pending, running, completed, failed, cancelled or interrupted");
     }
     return state;
+}
+
+Reply limitsReply(const JobId& job, const JobLimits& own, const JobLimits& defaults) {
+    auto json = orderedObject();
+    json->set("job_id", job.str());
+    json->set("limits", limitsJson(own, defaults));
+    return Reply::json(200, *json);
 }
 
 bool canBeRestarted(JobState state) {
@@ -75,6 +83,10 @@ void JobsPlugin::start(Host& host) {
         "POST", "/jobs/{job_id}/cancel", [this](const Call& call) { return cancel(call); }, withoutBody);
     routes.operators(
         "POST", "/jobs/{job_id}/restart", [this](const Call& call) { return restart(call); }, withoutBody);
+    routes.operators("POST", "/jobs/{job_id}/finish", [this](const Call& call) { return finish(call); });
+    routes.operators("GET", "/jobs/{job_id}/limits", [this](const Call& call) { return limits(call); });
+    routes.operators("PATCH", "/jobs/{job_id}/limits",
+                     [this](const Call& call) { return changeLimits(call); });
 }
 
 Reply JobsPlugin::describe(const Call& call) {
@@ -129,8 +141,10 @@ Reply JobsPlugin::complete(const Call& call) {
 }
 
 Reply JobsPlugin::create(const Call& call) {
-    JobRequest request = readJobRequest(call.json(), call.caller());
-    const CreatedJob created = createWithGrants(std::move(request.job), request.grants, call);
+    const json::Object body = call.json();
+    JobRequest request = readJobRequest(body, call.caller());
+    const JobTerms given = readTerms(body, call.caller(), terms()->defaults());
+    const CreatedJob created = createWithGrants(std::move(request.job), given, request.grants, call);
     auto json = orderedObject();
     json->set("job_id", created.job.id.str());
     json->set("token", created.token);
@@ -149,7 +163,7 @@ Reply JobsPlugin::list(const Call& call) {
 
     Poco::JSON::Array::Ptr jobs = new Poco::JSON::Array;
     for (const Job& job : page.jobs) {
-        jobs->add(jobJson(job, grantsOf(job.id)));
+        jobs->add(shown(job));
     }
     auto json = orderedObject();
     json->set("jobs", jobs);
@@ -175,11 +189,19 @@ Reply JobsPlugin::summary(const Call& call) {
 
 Reply JobsPlugin::detail(const Call& call) {
     const Job job = findFor(call);
-    auto json = jobJson(job, grantsOf(job.id));
+    const auto json = shown(job);
     if (const auto usage = host_->find<JobUsage>()) {
         json->set("usage", usageJson(usage->of(job.id)));
     }
     return Reply::json(200, *json);
+}
+
+/// The job object of lists and details.
+Poco::JSON::Object::Ptr JobsPlugin::shown(const Job& job) const {
+    auto json = jobJson(job, grantsOf(job.id));
+    const auto service = terms();
+    addTerms(*json, job, service->of(job.id).value_or(JobTerms()), service->defaults());
+    return json;
 }
 
 Reply JobsPlugin::cancel(const Call& call) {
@@ -198,6 +220,40 @@ Reply JobsPlugin::cancel(const Call& call) {
     return Reply::jsonText(200, R"({"status":"cancelled","job_id":")" + job.id.str() + R"("})");
 }
 
+Reply JobsPlugin::finish(const Call& call) {
+    const Job job = findFor(call);
+    const JobResult result = readVerdict(call.json(), job);
+    const JobState end = result.success ? JobState::completed : JobState::failed;
+    if (isOver(job.state) || !finishNow(job.id, end, result)) {
+        throw conflict("job_over", std::string("the job has ended already: ") + name(findFor(call).state));
+    }
+    host_->log().info("an operator told how a job ended", {{"job", job.id.str()},
+                                                           {"state", name(end)},
+                                                           {"user", call.caller().user()},
+                                                           {"request", call.requestId()}});
+    return Reply::jsonText(
+        200, std::string(R"({"status":")") + name(end) + R"(","job_id":")" + job.id.str() + R"("})");
+}
+
+Reply JobsPlugin::limits(const Call& call) {
+    const Job job = findFor(call);
+    const auto service = terms();
+    return limitsReply(job.id, service->of(job.id).value_or(JobTerms()).limits, service->defaults());
+}
+
+Reply JobsPlugin::changeLimits(const Call& call) {
+    const Job job = findFor(call);
+    const auto service = terms();
+    const JobLimits limits = changedLimits(service->of(job.id).value_or(JobTerms()).limits, call.json(),
+                                           call.caller(), service->defaults());
+    if (isOver(job.state) || !service->setLimits(job.id, limits)) {
+        throw conflict("job_over", "the job has ended and uses nothing up any more");
+    }
+    host_->log().info("the limits of a job were changed",
+                      {{"job", job.id.str()}, {"user", call.caller().user()}, {"request", call.requestId()}});
+    return limitsReply(job.id, limits, service->defaults());
+}
+
 Reply JobsPlugin::restart(const Call& call) {
     const Job old = findFor(call);
     if (!canBeRestarted(old.state)) {
@@ -206,7 +262,8 @@ Reply JobsPlugin::restart(const Call& call) {
             std::string("only a failed, interrupted or cancelled job can be restarted; this one is ") +
                 name(old.state));
     }
-    const CreatedJob created = createWithGrants(restartOf(old), grantsOf(old.id), call);
+    const JobTerms given = terms()->of(old.id).value_or(JobTerms());
+    const CreatedJob created = createWithGrants(restartOf(old), given, grantsOf(old.id), call);
     auto json = orderedObject();
     json->set("status", "restarted");
     json->set("old_job_id", old.id.str());
@@ -225,6 +282,11 @@ Job JobsPlugin::findFor(const Call& call) {
     return *std::move(job);
 }
 
+/// Provided by the host, and so always there.
+std::shared_ptr<JobTermsService> JobsPlugin::terms() const {
+    return host_->find<JobTermsService>();
+}
+
 std::vector<Grant> JobsPlugin::grantsOf(const JobId& job) const {
     const auto service = host_->find<Grants>();
     return service ? service->list(job) : std::vector<Grant>();
@@ -232,9 +294,10 @@ std::vector<Grant> JobsPlugin::grantsOf(const JobId& job) const {
 
 /// Makes a job with its grants, or none. A crash in between leaves a job that no worker can ever run,
 /// because nobody has been told its token.
-CreatedJob JobsPlugin::createWithGrants(NewJob job, const std::vector<Grant>& grants, const Call& call) {
+CreatedJob JobsPlugin::createWithGrants(NewJob job, const JobTerms& given, const std::vector<Grant>& grants,
+                                        const Call& call) {
     if (grants.empty()) {
-        return host_->jobs().create(std::move(job));
+        return terms()->create(std::move(job), given);
     }
     const auto service = host_->find<Grants>();
     if (!service) {
@@ -243,7 +306,7 @@ CreatedJob JobsPlugin::createWithGrants(NewJob job, const std::vector<Grant>& gr
     }
     const std::string user = job.user;
     service->check(user, grants, call);
-    CreatedJob created = host_->jobs().create(std::move(job));
+    CreatedJob created = terms()->create(std::move(job), given);
     try {
         service->set(created.job.id, user, grants, call);
     } catch (...) {

@@ -3,11 +3,15 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <Poco/JSON/Object.h>
+
 #include <sallyport/grants.h>
+#include <sallyport/job_terms.h>
 #include <sallyport/plugin.h>
 
 #include "description_cache.h"
@@ -18,7 +22,7 @@ namespace sallyport::plugins {
 /// The routes to the registry of jobs, which is the host's.
 ///
 /// Workers: `GET /job`, `POST /status`, `POST /complete`. Operators: `POST /jobs`, `GET /jobs`,
-/// `GET /jobs/summary`, `GET /jobs/{job_id}`, and `cancel` and `restart` below that.
+/// `GET /jobs/summary`, `GET /jobs/{job_id}`, and `cancel`, `finish`, `restart` and `limits` below that.
 /// Each start and end of a job is shown to subscribers as an unnumbered `job_state` event.
 class JobsPlugin final : public Plugin {
 public:
@@ -35,11 +39,17 @@ private:
     Reply summary(const Call& call);
     Reply detail(const Call& call);
     Reply cancel(const Call& call);
+    Reply finish(const Call& call);
     Reply restart(const Call& call);
+    Reply limits(const Call& call);
+    Reply changeLimits(const Call& call);
 
     [[nodiscard]] Job findFor(const Call& call);
+    [[nodiscard]] Poco::JSON::Object::Ptr shown(const Job& job) const;
     [[nodiscard]] std::vector<Grant> grantsOf(const JobId& job) const;
-    [[nodiscard]] CreatedJob createWithGrants(NewJob job, const std::vector<Grant>& grants, const Call& call);
+    [[nodiscard]] std::shared_ptr<JobTermsService> terms() const;
+    [[nodiscard]] CreatedJob createWithGrants(NewJob job, const JobTerms& given,
+                                              const std::vector<Grant>& grants, const Call& call);
     bool finishNow(const JobId& job, JobState end, JobResult result);
     void showState(const JobId& job, const std::string& user, JobState state);
 

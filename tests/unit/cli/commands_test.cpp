@@ -48,6 +48,8 @@ class CommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(takesTheBeginningOfAnId);
     CPPUNIT_TEST(looksAmongItsOwnJobsWhenNoAdmin);
     CPPUNIT_TEST(cancelsAJob);
+    CPPUNIT_TEST(finishesAJob);
+    CPPUNIT_TEST(showsAndChangesLimits);
     CPPUNIT_TEST(restartsAJob);
     CPPUNIT_TEST(prompts);
     CPPUNIT_TEST(watches);
@@ -77,12 +79,32 @@ public:
 
     void sendsAllThatWasSaid() {
         answers_["POST /api/jobs"] = created;
-        CPPUNIT_ASSERT_EQUAL(0, run({"job", "create", "t", "--title", "T", "--user", "u", "--project-dir",
-                                     "p", "--mode", "claude_code", "--grant", "a=A", "--grant", "b=B=C"}));
+        CPPUNIT_ASSERT_EQUAL(0, run({"job",
+                                     "create",
+                                     "t",
+                                     "--title",
+                                     "T",
+                                     "--user",
+                                     "u",
+                                     "--project-dir",
+                                     "p",
+                                     "--mode",
+                                     "claude_code",
+                                     "--grant",
+                                     "a=A",
+                                     "--grant",
+                                     "b=B=C",
+                                     "--timeout",
+                                     "2h",
+                                     "--limit",
+                                     "events=5",
+                                     "--limit",
+                                     "event_bytes=2GiB"}));
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"({"task":"t","title":"T","user_id":"u","project_dir":"p","mode":"claude_code",)"
-                R"("credentials":[{"secret_name":"a","env_var":"A"},{"secret_name":"b","env_var":"B=C"}]})"),
+                R"("credentials":[{"secret_name":"a","env_var":"A"},{"secret_name":"b","env_var":"B=C"}],)"
+                R"("timeout":"2h","limits":{"events":5,"event_bytes":2147483648}})"),
             bodies_.front());
     }
 
@@ -227,6 +249,38 @@ public:
         answers_["POST /api/jobs/" + job + "/cancel"] = R"({"status":"cancelled"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "cancel", "urn:uuid:" + job}));
         CPPUNIT_ASSERT_EQUAL("Job " + job + " is cancelled\n", program_.out);
+    }
+
+    void finishesAJob() {
+        answers_["POST /api/jobs/" + job + "/finish"] = R"({"status":"failed"})";
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "finish", job, "--failed", "no power"}));
+        CPPUNIT_ASSERT_EQUAL("Job " + job + " is failed\n", program_.out);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":false,"message":"no power"})"), bodies_.back());
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "finish", job, "--success"}));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":true})"), bodies_.back());
+        CPPUNIT_ASSERT_EQUAL(2, run({"job", "finish", job}));
+        CPPUNIT_ASSERT(asked_.empty());
+        CPPUNIT_ASSERT_EQUAL(2, run({"job", "finish", job, "--success", "--failed", "x"}));
+        CPPUNIT_ASSERT(asked_.empty());
+    }
+
+    void showsAndChangesLimits() {
+        const std::string limits = R"({"job_id":"x","limits":{"requests_per_second":10,"events":0}})";
+        answers_["GET /api/jobs/" + job + "/limits"] = limits;
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "limits", job}));
+        CPPUNIT_ASSERT_EQUAL(std::string("requests_per_second  10\nevents               any\n"),
+                             program_.out);
+        answers_["PATCH /api/jobs/" + job + "/limits"] = limits;
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "limits", job, "events=default", "event_bytes_per_second=64KiB",
+                                     "requests_per_second=0", "--json"}));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"events":null,"event_bytes_per_second":65536,"requests_per_second":0})"),
+            bodies_.back());
+        CPPUNIT_ASSERT_EQUAL(limits + "\n", program_.out);
+        for (const char* argument : {"events", "event=1", "=1", "events=", "events=-1", "events=1.5",
+                                     "events=1TiB", "event_bytes=9223372036854775807GiB"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(argument, 2, run({"job", "limits", job, argument}));
+        }
     }
 
     void restartsAJob() {

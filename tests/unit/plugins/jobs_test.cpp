@@ -363,6 +363,8 @@ private:
     }
 
     void testDetail() {
+        const std::string terms =
+            R"(,"timeout":null,"deadline":null,"limits":{"requests_per_second":0,"event_bytes_per_second":0,"events":0,"event_bytes":0}})";
         const CreatedJob job = host_.makeJob();
         const std::string start =
             R"({"job_id":")" + job.job.id.str() + R"(","title":"Job )" + job.job.id.str() +
@@ -370,7 +372,8 @@ private:
             rfc3339(job.job.createdAt) + "\"";
         CPPUNIT_ASSERT_EQUAL(
             start +
-                R"(,"started_at":null,"finished_at":null,"status_message":null,"iteration":0,"restart_of":null,"result":null,"credentials":[]})",
+                R"(,"started_at":null,"finished_at":null,"status_message":null,"iteration":0,"restart_of":null,"result":null,"credentials":[])" +
+                terms,
             get("/jobs/" + job.job.id.str()).body());
         host_.begin(job.job.id);
         CPPUNIT_ASSERT_EQUAL(std::string(R"("running")"), shown(job.job.id, "state"));
