@@ -22,7 +22,13 @@ const std::vector<Migration>& migrations() {
           "CREATE INDEX events_by_job ON events (job_id, id)",
           "CREATE INDEX events_by_user ON events (user_id, id)"}},
         // The greatest number that was deleted: clients may hold it.
-        {2, {"CREATE TABLE events_deleted (last BIGINT NOT NULL)", "INSERT INTO events_deleted VALUES (0)"}}};
+        {2, {"CREATE TABLE events_deleted (last BIGINT NOT NULL)", "INSERT INTO events_deleted VALUES (0)"}},
+        // How many events a job has up to the one numbered `last`, and their data's bytes.
+        {3,
+         {"CREATE TABLE events_stored (job_id BLOB NOT NULL PRIMARY KEY, events BIGINT NOT NULL,"
+          " bytes BIGINT NOT NULL, last BIGINT NOT NULL)",
+          "INSERT INTO events_stored SELECT job_id, COUNT(*), SUM(size), MAX(id) FROM events GROUP BY "
+          "job_id"}}};
     return steps;
 }
 
@@ -55,6 +61,16 @@ void remove(Transaction& transaction, std::int64_t id) {
     transaction.execute("UPDATE events_deleted SET last = ? WHERE last < ?", {id, id});
 }
 
+/// The same for an event whose job may go on, and whose totals have it.
+void removeAndUncount(Transaction& transaction, std::int64_t id) {
+    for (const Row& row : transaction.query("SELECT job_id, size FROM events WHERE id = ?", {id})) {
+        transaction.execute(
+            "UPDATE events_stored SET events = events - 1, bytes = bytes - ? WHERE job_id = ? AND last >= ?",
+            {row.integer(1), row.bytes(0), id});
+    }
+    remove(transaction, id);
+}
+
 std::int64_t stored(Timestamp time) {
     return time.time_since_epoch().count();
 }
@@ -82,6 +98,35 @@ std::uint64_t EventLog::insert(Transaction& transaction, const std::vector<SqlVa
     return static_cast<std::uint64_t>(transaction.insert(
         "INSERT INTO events (job_id, user_id, event_type, created_at, size, data) VALUES (?, ?, ?, ?, ?, ?)",
         row));
+}
+
+std::optional<EventLog::Note> EventLog::note(Transaction& transaction, const JobId& job) {
+    const Rows rows =
+        transaction.query("SELECT events, bytes, last FROM events_stored WHERE job_id = ?", {jobKey(job)});
+    return rows.empty() ? std::nullopt
+                        : std::optional(Note{{rows[0].integer(0), rows[0].integer(1)}, rows[0].integer(2)});
+}
+
+StoredTotals EventLog::totals(Transaction& transaction, const JobId& job, std::uint64_t last) {
+    const Note noted = note(transaction, job).value_or(Note());
+    const Row further =
+        transaction
+            .query("SELECT COUNT(*), SUM(size) FROM events WHERE job_id = ? AND id > ? AND id <= ?",
+                   {jobKey(job), noted.last, static_cast<std::int64_t>(last)})
+            .at(0);
+    const std::int64_t events = noted.totals.events + further.integer(0);
+    return {events, noted.totals.bytes + further.integer(1) + events * eventOverhead};
+}
+
+void EventLog::noteTotals(Transaction& transaction, const JobId& job, std::uint64_t last) {
+    const StoredTotals now = totals(transaction, job, last);
+    const std::int64_t bytes = now.bytes - now.events * eventOverhead;
+    const auto number = static_cast<std::int64_t>(last);
+    if (transaction.execute("UPDATE events_stored SET events = ?, bytes = ?, last = ? WHERE job_id = ?",
+                            {now.events, bytes, number, jobKey(job)}) == 0) {
+        transaction.execute("INSERT INTO events_stored (job_id, events, bytes, last) VALUES (?, ?, ?, ?)",
+                            {jobKey(job), now.events, bytes, number});
+    }
 }
 
 std::uint64_t EventLog::last() const {
@@ -117,18 +162,30 @@ EventPage EventLog::read(const EventRange& range) const {
 }
 
 std::optional<JobId> EventLog::jobAfter(const std::optional<JobId>& job) {
-    const Row first =
-        store_.query("SELECT MIN(job_id) FROM events WHERE job_id > ?", {job ? jobKey(*job) : Bytes()}).at(0);
+    const Bytes after = job ? jobKey(*job) : Bytes();
+    const Row first = store_
+                          .query(
+                              "SELECT MIN(job_id) FROM (SELECT MIN(job_id) AS job_id FROM events WHERE "
+                              "job_id > ? UNION ALL SELECT MIN(job_id) AS job_id FROM events_stored WHERE "
+                              "job_id > ?) AS jobs",
+                              {after, after})
+                          .at(0);
     return first.isNull(0) ? std::nullopt : std::optional(jobOfKey(first.bytes(0)));
 }
 
 bool EventLog::removeJob(const JobId& job, Sweep& sweep) {
-    return sweep.run(
+    const bool done = sweep.run(
         [&](std::size_t most) {
             return Sweep::keysIn(store_.query("SELECT id FROM events WHERE job_id = ? ORDER BY id LIMIT ?",
                                               {jobKey(job), static_cast<std::int64_t>(most)}));
         },
         remove);
+    if (done) {
+        store_.write([&](Transaction& transaction) {
+            transaction.execute("DELETE FROM events_stored WHERE job_id = ?", {jobKey(job)});
+        });
+    }
+    return done;
 }
 
 bool EventLog::removeBefore(Timestamp time, Sweep& sweep) {
@@ -139,7 +196,7 @@ bool EventLog::removeBefore(Timestamp time, Sweep& sweep) {
                 store_.query("SELECT id FROM events WHERE id <= ? AND created_at < ? ORDER BY id LIMIT ?",
                              {last, stored(time), static_cast<std::int64_t>(most)}));
         },
-        remove);
+        removeAndUncount);
 }
 
 /// The number of an event from before that time whose successor, if it has one, is not: a search by halves,

@@ -12,6 +12,8 @@
 #include <sallyport/store.h>
 #include <sallyport/timestamp.h>
 
+#include "stored_counts.h"
+
 namespace sallyport::plugins {
 
 /// An event as a worker sent it.
@@ -53,6 +55,12 @@ public:
     /// @return the number of the new event.
     static std::uint64_t insert(Transaction& transaction, const std::vector<SqlValue>& row);
 
+    /// What is stored of a job, up to that number. Few rows are read where its totals were noted not long
+    /// before.
+    [[nodiscard]] static StoredTotals totals(Transaction& transaction, const JobId& job, std::uint64_t last);
+    /// Notes what is stored of a job up to that number.
+    static void noteTotals(Transaction& transaction, const JobId& job, std::uint64_t last);
+
     /// The number of the last event, also when it has been deleted. @throws StoreError
     [[nodiscard]] std::uint64_t last() const;
 
@@ -66,6 +74,13 @@ public:
     bool removeBefore(Timestamp time, Sweep& sweep) override;
 
 private:
+    /// What was noted of a job, and up to which number.
+    struct Note {
+        StoredTotals totals;
+        std::int64_t last = 0;
+    };
+    [[nodiscard]] static std::optional<Note> note(Transaction& transaction, const JobId& job);
+
     [[nodiscard]] std::int64_t lastBefore(Timestamp time) const;
 
     Store& store_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -88,6 +89,24 @@ std::string historyJson(const JobId& job, const EventPage& page) {
     return text + "}";
 }
 
+RequestError fullOf(const StoredTotals& limits) {
+    RequestError error(429, "limit_reached",
+                       "the job has as many events stored as it may: " + std::to_string(limits.events) +
+                           " (jobs.limit.events) with " + std::to_string(limits.bytes) +
+                           " bytes (jobs.limit.event_bytes); 0 is any number");
+    // It may get room, by events.keep or by an operator.
+    error.retryAfter(std::chrono::seconds(60));
+    return error;
+}
+
+RequestError tooFast(const JobPace& pace) {
+    RequestError error(429, "rate_limited",
+                       "the job reports more than " + std::to_string(pace.perSecond) +
+                           " bytes of events in a second (jobs.limit.event_bytes_per_second)");
+    error.retryAfter(pace.retryAfter);
+    return error;
+}
+
 }  // namespace
 
 /// An event on its way into the table and on to those who follow.
@@ -96,17 +115,53 @@ struct EventsPlugin::Posted {
     std::string user;
     std::vector<SqlValue> row;
     std::optional<Broadcast> broadcast;  ///< made ahead if somebody follows at the time
+    StoredTotals limits;
+    std::shared_ptr<StoredCounts::Place> place;
+    StoredTotals before;  ///< what is stored of the job from before, if that was not known
+    bool full = false;    ///< by that there is no room for it
     std::uint64_t id = 0;
 };
+
+/// The table, with the counts told of what is deleted while jobs go on.
+class EventsPlugin::CountedRows final : public KeptRows {
+public:
+    explicit CountedRows(EventsPlugin& plugin) : plugin_(plugin) {}
+
+    [[nodiscard]] std::optional<JobId> jobAfter(const std::optional<JobId>& job) override {
+        return plugin_.log_->jobAfter(job);
+    }
+    bool removeJob(const JobId& job, Sweep& sweep) override { return plugin_.log_->removeJob(job, sweep); }
+    bool removeBefore(Timestamp time, Sweep& sweep) override {
+        const std::size_t before = sweep.removed();
+        const bool done = plugin_.log_->removeBefore(time, sweep);
+        if (sweep.removed() > before) {
+            // Those on their way into the table just now are missed.
+            plugin_.countedFrom_ = plugin_.log_->last();
+            plugin_.counts_.forgetAll();
+        }
+        return done;
+    }
+
+private:
+    EventsPlugin& plugin_;
+};
+
+EventsPlugin::EventsPlugin() = default;
+
+EventsPlugin::~EventsPlugin() = default;
 
 void EventsPlugin::start(Host& host) {
     host_ = &host;
     log_.emplace(host.store());
+    terms_ = host.find<JobTermsService>();
+    countedFrom_ = log_->last();
+    rows_ = std::make_unique<CountedRows>(*this);
     maxSize_ = host.settings().size("max_size");
+    host.bus().subscribe<JobFinished>([this](const JobFinished& message) { counts_.forget(message.job); });
     retention_.emplace(
-        host, *log_,
+        host, *rows_,
         Retention::Options{.line = "old events were deleted", .keep = host.settings().duration("keep")});
-    host.events().advanceTo(log_->last());
+    host.events().advanceTo(countedFrom_);
     host.routes().worker("POST", "/event", [this](const Call& call) { return post(call); },
                          {.run = Run::loop});
     host.routes().operators("GET", "/jobs/{job_id}/events",
@@ -125,18 +180,60 @@ Reply EventsPlugin::post(const Call& call) {
     auto event = std::make_shared<Posted>();
     event->job = call.caller().job();
     event->user = call.caller().user();
+    const JobLimits limits = terms_->inForce(event->job);
+    event->limits = {limits.events.value_or(0), limits.eventBytes.value_or(0)};
+    const auto size = static_cast<std::int64_t>(data.raw().size()) + eventOverhead;
+    event->place = counts_.reserve(event->job, size, event->limits);
+    if (!event->place) {
+        throw fullOf(event->limits);
+    }
+    const JobPace pace = terms_->takeEventBytes(event->job, size);
+    if (pace.refused) {
+        throw tooFast(pace);
+    }
     if (host_->events().subscribers() > 0) {
         // Here, where several can do it at once, rather than on the store's thread.
         event->broadcast = broadcastOf(event->job, type, data);
     }
     event->row = EventLog::row(event->job, event->user, std::move(type), std::string(data.raw()), now());
+    if (pace.wait.count() == 0) {
+        return store(event);
+    }
+    // Nobody wakes it: its time comes.
+    return Reply::waitFor(
+        "events/pace", pace.wait, [] { return std::optional<Reply>(); }, store(event));
+}
+
+Reply EventsPlugin::store(const std::shared_ptr<Posted>& event) {
     return Reply::whenStored(
-        host_->store(),
-        [event](Transaction& transaction) { event->id = EventLog::insert(transaction, event->row); },
+        host_->store(), [this, event](Transaction& transaction) { insert(transaction, *event); },
         [this, event] {
+            if (!event->place->known()) {
+                event->place->learn(event->before);
+            }
+            if (event->full) {
+                throw fullOf(event->limits);
+            }
+            event->place->keep();
             publish(*event);
             return Reply::empty(200);
         });
+}
+
+/// Nothing is inserted if it turns out now that the job has as much stored as it may. That is no failure,
+/// which would cost the writes of others beside it.
+void EventsPlugin::insert(Transaction& transaction, Posted& event) {
+    if (!event.place->known()) {
+        event.before = EventLog::totals(transaction, event.job, countedFrom_);
+        event.full = !event.place->fits(event.before, event.limits);
+        if (event.full) {
+            return;
+        }
+    }
+    event.id = EventLog::insert(transaction, event.row);
+    if (event.place->toBeNoted()) {
+        EventLog::noteTotals(transaction, event.job, event.id);
+    }
 }
 
 /// On the store's thread, in the order of the numbers.

@@ -1,14 +1,18 @@
 // Events: what workers report, kept and shown live.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include <sallyport/job_terms.h>
 #include <sallyport/plugin.h>
 #include <sallyport/retention.h>
 
 #include "event_log.h"
+#include "stored_counts.h"
 
 namespace sallyport::plugins {
 
@@ -24,12 +28,18 @@ inline constexpr Setting eventsSettings[] = {
 /// (`GET /jobs/{job_id}/events`) and live (`GET /events`).
 class EventsPlugin final : public Plugin {
 public:
+    EventsPlugin();
+    ~EventsPlugin() override;
+
     void start(Host& host) override;
 
 private:
     struct Posted;
+    class CountedRows;
 
     Reply post(const Call& call);
+    Reply store(const std::shared_ptr<Posted>& event);
+    void insert(Transaction& transaction, Posted& event);
     Reply history(const Call& call);
     Reply follow(const Call& call);
 
@@ -38,7 +48,11 @@ private:
     [[nodiscard]] std::string userToFollow(const Call& call, const std::optional<JobId>& job);
 
     Host* host_ = nullptr;
+    std::shared_ptr<JobTermsService> terms_;
     std::optional<EventLog> log_;
+    StoredCounts counts_;
+    std::atomic<std::uint64_t> countedFrom_{0};  ///< what has a greater number is in `counts_`
+    std::unique_ptr<KeptRows> rows_;
     std::optional<Retention> retention_;
     std::size_t maxSize_ = 0;
 };

@@ -189,7 +189,7 @@ Reply JobsPlugin::summary(const Call& call) {
 
 Reply JobsPlugin::detail(const Call& call) {
     const Job job = findFor(call);
-    const auto json = shown(job);
+    auto json = shown(job);
     if (const auto usage = host_->find<JobUsage>()) {
         json->set("usage", usageJson(usage->of(job.id)));
     }
