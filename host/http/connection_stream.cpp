@@ -1,5 +1,7 @@
 #include "host/http/connection_stream.h"
 
+#include <utility>
+
 #include "host/http/connection.h"
 
 namespace sallyport::host::http {
@@ -101,7 +103,7 @@ void ConnectionStream::transfer() {
     }
     if (!bytes.empty()) {
         if (auto* connection = loop_.find(connection_))
-            connection->streamWrite(exchange_, bytes);
+            connection->streamWrite(exchange_, std::move(bytes));
     }
     if (ending != Ending::none) {
         if (auto* connection = loop_.find(connection_))

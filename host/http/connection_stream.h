@@ -11,7 +11,7 @@
 #include <sallyport/reply.h>
 
 #include "host/http/event_loop.h"
-#include "host/http/exchange.h"
+#include "host/http/host_call.h"
 
 namespace sallyport::host::http {
 

@@ -14,6 +14,7 @@
 #include <Poco/Timestamp.h>
 
 #include "host/http/connection.h"
+#include "host/http/plugin_entry.h"
 
 namespace sallyport::host::http {
 
@@ -152,7 +153,7 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
         if (connection != nullptr && connection->complete(exchange, completion.reply))
             return;
         if (const auto delivered = completion.reply.takeDelivered())
-            delivered(false);
+            reportDelivery(delivered, false, *completion.call, services_.log);
         if (completion.call->route().secret)
             wipeBody(completion.reply);
     });
@@ -262,12 +263,12 @@ void EventLoop::wakeBy(Clock::time_point deadline) {
         nextCheck_ = std::max(deadline, now_ + checkInterval);
 }
 
-void EventLoop::adopt(std::unique_ptr<Poco::Net::StreamSocket> socket, Door& door) {
-    post([this, socket = std::move(socket), &door]() mutable {
+void EventLoop::adopt(std::unique_ptr<Transport> transport, Door& door) {
+    post([this, transport = std::move(transport), &door]() mutable {
         const auto id = nextId_++;
-        const int descriptor = socket->impl()->sockfd();
+        const int descriptor = transport->descriptor();
         auto& connection =
-            *connections_.emplace(id, std::make_unique<Connection>(*this, id, std::move(socket), door))
+            *connections_.emplace(id, std::make_unique<Connection>(*this, id, std::move(transport), door))
                  .first->second;
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -319,16 +320,9 @@ std::string EventLoop::newRequestId() {
     return id;
 }
 
-void EventLoop::logDenial(const std::string& requestId, const std::string& path,
-                          const Poco::Net::StreamSocket& peer) {
-    std::string address;
-    try {
-        address = peer.peerAddress().toString();
-    } catch (const Poco::Exception&) {
-        address = "gone";
-    }
+void EventLoop::logDenial(const std::string& requestId, const std::string& path, const Transport& peer) {
     services_.log.info("a request was not authenticated",
-                       {{"path", path}, {"peer", address}, {"request", requestId}});
+                       {{"path", path}, {"peer", peer.peer()}, {"request", requestId}});
 }
 
 void EventLoop::setRoutes(std::shared_ptr<const RouteTable> routes) {

@@ -12,11 +12,10 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <sys/epoll.h>
-
-#include <Poco/Net/StreamSocket.h>
 
 #include <sallyport/caller.h>
 
@@ -24,6 +23,7 @@
 #include "host/http/router.h"
 #include "host/http/services.h"
 #include "host/http/task.h"
+#include "host/http/transport.h"
 
 namespace sallyport::host::http {
 
@@ -62,7 +62,16 @@ public:
     void unwatch(std::uint64_t watch);
 
     /// Takes over an accepted connection, which `door` counts already. [any thread]
-    void adopt(std::unique_ptr<Poco::Net::StreamSocket> socket, Door& door);
+    void adopt(std::unique_ptr<Transport> transport, Door& door);
+
+    /// Runs `task` with a connection on the loop's thread soon, unless that has gone by then. [any thread]
+    template <class F>
+    void postTo(ConnectionId id, F task) {
+        post([this, id, task = std::move(task)] {
+            if (auto* connection = find(id))
+                task(*connection);
+        });
+    }
 
     // The rest is for connections, on the loop's thread.
 
@@ -78,8 +87,7 @@ public:
     /// 16 hex digits, unique while the daemon runs and in all likelihood ever after.
     [[nodiscard]] std::string newRequestId();
     /// Says that a request was not authenticated.
-    void logDenial(const std::string& requestId, const std::string& path,
-                   const Poco::Net::StreamSocket& peer);
+    void logDenial(const std::string& requestId, const std::string& path, const Transport& peer);
     /// Hands a reply to an exchange of a connection. [any thread]
     void postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call, Reply reply);
     /// Destroys the connection once what is being done for it has returned.

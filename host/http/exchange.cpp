@@ -1,53 +1,300 @@
 #include "host/http/exchange.h"
 
+#include <algorithm>
+#include <utility>
+
+#include <sallyport/errors.h>
 #include <sallyport/secret_text.h>
+
+#include "host/http/connection.h"
+#include "host/http/plugin_entry.h"
 
 namespace sallyport::host::http {
 
-HostCall::HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket,
-                   Parts parts)
-    : HostCall(std::make_unique<Kept>(Kept{std::move(route), std::move(ticket), std::move(identity)}),
-               std::move(parts)) {}
+namespace {
 
-HostCall::HostCall(std::unique_ptr<Kept> kept, Parts parts)
-    : Call(*kept->identity.caller, std::move(parts)), kept_(std::move(kept)) {}
+using namespace std::chrono_literals;
 
-Reply replyFor(std::exception_ptr error, const HostCall& call, Logger& log) {
-    const auto& route = call.route();
-    const auto failed = [&](const char* what) {
-        log.error("a handler failed", {{"plugin", route.gate->plugin()},
-                                       {"route", route.method + " " + mountedPath(route)},
-                                       {"request", call.requestId()},
-                                       {"error", what}});
-        return Reply::error(RequestError(500, "internal_error", "the request could not be served"));
-    };
+/// Whether the host is to blame.
+bool failed(int status) {
+    return status >= 500;
+}
+
+RequestError unauthorized() {
+    return {401, "unauthorized", "the token has been revoked"};
+}
+
+RequestError overloaded() {
+    RequestError error(503, "overloaded", "too many requests are waiting");
+    error.retryAfter(1s);
+    return error;
+}
+
+/// On whose behalf a handler runs.
+Origin originOf(const HostCall& call) {
+    const auto& caller = call.caller();
+    const auto& plugin = call.route().gate->plugin();
+    return caller.realm() == Realm::worker ? Origin{Lane::worker, caller.job().str(), plugin}
+                                           : Origin{Lane::operators, caller.user(), plugin};
+}
+
+bool isCredential(const std::string& header) {
+    return header == "authorization" || header == "x-api-key" || header == "cookie" ||
+           header == "proxy-authorization";
+}
+
+}  // namespace
+
+Exchange::Exchange(EventLoop& loop, const Door& door, EventLoop::ConnectionId connection,
+                   std::uint64_t number)
+    : loop_(loop),
+      door_(door),
+      connection_(connection),
+      number_(number),
+      requestId_(loop.newRequestId()),
+      began_(loop.now()) {
+    loop_.requestBegan();
+}
+
+Exchange::~Exchange() {
+    leaveTopic();
+    if (abandonment_)
+        declareAbandoned(*abandonment_);
+    reportDelivered(false);
+    if (secret_)
+        wipe(body_.text);
+    loop_.requestEnded();
+}
+
+std::optional<Reply> Exchange::refuse(const RequestError& error) {
+    state_ = State::replied;
+    return refusal(error);
+}
+
+// Before the handler
+
+std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport) {
+    head_ = std::move(head);
+    keepAlive_ = head_.keepAlive && !loop_.draining();
+    if (auto answer = publicAnswer(head_))
+        return answer;
+    const auto inside = pathInside(door_.realm, head_.path);
+    if (!inside)
+        return refuse(notFound("there is nothing at this path"));
+    auto result = authenticate(loop_.services().filter, door_.realm, head_, *inside);
+    if (const auto* denied = std::get_if<RequestError>(&result)) {
+        loop_.logDenial(requestId_, head_.path, transport);
+        return refuse(*denied);
+    }
+    who_ = std::move(std::get<Authenticated>(result));
+    if (auto answer = reroute())
+        return answer;
+    auto admission = admitBody(head_, *match_.route, door_.maxBody);
+    if (admission.refusal) {
+        if (admission.refusal->status() == 413)
+            closeAfterwards();
+        return refuse(*admission.refusal);
+    }
+    bodyLimit_ = admission.limit;
+    return std::nullopt;
+}
+
+std::optional<Reply> Exchange::reroute() {
+    auto routed = route(loop_.routes(), door_.realm, head_.method, who_);
+    routesVersion_ = loop_.routesVersion();
+    match_ = std::move(routed.match);
+    secret_ |= match_.route && match_.route->secret;
+    if (routed.answer)
+        state_ = State::replied;
+    return std::move(routed.answer);
+}
+
+std::optional<Reply> Exchange::dispatch(ReceivedBody body) {
+    body_ = std::move(body);
+    const auto& lease = identity().lease;
+    if (!lease || lease->started)
+        return enterHandler();
+    state_ = State::waiting;
     try {
-        std::rethrow_exception(std::move(error));
-    } catch (const StoreError& storeError) {
-        log.warn("the store failed", {{"plugin", route.gate->plugin()},
-                                      {"request", call.requestId()},
-                                      {"error", storeError.detail()}});
-        return Reply::error(storeError);
-    } catch (const RequestError& requestError) {
-        return Reply::error(requestError);
-    } catch (const std::exception& exception) {
-        return failed(exception.what());
+        loop_.services().startJob(lease->job, [&loop = loop_, id = connection_,
+                                               number = number_](const std::exception_ptr& error) {
+            loop.postTo(id, [number, error](Connection& connection) { connection.resume(number, error); });
+        });
+    } catch (const RequestError& error) {
+        return refuse(error);
+    }
+    return std::nullopt;
+}
+
+std::optional<Reply> Exchange::resume(const std::exception_ptr& error) {
+    if (!error)
+        return enterHandler();
+    try {
+        std::rethrow_exception(error);
+    } catch (const RequestError& refusal) {
+        return refuse(refusal);
     } catch (...) {
-        return failed("not a std::exception");
+        return refuse(RequestError(500, "internal_error", "the request could not be served"));
     }
 }
 
-void wipeBody(Reply& reply) {
-    if (auto* const whole = std::get_if<Reply::Whole>(&reply.content()))
-        wipe(whole->body);
+std::optional<Reply> Exchange::enterHandler() {
+    if (identity().lease && identity().lease->revoked)
+        return refuse(unauthorized());
+    // A reload may have come between reading the head and now.
+    if (routesVersion_ != loop_.routesVersion()) {
+        if (auto answer = reroute())
+            return answer;
+    }
+    auto ticket = match_.route->gate->enter();
+    if (!ticket) {
+        state_ = State::waiting;
+        match_.route->gate->whenReleased([&loop = loop_, id = connection_, number = number_] {
+            loop.postTo(id, [number](Connection& connection) { connection.resume(number, nullptr); });
+        });
+        return std::nullopt;
+    }
+    makeCall(std::move(*ticket));
+    return runHandler();
 }
 
-Reply invoke(const HostCall& call, Logger& log) {
-    try {
-        return call.route().handler(call);
-    } catch (...) {
-        return replyFor(std::current_exception(), call, log);
+void Exchange::makeCall(Gate::Ticket ticket) {
+    Call::Parts parts;
+    parts.method = head_.method;
+    parts.path = head_.path;
+    parts.query = head_.query;
+    parts.params = match_.params;
+    parts.headers = std::move(head_.headers);
+    std::erase_if(parts.headers, [](const auto& header) { return isCredential(header.first); });
+    parts.body = std::move(body_.text);
+    parts.requestId = requestId_;
+    parts.maxJsonDepth = loop_.services().limits.maxJsonDepth;
+    parts.secret = match_.route->secret;
+    call_ = std::make_shared<HostCall>(identity(), match_.route, std::move(ticket), std::move(parts));
+}
+
+// The handler and its reply
+
+std::optional<Reply> Exchange::runHandler() {
+    state_ = State::running;
+    auto& services = loop_.services();
+    // Reading a large body takes its time wherever it is done; the loop has others to serve.
+    const bool small = call_->body().size() <= match_.route->loopBody;
+    if (match_.route->run == Run::loop && small)
+        return handle(invoke(*call_, services.log));
+    const bool queued = services.pool.submit(
+        originOf(*call_), [&loop = loop_, id = connection_, number = number_, call = call_] {
+            loop.postReply(id, number, call, invoke(*call, loop.services().log));
+        });
+    return queued ? std::nullopt : refuse(overloaded());
+}
+
+std::optional<Reply> Exchange::complete(Reply reply) {
+    abandonment_.reset();
+    return handle(std::move(reply));
+}
+
+std::optional<Reply> Exchange::handle(Reply reply) {
+    auto& content = reply.content();
+    if (auto* deferred = std::get_if<Reply::Deferred>(&content)) {
+        // Taken out of the reply, which a start that answers at once would destroy.
+        const auto start = std::move(deferred->start);
+        return defer(start);
     }
+    if (auto* parked = std::get_if<Reply::Parked>(&content))
+        return park(std::move(*parked));
+    state_ = State::replied;
+    return reply;
+}
+
+std::optional<Reply> Exchange::defer(const std::function<void(Promise)>& start) {
+    abandonment_ = std::make_shared<Abandonment>();
+    Promise promise([&loop = loop_, id = connection_, number = number_,
+                     call = call_](Reply answer) { loop.postReply(id, number, call, std::move(answer)); },
+                    abandonment_);
+    auto answer = startDeferred(start, std::move(promise), *call_, loop_.services().log);
+    return answer ? complete(std::move(*answer)) : std::nullopt;
+}
+
+bool Exchange::isWatched() const {
+    return state_ == State::running && abandonment_ && abandonment_->watched();
+}
+
+std::optional<Reply> Exchange::park(Reply::Parked parked) {
+    parked_ = std::move(parked);
+    parkedUntil_ = loop_.now() + parked_->timeout;
+    state_ = State::parked;
+    topicKey_ =
+        loop_.services().topics.join(parked_->topic, [&loop = loop_, id = connection_, number = number_] {
+            loop.postTo(id, [number](Connection& connection) { connection.retry(number); });
+        });
+    return retry();
+}
+
+std::optional<Reply> Exchange::retry() {
+    auto answer = retryParked(*parked_, *call_, loop_.services().log);
+    return answer ? unpark(std::move(*answer)) : std::nullopt;
+}
+
+std::optional<Reply> Exchange::giveUp() {
+    auto otherwise = std::move(*parked_->otherwise);
+    return unpark(std::move(otherwise));
+}
+
+std::optional<Reply> Exchange::unpark(Reply reply) {
+    leaveTopic();
+    parked_.reset();
+    state_ = State::running;
+    return handle(std::move(reply));
+}
+
+void Exchange::leaveTopic() {
+    if (topicKey_ != 0)
+        loop_.services().topics.leave(parked_->topic, std::exchange(topicKey_, 0));
+    parkedUntil_ = EventLoop::Clock::time_point::max();
+}
+
+std::optional<Reply> Exchange::revoke() {
+    if (isParked())
+        return unpark(refusal(unauthorized()));
+    if (!isWatched())
+        return std::nullopt;
+    declareAbandoned(*abandonment_);
+    return refuse(unauthorized());
+}
+
+// The answer
+
+void Exchange::answered(int status) {
+    state_ = State::replied;
+    status_ = status;
+    if (failed(status_))
+        log(LogLevel::warn);
+}
+
+void Exchange::finished() {
+    if (!failed(status_))
+        log(LogLevel::debug);
+    reportDelivered(true);
+}
+
+void Exchange::reportDelivered(bool whole) {
+    if (const auto delivered = std::exchange(delivered_, nullptr))
+        reportDelivery(delivered, whole, *call_, loop_.services().log);
+}
+
+void Exchange::log(LogLevel level) const {
+    auto& log = loop_.services().log;
+    if (!log.enabled(level))
+        return;
+    const auto micros =
+        std::chrono::duration_cast<std::chrono::microseconds>(EventLoop::Clock::now() - began_);
+    log.write(level, "request",
+              {{"method", head_.method},
+               {"path", head_.path},
+               {"status", status_},
+               {"micros", micros.count()},
+               {"request", requestId_}});
 }
 
 }  // namespace sallyport::host::http

@@ -4,77 +4,138 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include <sallyport/call.h>
 #include <sallyport/log.h>
 #include <sallyport/reply.h>
 
-#include "host/auth/filter.h"
-#include "host/http/body_decoder.h"
-#include "host/http/gate.h"
+#include "host/http/admission.h"
+#include "host/http/event_loop.h"
+#include "host/http/host_call.h"
 #include "host/http/request_head.h"
-#include "host/http/router.h"
+#include "host/http/request_reader.h"
 #include "host/http/topics.h"
 
 namespace sallyport::host::http {
 
-/// A call with everything that must live as long as it: who calls, the plugin's code, and the count that
-/// keeps the plugin from being stopped.
-class HostCall final : public Call {
+/// A request's way through filter, router and handler to its reply, and what it holds until the last byte of
+/// that is sent: the caller's identity, the call, the body's memory. It never blocks: where something must be
+/// waited for (its job's start, its plugin's reload, a pool thread, a promise, a topic) it gives the loop
+/// back and is called again through its connection, by its number. [loop thread]
+///
+/// What may bring the reply returns it: whole, streamed or subscribed; nothing means that the request waits.
+class Exchange {
 public:
-    HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket, Parts parts);
+    /// @param connection by which the loop finds it again. @param number unique on that connection.
+    Exchange(EventLoop& loop, const Door& door, EventLoop::ConnectionId connection, std::uint64_t number);
+    /// Tells whoever still works for it.
+    ~Exchange();
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
 
-    [[nodiscard]] const Route& route() const noexcept { return *kept_->route; }
-    [[nodiscard]] const std::shared_ptr<auth::Lease>& lease() const noexcept { return kept_->identity.lease; }
-    /// The reply has become a stream, which a reload of the plugin does not wait for.
-    void linger() { kept_->ticket.linger(); }
+    /// What the head alone decides. @return the answer, or nothing: the body is to be read, up to
+    ///         `bodyLimit`, and then `dispatch`ed.
+    [[nodiscard]] std::optional<Reply> admit(RequestHead head, const Transport& transport);
+    [[nodiscard]] std::uint64_t bodyLimit() const noexcept { return bodyLimit_; }
+    [[nodiscard]] BodyBudget::Share bodyShare() const { return BodyBudget::Share(loop_.services().bodies); }
+
+    /// The body has been read.
+    [[nodiscard]] std::optional<Reply> dispatch(ReceivedBody body);
+    /// What it waited for before its handler's turn (its job's start, its plugin's reload) has come, or
+    /// failed.
+    [[nodiscard]] std::optional<Reply> resume(const std::exception_ptr& error);
+    /// The handler, or the promise it made, has answered. To be asked for with `awaitsReply`.
+    [[nodiscard]] std::optional<Reply> complete(Reply reply);
+    /// The topic that it is parked on was woken.
+    [[nodiscard]] std::optional<Reply> retry();
+    /// The answer of a parked request whose time is over.
+    [[nodiscard]] std::optional<Reply> giveUp();
+    /// Its token has been revoked.
+    [[nodiscard]] std::optional<Reply> revoke();
+
+    [[nodiscard]] bool awaitsReply() const noexcept { return state_ == State::running; }
+    [[nodiscard]] bool isParked() const noexcept { return state_ == State::parked; }
+    /// Until when it is parked; for ever, if it is not.
+    [[nodiscard]] EventLoop::Clock::time_point parkedUntil() const noexcept { return parkedUntil_; }
+    /// Whether nobody but its client wants the answer, and whoever makes it wants to hear that the client
+    /// has gone.
+    [[nodiscard]] bool isWatched() const;
+
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    [[nodiscard]] const RequestHead& head() const noexcept { return head_; }
+    [[nodiscard]] const std::string& requestId() const noexcept { return requestId_; }
+    /// Once a handler has it.
+    [[nodiscard]] const std::shared_ptr<HostCall>& call() const noexcept { return call_; }
+    [[nodiscard]] bool isOf(const JobId& job) const {
+        return identity().lease && identity().lease->job == job;
+    }
+    [[nodiscard]] bool uses(const Gate& gate) const { return call_ && call_->route().gate.get() == &gate; }
+    /// Whether it came to a route for secrets.
+    [[nodiscard]] bool isSecret() const noexcept { return secret_; }
+
+    /// Whether the connection may be used for another request after this one.
+    [[nodiscard]] bool keepsAlive() const noexcept { return keepAlive_; }
+    void closeAfterwards() noexcept { keepAlive_ = false; }
+
+    /// Its answer goes out with that status. Failures are logged now, before the client has it, so that
+    /// whoever asks finds it in the log; the others when they are `finished`.
+    void answered(int status);
+    /// `delivered` is told by `finished`, or else when this goes away.
+    void onDelivered(std::function<void(bool)> delivered) { delivered_ = std::move(delivered); }
+    /// The last byte of the answer has been handed to the network.
+    void finished();
 
 private:
-    struct Kept {
-        std::shared_ptr<const Route> route;
-        Gate::Ticket ticket;
-        auth::Identity identity;
+    enum class State {
+        reading,  ///< the head has been admitted, or not yet
+        waiting,  ///< for what must come before the handler
+        running,  ///< the handler has it, or the promise it made
+        parked,   ///< until a topic is woken
+        replied,
     };
-    HostCall(std::unique_ptr<Kept> kept, Parts parts);
 
-    std::unique_ptr<Kept> kept_;
-};
+    [[nodiscard]] const auth::Identity& identity() const noexcept { return who_.identity; }
+    [[nodiscard]] std::optional<Reply> reroute();
+    [[nodiscard]] std::optional<Reply> enterHandler();
+    void makeCall(Gate::Ticket ticket);
+    [[nodiscard]] std::optional<Reply> runHandler();
+    [[nodiscard]] std::optional<Reply> handle(Reply reply);
+    [[nodiscard]] std::optional<Reply> defer(const std::function<void(Promise)>& start);
+    [[nodiscard]] std::optional<Reply> park(Reply::Parked parked);
+    [[nodiscard]] std::optional<Reply> unpark(Reply reply);
+    void leaveTopic();
+    [[nodiscard]] std::optional<Reply> refuse(const RequestError& error);
+    void reportDelivered(bool whole);
+    void log(LogLevel level) const;
 
-/// Runs the handler. Whatever it throws becomes a reply: RequestError its own, anything else a 500 and a
-/// log line that names the plugin.
-[[nodiscard]] Reply invoke(const HostCall& call, Logger& log);
-
-/// Overwrites the body of a complete answer.
-void wipeBody(Reply& reply);
-
-/// The reply for an exception that came out of the plugin's code.
-[[nodiscard]] Reply replyFor(std::exception_ptr error, const HostCall& call, Logger& log);
-
-/// A request from its head to the last byte of its answer. The call comes first so that closures from the
-/// plugin, further down, are destroyed before what keeps the plugin's code loaded.
-struct Exchange {
-    std::shared_ptr<HostCall> call;  ///< null until the handler's turn
-    std::uint64_t id = 0;
-    RequestHead head;
-    std::string requestId;
-    std::chrono::steady_clock::time_point began;
-    auth::Identity identity;
-    RouteTable::Match match;
-    std::uint64_t routesVersion = 0;
-    std::string subpath;  ///< below the realm's mount point
-    BodyDecoder decoder;
-    std::string body;
-    std::size_t reserved = 0;  ///< of the body budget
-    bool keepAlive = true;
-    int status = 0;
-    std::function<void(bool)> delivered;
-    std::shared_ptr<Abandonment> abandonment;  ///< of a deferred reply
-    std::optional<Reply::Parked> parked;
-    Topics::Key topicKey = 0;
-    bool subscribed = false;
+    // The call comes first so that closures from the plugin, further down, are destroyed before what keeps
+    // the plugin's code loaded.
+    std::shared_ptr<HostCall> call_;  ///< null until the handler's turn
+    EventLoop& loop_;
+    const Door& door_;
+    const EventLoop::ConnectionId connection_;
+    const std::uint64_t number_;
+    const std::string requestId_;
+    const EventLoop::Clock::time_point began_;
+    State state_ = State::reading;
+    RequestHead head_;
+    Authenticated who_;
+    RouteTable::Match match_;
+    std::uint64_t routesVersion_ = 0;
+    std::uint64_t bodyLimit_ = 0;
+    ReceivedBody body_;
+    bool keepAlive_ = true;
+    bool secret_ = false;
+    int status_ = 0;
+    std::function<void(bool)> delivered_;
+    std::shared_ptr<Abandonment> abandonment_;  ///< of a promise
+    std::optional<Reply::Parked> parked_;
+    Topics::Key topicKey_ = 0;
+    EventLoop::Clock::time_point parkedUntil_ = EventLoop::Clock::time_point::max();
 };
 
 }  // namespace sallyport::host::http

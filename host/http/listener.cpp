@@ -17,6 +17,8 @@
 #include <Poco/Net/StreamSocketImpl.h>
 #include <Poco/Net/TCPServer.h>
 
+#include "host/http/socket_transport.h"
+
 namespace sallyport::host::http {
 
 namespace {
@@ -75,7 +77,7 @@ public:
             socket->setBlocking(false);
             if (socket->address().family() != SocketAddress::UNIX_LOCAL)
                 socket->setNoDelay(true);
-            nextLoop_().adopt(std::move(socket), door_);
+            nextLoop_().adopt(std::make_unique<SocketTransport>(std::move(socket)), door_);
         } catch (const Poco::Exception&) {
             // The peer has gone already, or no descriptor is left.
             --door_.connections;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
+#include <utility>
 
 namespace sallyport::host::http {
 
@@ -233,20 +235,9 @@ private:
     bool close_ = false;
 };
 
-/// The next line without its CRLF. A line feed without a carriage return, or the reverse, is an error.
-struct Line {
-    enum class State { complete, incomplete, bad } state;
-    std::string_view text{};
-};
-
-Line nextLine(std::string_view input) {
-    const auto end = input.find('\n');
-    if (end == std::string_view::npos)
-        return {Line::State::incomplete};
-    if (end == 0 || input[end - 1] != '\r' || input.substr(0, end - 1).find('\r') != std::string_view::npos)
-        return {Line::State::bad};
-    return {Line::State::complete, input.substr(0, end - 1)};
-}
+constexpr std::size_t methodAndVersion = 64;
+/// RFC 9112 section 2.2: an empty line before the request line is tolerated. So many are.
+constexpr int emptyLinesBefore = 4;
 
 constexpr HeadError badLineEnd{400, "bad_request", "lines of a request head end in CR LF"};
 constexpr HeadError tooLarge{431, "header_too_large", "the header fields are too large or too many"};
@@ -259,51 +250,84 @@ const std::string* RequestHead::find(std::string_view name) const {
     return found == headers.end() ? nullptr : &found->second;
 }
 
-HeadResult parseHead(std::string_view input, const Limits& limits) {
-    constexpr std::size_t methodAndVersion = 64;
-    std::size_t at = 0;
-    // RFC 9112 section 2.2: an empty line before the request line is tolerated.
-    while (input.substr(at, 2) == lineEnd && at < 8)
-        at += 2;
-
-    auto line = nextLine(input.substr(at));
-    const auto lineSize = line.state == Line::State::complete ? line.text.size() : input.size() - at;
-    if (lineSize > limits.maxUriBytes + methodAndVersion)
-        return HeadError{414, "uri_too_long", "the request target is too long"};
-    if (line.state == Line::State::bad)
-        return badLineEnd;
-    if (line.state == Line::State::incomplete)
-        return NeedMore{};
-
-    ParsedHead parsed;
-    if (const auto error = parseRequestLine(line.text, parsed.head, limits))
-        return *error;
-    at += line.text.size() + lineEnd.size();
-
-    const auto fieldsBegin = at;
-    parsed.head.headers.reserve(12);
-    for (;;) {
-        line = nextLine(input.substr(at));
-        if (line.state == Line::State::bad)
-            return badLineEnd;
-        const auto used =
-            (line.state == Line::State::complete ? at + line.text.size() : input.size()) - fieldsBegin;
-        if (used > limits.maxHeaderBytes)
-            return tooLarge;
-        if (line.state == Line::State::incomplete)
-            return NeedMore{};
-        at += line.text.size() + lineEnd.size();
-        if (line.text.empty())
+std::size_t HeadParser::feed(std::string_view input) {
+    std::size_t taken = 0;
+    while (state_ == State::reading) {
+        const auto rest = input.substr(taken);
+        const auto end = rest.find('\n', scanned_);
+        if (end == std::string_view::npos) {
+            scanned_ = rest.size();
+            checkBounds(rest.size());
             break;
-        if (parsed.head.headers.size() == limits.maxHeaders)
-            return tooLarge;
-        if (const auto error = parseField(line.text, parsed.head))
-            return *error;
+        }
+        scanned_ = 0;
+        taken += end + 1;
+        takeLine(rest.substr(0, end));
     }
-    if (const auto error = Interpreter(parsed.head).run())
-        return *error;
-    parsed.size = at;
-    return parsed;
+    return taken;
+}
+
+void HeadParser::takeLine(std::string_view line) {
+    // A line feed without a carriage return, or the reverse, is an error.
+    const bool ended = !line.empty() && line.find('\r') == line.size() - 1;
+    const auto text = line.substr(0, line.empty() ? 0 : line.size() - 1);
+    checkBounds(text.size());
+    if (state_ == State::refused)
+        return;
+    if (!ended)
+        refuse(badLineEnd);
+    else if (inFields_)
+        takeField(text);
+    else if (!text.empty() || emptyLines_ == emptyLinesBefore)
+        takeRequestLine(text);
+    else
+        ++emptyLines_;
+}
+
+void HeadParser::checkBounds(std::size_t lineSize) {
+    if (!inFields_ && lineSize > limits_.maxUriBytes + methodAndVersion)
+        refuse({414, "uri_too_long", "the request target is too long"});
+    else if (inFields_ && fieldBytes_ + lineSize > limits_.maxHeaderBytes)
+        refuse(tooLarge);
+}
+
+void HeadParser::takeRequestLine(std::string_view line) {
+    if (const auto error = parseRequestLine(line, head_, limits_)) {
+        refuse(*error);
+        return;
+    }
+    inFields_ = true;
+    head_.headers.reserve(12);
+}
+
+void HeadParser::takeField(std::string_view line) {
+    fieldBytes_ += line.size() + lineEnd.size();
+    if (line.empty())
+        conclude();
+    else if (head_.headers.size() == limits_.maxHeaders)
+        refuse(tooLarge);
+    else if (const auto error = parseField(line, head_))
+        refuse(*error);
+}
+
+void HeadParser::conclude() {
+    if (const auto error = Interpreter(head_).run())
+        refuse(*error);
+    else
+        state_ = State::complete;
+}
+
+void HeadParser::refuse(const HeadError& error) {
+    error_ = error;
+    state_ = State::refused;
+}
+
+RequestHead HeadParser::take() {
+    state_ = State::reading;
+    inFields_ = false;
+    emptyLines_ = 0;
+    fieldBytes_ = 0;
+    return std::exchange(head_, {});
 }
 
 }  // namespace sallyport::host::http

@@ -3,11 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "host/http/limits.h"
@@ -35,25 +33,51 @@ struct RequestHead {
 
 /// Why a head is refused: the connection cannot go on after it.
 struct HeadError {
-    int status;
-    const char* code;
-    const char* message;
+    int status = 400;
+    const char* code = "";
+    const char* message = "";
 };
 
-/// The head is not complete yet.
-struct NeedMore {};
-
-/// A complete head, and how many bytes it took.
-struct ParsedHead {
-    RequestHead head;
-    std::size_t size;
-};
-
-using HeadResult = std::variant<NeedMore, ParsedHead, HeadError>;
-
-/// Parses the head at the beginning of `input`. What is ambiguous is refused, never guessed: bare LF, folded
+/// Takes heads off the wire, line by line. What is ambiguous is refused, never guessed: bare LF, folded
 /// lines, white space before a colon, repeated or contradicting lengths, unknown transfer codings.
-/// [any thread]
-[[nodiscard]] HeadResult parseHead(std::string_view input, const Limits& limits);
+class HeadParser {
+public:
+    enum class State {
+        reading,
+        complete,  ///< `take` it
+        refused,   ///< see `error`
+    };
+
+    /// @param limits outlive the parser.
+    explicit HeadParser(const Limits& limits) : limits_(limits) {}
+
+    /// Takes the whole lines at the beginning of `input`. What it leaves is the beginning of a line, to be
+    /// handed in again with what follows it, or what comes after the head. No byte is looked at twice.
+    /// @return how many bytes were taken.
+    std::size_t feed(std::string_view input);
+
+    [[nodiscard]] State state() const noexcept { return state_; }
+    /// Why, once it is refused.
+    [[nodiscard]] const HeadError& error() const noexcept { return error_; }
+    /// The complete head. The parser is ready for the next one then.
+    [[nodiscard]] RequestHead take();
+
+private:
+    void takeLine(std::string_view line);
+    void takeRequestLine(std::string_view line);
+    void takeField(std::string_view line);
+    void checkBounds(std::size_t lineSize);
+    void conclude();
+    void refuse(const HeadError& error);
+
+    const Limits& limits_;
+    State state_ = State::reading;
+    RequestHead head_;
+    bool inFields_ = false;       ///< the request line has been taken
+    int emptyLines_ = 0;          ///< before the request line
+    std::size_t fieldBytes_ = 0;  ///< of complete lines
+    std::size_t scanned_ = 0;     ///< bytes of an incomplete line that have been looked at
+    HeadError error_{};
+};
 
 }  // namespace sallyport::host::http

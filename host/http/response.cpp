@@ -77,11 +77,9 @@ void appendHead(std::string& out, const ResponseHead& head) {
     out.append("\r\n");
 }
 
-void appendChunk(std::string& out, std::string_view data) {
-    if (data.empty())
-        return;
-    appendNumber(out, data.size(), 16);
-    out.append("\r\n").append(data).append("\r\n");
+void appendChunkSize(std::string& out, std::size_t size) {
+    appendNumber(out, size, 16);
+    out.append("\r\n");
 }
 
 }  // namespace sallyport::host::http

@@ -28,8 +28,8 @@ struct ResponseHead {
 /// Appends status line, fields and the empty line. Field values that could break the framing are left out.
 void appendHead(std::string& out, const ResponseHead& head);
 
-/// Appends one chunk (RFC 9112 section 7.1); nothing for empty data, which would end the body.
-void appendChunk(std::string& out, std::string_view data);
+/// Appends the line that begins a chunk of `size` bytes (RFC 9112 section 7.1); 0 would end the body.
+void appendChunkSize(std::string& out, std::size_t size);
 
 /// Whether a response of that status has no body (RFC 9110 section 6.4.1).
 [[nodiscard]] bool isBodyless(int status);

@@ -13,6 +13,7 @@
 
 #include "host/auth/filter.h"
 #include "host/bus/event_hub.h"
+#include "host/http/body_budget.h"
 #include "host/http/limits.h"
 #include "host/http/topics.h"
 #include "host/http/worker_pool.h"
@@ -25,25 +26,6 @@ struct Door {
     std::size_t maxBody = 0;         ///< bytes of a request's body
     std::size_t maxConnections = 0;  ///< open at once
     std::atomic<std::size_t> connections{0};
-};
-
-/// Bytes of request bodies held in memory, over all connections. [any thread]
-class BodyBudget {
-public:
-    explicit BodyBudget(std::size_t limit) : limit_(limit) {}
-
-    /// @return false when that much is not left; then nothing was taken.
-    [[nodiscard]] bool take(std::size_t bytes) {
-        if (used_.fetch_add(bytes) + bytes <= limit_)
-            return true;
-        used_ -= bytes;
-        return false;
-    }
-    void give(std::size_t bytes) { used_ -= bytes; }
-
-private:
-    const std::size_t limit_;
-    std::atomic<std::size_t> used_{0};
 };
 
 /// Shared by all loops; outlives them.

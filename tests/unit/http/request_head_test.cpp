@@ -1,5 +1,7 @@
 #include "host/http/request_head.h"
 
+#include <algorithm>
+
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -9,23 +11,45 @@ using namespace host::http;
 
 namespace {
 
-HeadResult parse(std::string_view text, const Limits& limits = {}) {
-    return parseHead(text, limits);
+using State = HeadParser::State;
+
+struct Parsed {
+    State state;
+    std::size_t used;
+    RequestHead head;
+    HeadError error;
+};
+
+/// Feeds the text in pieces of one size, as a connection does: what is not taken comes again.
+Parsed parse(std::string_view text, const Limits& limits = {}, std::size_t piece = std::string_view::npos) {
+    HeadParser parser(limits);
+    std::size_t used = 0;
+    for (std::size_t end = 0; end < text.size() && parser.state() == State::reading;) {
+        end += std::min(piece, text.size() - end);
+        used += parser.feed(text.substr(used, end - used));
+    }
+    Parsed parsed{parser.state(), used, {}, parser.error()};
+    if (parsed.state == State::complete)
+        parsed.head = parser.take();
+    return parsed;
 }
 
 RequestHead accepted(std::string_view text) {
     const auto result = parse(text);
-    if (const auto* error = std::get_if<HeadError>(&result))
-        CPPUNIT_FAIL(std::string("refused: ") + error->message);
-    CPPUNIT_ASSERT_MESSAGE("incomplete", std::holds_alternative<ParsedHead>(result));
-    return std::get<ParsedHead>(result).head;
+    CPPUNIT_ASSERT_MESSAGE(std::string("refused: ") + result.error.message, result.state != State::refused);
+    CPPUNIT_ASSERT_MESSAGE("incomplete", result.state == State::complete);
+    return result.head;
 }
 
+/// The same whether the text comes at once or byte by byte.
 int refusal(std::string_view text, const Limits& limits = {}) {
     const auto result = parse(text, limits);
-    CPPUNIT_ASSERT_MESSAGE("should be refused: " + std::string(text),
-                           std::holds_alternative<HeadError>(result));
-    return std::get<HeadError>(result).status;
+    CPPUNIT_ASSERT_MESSAGE("should be refused: " + std::string(text), result.state == State::refused);
+    const auto dribbled = parse(text, limits, 1);
+    CPPUNIT_ASSERT_MESSAGE("should be refused in pieces: " + std::string(text),
+                           dribbled.state == State::refused);
+    CPPUNIT_ASSERT_EQUAL(result.error.status, dribbled.error.status);
+    return result.error.status;
 }
 
 std::string request(std::string_view fields) {
@@ -37,8 +61,10 @@ std::string request(std::string_view fields) {
 class RequestHeadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RequestHeadTest);
     CPPUNIT_TEST(partsAreFound);
-    CPPUNIT_TEST(sizeIsTheHeadAlone);
+    CPPUNIT_TEST(takesTheHeadAlone);
     CPPUNIT_TEST(incompleteInEveryPrefix);
+    CPPUNIT_TEST(piecesOfEverySize);
+    CPPUNIT_TEST(nextHeadBeginsAnew);
     CPPUNIT_TEST(targets);
     CPPUNIT_TEST(versions);
     CPPUNIT_TEST(hostIsNeededOnce);
@@ -64,20 +90,42 @@ public:
         CPPUNIT_ASSERT(head.framing == Framing::none);
     }
 
-    void sizeIsTheHeadAlone() {
+    void takesTheHeadAlone() {
         const std::string text = request("Content-Length: 3\r\n");
-        const auto result = parse(text + "abcGET /next");
-        CPPUNIT_ASSERT_EQUAL(text.size(), std::get<ParsedHead>(result).size);
-        const auto afterEmptyLine = parse("\r\n" + text);
-        CPPUNIT_ASSERT_EQUAL(text.size() + 2, std::get<ParsedHead>(afterEmptyLine).size);
+        CPPUNIT_ASSERT_EQUAL(text.size(), parse(text + "abcGET /next").used);
+        CPPUNIT_ASSERT_EQUAL(text.size() + 2, parse("\r\n" + text).used);
     }
 
     void incompleteInEveryPrefix() {
         const std::string text = request("Content-Length: 3\r\nExpect: 100-continue\r\n");
         for (std::size_t size = 0; size < text.size(); ++size)
-            CPPUNIT_ASSERT_MESSAGE(text.substr(0, size),
-                                   std::holds_alternative<NeedMore>(parse(text.substr(0, size))));
-        CPPUNIT_ASSERT(std::holds_alternative<ParsedHead>(parse(text)));
+            CPPUNIT_ASSERT_MESSAGE(text.substr(0, size), parse(text.substr(0, size)).state == State::reading);
+        CPPUNIT_ASSERT(parse(text).state == State::complete);
+    }
+
+    void piecesOfEverySize() {
+        const std::string text = "\r\n" + request("Content-Length: 3\r\nX-Odd: value\r\n");
+        for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+            const auto result = parse(text, {}, piece);
+            CPPUNIT_ASSERT(result.state == State::complete);
+            CPPUNIT_ASSERT_EQUAL(text.size(), result.used);
+            CPPUNIT_ASSERT_EQUAL(std::string("value"), *result.head.find("x-odd"));
+            CPPUNIT_ASSERT_EQUAL(std::size_t{3}, result.head.headers.size());
+        }
+    }
+
+    /// One parser serves a connection: what one request had, the next has not.
+    void nextHeadBeginsAnew() {
+        const Limits limits;
+        HeadParser parser(limits);
+        for (int i = 0; i < 3; ++i) {
+            const auto text = request("Content-Length: 3\r\n");
+            CPPUNIT_ASSERT_EQUAL(text.size(), parser.feed(text));
+            const auto head = parser.take();
+            CPPUNIT_ASSERT_EQUAL(std::size_t{2}, head.headers.size());
+            CPPUNIT_ASSERT_EQUAL(std::string("/x"), head.path);
+            CPPUNIT_ASSERT(parser.state() == State::reading);
+        }
     }
 
     void targets() {
@@ -177,7 +225,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(431, refusal(request("X: " + std::string(200, 'a') + "\r\n"), limits));
         CPPUNIT_ASSERT_EQUAL(431, refusal("GET / HTTP/1.1\r\nX: " + std::string(300, 'a'), limits));
         CPPUNIT_ASSERT_EQUAL(431, refusal(request("A: 1\r\nB: 1\r\nC: 1\r\n"), limits));
-        CPPUNIT_ASSERT(std::holds_alternative<ParsedHead>(parse(request("A: 1\r\nB: 1\r\n"), limits)));
+        CPPUNIT_ASSERT(parse(request("A: 1\r\nB: 1\r\n"), limits).state == State::complete);
     }
 };
 

@@ -1,0 +1,126 @@
+#include "host/http/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sallyport::host::http {
+
+namespace {
+
+/// A body that a route has no use for is read nevertheless, up to this size.
+constexpr std::uint64_t unwantedBody = std::uint64_t{64} * 1024;
+
+constexpr std::string_view jsonType = "application/json";
+constexpr std::string_view healthMethods = "GET, HEAD, OPTIONS";
+
+/// Whether the media type is application/json or ends in +json (RFC 6839 section 3.1).
+bool isJson(std::string_view contentType) {
+    std::string type(contentType.substr(0, contentType.find(';')));
+    type.erase(type.find_last_not_of(" \t") + 1);
+    std::transform(type.begin(), type.end(), type.begin(),
+                   [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+    return type == jsonType || (type.starts_with("application/") && type.ends_with("+json"));
+}
+
+auth::Presented presented(const RequestHead& head) {
+    auth::Presented found;
+    for (const auto& [name, value] : head.headers) {
+        auto* field = name == "authorization" ? &found.authorization
+                      : name == "x-api-key"   ? &found.apiKey
+                                              : nullptr;
+        if (field == nullptr)
+            continue;
+        found.repeated |= field->has_value();
+        *field = value;
+    }
+    return found;
+}
+
+}  // namespace
+
+std::optional<Reply> publicAnswer(const RequestHead& head) {
+    if (head.path == "*")
+        return Reply::empty(204).header("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    if (head.path != "/health")
+        return std::nullopt;
+    if (head.method == "GET" || head.method == "HEAD")
+        return Reply::text(200, "text/plain; charset=utf-8", "ok");
+    if (head.method == "OPTIONS")
+        return Reply::empty(204).header("Allow", std::string(healthMethods));
+    return Reply::error(RequestError(405, "method_not_allowed", "/health is only read."))
+        .header("Allow", std::string(healthMethods));
+}
+
+std::optional<std::string_view> pathInside(Realm realm, std::string_view path) {
+    const std::string_view prefix = realm == Realm::worker ? "/worker" : "/api";
+    if (!path.starts_with(prefix) || path.size() <= prefix.size() || path[prefix.size()] != '/')
+        return std::nullopt;
+    return path.substr(prefix.size());
+}
+
+std::variant<Authenticated, RequestError> authenticate(const auth::Filter& filter, Realm realm,
+                                                       const RequestHead& head, std::string_view inside) {
+    std::string_view subpath = inside;
+    auto result = [&] {
+        if (realm == Realm::operators)
+            return filter.operators(presented(head));
+        const auto end = inside.find('/', 1);
+        subpath = end == std::string_view::npos ? std::string_view{} : inside.substr(end);
+        // What cannot be decoded is no UUID either.
+        const auto job = percentDecode(inside.substr(1, end == std::string_view::npos ? end : end - 1));
+        return filter.worker(job.value_or(std::string()), presented(head));
+    }();
+    if (auto* denied = std::get_if<RequestError>(&result))
+        return std::move(*denied);
+    return Authenticated{std::move(std::get<auth::Identity>(result)), std::string(subpath)};
+}
+
+Routed route(const RouteTable& routes, Realm realm, std::string_view method, const Authenticated& who) {
+    Routed routed{routes.match(realm, method, who.subpath), std::nullopt};
+    const auto& match = routed.match;
+    if (!match.route && match.allow.empty()) {
+        routed.answer = refusal(notFound("there is nothing at this path"));
+    } else if (!match.route && method == "OPTIONS") {
+        routed.answer = Reply::empty(204).header("Allow", match.allow);
+    } else if (!match.route) {
+        routed.answer =
+            Reply::error(RequestError(405, "method_not_allowed", "the method is not one of: " + match.allow))
+                .header("Allow", match.allow);
+    } else if (realm == Realm::operators && who.identity.caller->role() < match.route->role) {
+        routed.answer = refusal(
+            forbidden(std::string("this needs an operator token with the role ") + name(match.route->role)));
+    } else if (match.badEncoding) {
+        routed.answer = refusal(badRequest("the path's percent-encoding is malformed"));
+    }
+    return routed;
+}
+
+BodyAdmission admitBody(const RequestHead& head, const Route& route, std::uint64_t maxBody) {
+    const bool wanted = route.body != Body::none;
+    BodyAdmission admission{wanted ? maxBody : unwantedBody, std::nullopt};
+    if (head.framing == Framing::length && head.length > admission.limit) {
+        admission.refusal = tooLarge("the request body is larger than is accepted here");
+        return admission;
+    }
+    if (!wanted || head.framing == Framing::none)
+        return admission;
+    const auto* encoding = head.find("content-encoding");
+    if (encoding != nullptr && *encoding != "identity") {
+        admission.refusal =
+            RequestError(415, "unsupported_encoding", "the body must not have a content coding");
+        return admission;
+    }
+    const auto* type = head.find("content-type");
+    if (route.body == Body::json && (type == nullptr || !isJson(*type)))
+        admission.refusal = RequestError(415, "unsupported_media_type", "the body must be application/json");
+    return admission;
+}
+
+Reply refusal(const RequestError& error) {
+    auto reply = Reply::error(error);
+    if (error.status() == 401)
+        reply.header("WWW-Authenticate", "Bearer");
+    return reply;
+}
+
+}  // namespace sallyport::host::http

@@ -1,0 +1,36 @@
+// A plugin's call, as the host keeps it.
+#pragma once
+
+#include <memory>
+
+#include <sallyport/call.h>
+
+#include "host/auth/filter.h"
+#include "host/http/gate.h"
+#include "host/http/router.h"
+
+namespace sallyport::host::http {
+
+/// A call with everything that must live as long as it: who calls, the plugin's code, and the count that
+/// keeps the plugin from being stopped.
+class HostCall final : public Call {
+public:
+    HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket, Parts parts);
+
+    [[nodiscard]] const Route& route() const noexcept { return *kept_->route; }
+    [[nodiscard]] const std::shared_ptr<auth::Lease>& lease() const noexcept { return kept_->identity.lease; }
+    /// The reply has become a stream, which a reload of the plugin does not wait for.
+    void linger() { kept_->ticket.linger(); }
+
+private:
+    struct Kept {
+        std::shared_ptr<const Route> route;
+        Gate::Ticket ticket;
+        auth::Identity identity;
+    };
+    HostCall(std::unique_ptr<Kept> kept, Parts parts);
+
+    std::unique_ptr<Kept> kept_;
+};
+
+}  // namespace sallyport::host::http

@@ -1,0 +1,201 @@
+#include "host/http/request_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <string.h>
+
+#include <sallyport/secret_text.h>
+
+namespace sallyport::host::http {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An unread body up to this size is read and dropped so that the connection can go on; a larger one costs
+/// the client its connection.
+constexpr std::size_t drainLimit = std::size_t{64} * 1024;
+/// A body gets so much memory at once, if it says that it is that long. What is not sent is not used either.
+constexpr std::uint64_t bodyReserve = std::uint64_t{1024} * 1024;
+/// A buffer above this size is given back once it is empty.
+constexpr std::size_t keptBuffer = std::size_t{16} * 1024;
+
+RequestError overloaded() {
+    RequestError error(503, "overloaded", "too many request bodies are being received at once");
+    error.retryAfter(1s);
+    return error;
+}
+
+}  // namespace
+
+RequestReader::~RequestReader() {
+    discard();
+}
+
+void RequestReader::supply(std::span<char> input) {
+    const std::string_view text(input.data(), input.size());
+    if (rest_.empty()) {
+        input_ = input;
+        rest_ = text;
+        return;
+    }
+    if (secret_) {
+        // Not by growing the buffer, which could leave a piece of it behind.
+        std::string joined;
+        joined.reserve(rest_.size() + text.size());
+        joined.append(rest_).append(text);
+        wipe(buffer_);
+        buffer_ = std::move(joined);
+        ::explicit_bzero(input.data(), input.size());
+    } else {
+        buffer_.erase(0, buffer_.size() - rest_.size());
+        buffer_.append(text);
+    }
+    rest_ = buffer_;
+}
+
+void RequestReader::store() {
+    if (borrowed()) {
+        const auto input = std::exchange(input_, {});
+        buffer_.assign(rest_);
+        rest_ = buffer_;
+        if (secret_)
+            ::explicit_bzero(input.data(), input.size());
+    }
+    if (rest_.empty())
+        releaseBuffer();
+}
+
+void RequestReader::discard() {
+    releaseBuffer();
+    if (secret_)
+        wipe(body_.text);
+    body_ = {};
+}
+
+void RequestReader::releaseBuffer() {
+    if (secret_) {
+        ::explicit_bzero(input_.data(), input_.size());
+        wipe(buffer_);
+    }
+    input_ = {};
+    rest_ = {};
+    buffer_.clear();
+    if (buffer_.capacity() > keptBuffer)
+        buffer_.shrink_to_fit();
+}
+
+RequestReader::Progress RequestReader::advance() {
+    switch (stage_) {
+        case Stage::idle:
+        case Stage::head:
+            return readHead();
+        case Stage::body:
+            return readBody();
+        case Stage::dropping:
+            return dropRest();
+        case Stage::held:
+        case Stage::broken:
+            break;
+    }
+    return Progress::starved;
+}
+
+RequestReader::Progress RequestReader::readHead() {
+    if (rest_.empty())
+        return Progress::starved;
+    stage_ = Stage::head;
+    use(head_.feed(rest_));
+    switch (head_.state()) {
+        case HeadParser::State::reading:
+            return Progress::starved;
+        case HeadParser::State::complete:
+            stage_ = Stage::held;
+            return Progress::head;
+        case HeadParser::State::refused:
+            break;
+    }
+    const auto& error = head_.error();
+    return fail(RequestError(error.status, error.code, error.message));
+}
+
+RequestHead RequestReader::takeHead() {
+    auto head = head_.take();
+    decoder_ = BodyDecoder(head, drainLimit);
+    return head;
+}
+
+bool RequestReader::expectBody(const RequestHead& head, std::uint64_t limit, BodyBudget::Share share) {
+    decoder_ = BodyDecoder(head, limit);
+    if (decoder_.state() == BodyDecoder::State::complete)
+        return false;
+    body_.share = std::move(share);
+    // Growing the body would copy it again and again, and leave pieces of a secret behind.
+    body_.text.reserve(std::min(decoder_.remaining(), bodyReserve));
+    stage_ = Stage::body;
+    return true;
+}
+
+RequestReader::Progress RequestReader::readBody() {
+    if (rest_.empty())
+        return Progress::starved;
+    use(decoder_.feed(rest_, body_.text));
+    if (!body_.share.grow(body_.text.size()))
+        return fail(overloaded());
+    switch (decoder_.state()) {
+        case BodyDecoder::State::reading:
+            return Progress::starved;
+        case BodyDecoder::State::complete:
+            stage_ = Stage::held;
+            return Progress::body;
+        case BodyDecoder::State::tooLarge:
+            return fail(tooLarge("the request body is larger than is accepted here"));
+        case BodyDecoder::State::malformed:
+            break;
+    }
+    return fail(badRequest("the chunked body is malformed"));
+}
+
+ReceivedBody RequestReader::takeBody() {
+    return std::exchange(body_, {});
+}
+
+bool RequestReader::dropBody() {
+    if (!bodyPending())
+        return false;
+    stage_ = Stage::dropping;
+    return true;
+}
+
+RequestReader::Progress RequestReader::dropRest() {
+    if (rest_.empty())
+        return Progress::starved;
+    std::string dropped;
+    use(decoder_.feed(rest_, dropped));
+    if (secret_)
+        wipe(dropped);
+    if (bodyPending())
+        return Progress::starved;
+    if (decoder_.state() == BodyDecoder::State::complete) {
+        stage_ = Stage::held;
+        return Progress::dropped;
+    }
+    return fail(badRequest("the chunked body is malformed"));
+}
+
+void RequestReader::nextRequest() {
+    stage_ = Stage::idle;
+}
+
+bool RequestReader::canGoOn() const {
+    return stage_ != Stage::broken && (decoder_.state() == BodyDecoder::State::complete || bodyPending());
+}
+
+RequestReader::Progress RequestReader::fail(RequestError error) {
+    stage_ = Stage::broken;
+    error_ = std::move(error);
+    return Progress::failed;
+}
+
+}  // namespace sallyport::host::http

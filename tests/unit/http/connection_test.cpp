@@ -1,0 +1,303 @@
+// Connections, exchanges and their loop, without a socket.
+#include "host/http/connection.h"
+
+#include <future>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "host/http/event_loop.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/unit/auth/database_fixture.h"
+#include "tests/unit/http/memory_transport.h"
+
+namespace sallyport::tests {
+
+using namespace host;
+using namespace host::http;
+
+namespace {
+
+std::size_t count(const std::string& text, std::string_view part) {
+    std::size_t found = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size()))
+        ++found;
+    return found;
+}
+
+}  // namespace
+
+class ConnectionTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ConnectionTest);
+    CPPUNIT_TEST(requestsAreAnsweredInOrder);
+    CPPUNIT_TEST(requestInPieces);
+    CPPUNIT_TEST(refusalEndsTheConnection);
+    CPPUNIT_TEST(unwantedBodiesAreDroppedBetweenAnswers);
+    CPPUNIT_TEST(nothingMoreIsReadWhileARequestIsUnderWay);
+    CPPUNIT_TEST(deferredAnswer);
+    CPPUNIT_TEST(brokenPromiseOfAClosedConnection);
+    CPPUNIT_TEST(parkedRequest);
+    CPPUNIT_TEST(stream);
+    CPPUNIT_TEST(streamOfAClosedConnection);
+    CPPUNIT_TEST(deliveryIsReported);
+    CPPUNIT_TEST(slowClientMeetsBackPressure);
+    CPPUNIT_TEST(drainingClosesWhatIsIdle);
+    CPPUNIT_TEST_SUITE_END();
+
+    TemporaryDirectory directory_;
+    TestStore store_{(directory_ / "sallyport.db").string()};
+    SilentLog log_;
+    auth::WorkerTokens workers_;
+    auth::Operators operators_{store_};
+    const auth::Filter filter_{workers_, operators_};
+    const std::string token_ = operators_.create("t", "ann", Role::admin).secret;
+    WorkerPool pool_{{}, log_};
+    Topics topics_;
+    bus::LiveHub hub_;
+    BodyBudget bodies_{std::size_t{1024} * 1024};
+    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, log_};
+    Door door_;
+    MemoryPeer peer_;
+    std::unique_ptr<EventLoop> loop_;
+    std::shared_ptr<Gate> gate_ = std::make_shared<Gate>("test");
+    RouteTable::Routes routes_;
+
+    void addRoute(std::string method, std::string pattern, Handler handler) {
+        auto route = std::make_shared<Route>();
+        route->gate = gate_;
+        route->realm = Realm::operators;
+        route->method = std::move(method);
+        route->pattern = std::move(pattern);
+        route->run = Run::loop;
+        route->handler = std::move(handler);
+        routes_.push_back(std::move(route));
+    }
+
+    /// Starts the loop with the routes, and a connection on it.
+    void connect(std::size_t piece = std::string::npos) {
+        loop_ = std::make_unique<EventLoop>(services_);
+        loop_->start();
+        loop_->post(
+            [this, routes = std::make_shared<const RouteTable>(routes_)] { loop_->setRoutes(routes); });
+        ++door_.connections;
+        loop_->adopt(std::make_unique<MemoryTransport>(peer_, piece), door_);
+    }
+
+    [[nodiscard]] std::string request(std::string_view method, std::string_view path,
+                                      std::string_view rest = "\r\n") const {
+        return std::string(method) + " /api" + std::string(path) +
+               " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token_ + "\r\n" + std::string(rest);
+    }
+
+public:
+    void setUp() override {
+        door_.realm = Realm::operators;
+        door_.maxBody = 1000;
+        door_.maxConnections = 10;
+        addRoute("GET", "/hello", [](const Call&) { return Reply::text(200, "text/plain", "hello"); });
+    }
+
+    void tearDown() override {
+        loop_.reset();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, door_.connections.load());
+    }
+
+    void requestsAreAnsweredInOrder() {
+        connect();
+        // More than are answered in a row, so that the connection gives way in between.
+        std::string text;
+        for (int i = 0; i < 100; ++i)
+            text += request("GET", "/hello") + request("GET", "/nowhere");
+        peer_.send(text + "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        const auto output = peer_.awaitEnd();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{100}, count(output, "HTTP/1.1 200 OK\r\n") - 1);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{100}, count(output, "HTTP/1.1 404 "));
+        CPPUNIT_ASSERT(output.ends_with("\r\n\r\nok"));
+    }
+
+    void requestInPieces() {
+        connect(1);
+        peer_.send(request("GET", "/hello") + request("GET", "/hello", "Connection: close\r\n\r\n"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, count(peer_.awaitEnd(), "\r\n\r\nhello"));
+    }
+
+    void refusalEndsTheConnection() {
+        connect();
+        peer_.send("GET / HTTP/1.1\r\n\r\n" + request("GET", "/hello"));
+        const auto output = peer_.awaitEnd();
+        CPPUNIT_ASSERT(output.starts_with("HTTP/1.1 400 "));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, count(output, "HTTP/1.1 "));
+        peer_.finishSending();
+        peer_.awaitGone();
+    }
+
+    void unwantedBodiesAreDroppedBetweenAnswers() {
+        connect(10);
+        std::string text;
+        for (int i = 0; i < 20; ++i)
+            text += request("POST", "/nowhere", "Content-Length: 5\r\n\r\nhello");
+        peer_.send(text + request("GET", "/hello", "Connection: close\r\n\r\n"));
+        const auto output = peer_.awaitEnd();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20}, count(output, "HTTP/1.1 404 "));
+        CPPUNIT_ASSERT(output.ends_with("\r\n\r\nhello"));
+    }
+
+    void nothingMoreIsReadWhileARequestIsUnderWay() {
+        std::promise<Promise> promised;
+        addRoute("GET", "/later", [&](const Call&) {
+            return Reply::deferred([&](Promise promise) { promised.set_value(std::move(promise)); });
+        });
+        connect();
+        peer_.send(request("GET", "/later"));
+        const auto promise = promised.get_future().get();
+        peer_.send(request("GET", "/hello", "Connection: close\r\n\r\n"));
+        // A task that is posted twice runs behind the event of what was sent.
+        for (int i = 0; i < 2; ++i) {
+            std::promise<void> passed;
+            loop_->post([&] { passed.set_value(); });
+            passed.get_future().wait();
+        }
+        CPPUNIT_ASSERT_EQUAL(request("GET", "/hello", "Connection: close\r\n\r\n").size(), peer_.unread());
+        promise.fulfil(Reply::text(200, "text/plain", "late"));
+        const auto output = peer_.awaitEnd();
+        CPPUNIT_ASSERT(output.find("late") < output.find("hello"));
+    }
+
+    void deferredAnswer() {
+        addRoute("GET", "/later", [](const Call&) {
+            return Reply::deferred([](const Promise& promise) { promise.fulfil(Reply::empty(204)); });
+        });
+        addRoute("GET", "/never", [](const Call&) { return Reply::deferred([](const Promise&) {}); });
+        addRoute("GET", "/throws", [](const Call&) {
+            return Reply::deferred([](const Promise&) { throw notFound("not here"); });
+        });
+        connect();
+        peer_.send(request("GET", "/later") + request("GET", "/never") +
+                   request("GET", "/throws", "Connection: close\r\n\r\n"));
+        const auto output = peer_.awaitEnd();
+        CPPUNIT_ASSERT(output.find("HTTP/1.1 204 ") < output.find("HTTP/1.1 500 "));
+        CPPUNIT_ASSERT(output.find("HTTP/1.1 500 ") < output.find("HTTP/1.1 404 "));
+        CPPUNIT_ASSERT(output.find("HTTP/1.1 404 ") != std::string::npos);
+    }
+
+    void brokenPromiseOfAClosedConnection() {
+        std::promise<Promise> promised;
+        std::promise<void> abandoned;
+        addRoute("GET", "/later", [&](const Call&) {
+            return Reply::deferred([&](Promise promise) {
+                promise.onAbandoned([&] { abandoned.set_value(); });
+                promised.set_value(std::move(promise));
+            });
+        });
+        connect();
+        peer_.send(request("GET", "/later"));
+        const auto promise = promised.get_future().get();
+        peer_.reset();
+        peer_.awaitGone();
+        abandoned.get_future().get();
+        std::promise<bool> delivered;
+        promise.fulfil(Reply::empty(204).onDelivered([&](bool whole) { delivered.set_value(whole); }));
+        CPPUNIT_ASSERT(!delivered.get_future().get());
+    }
+
+    void parkedRequest() {
+        std::promise<void> parked;
+        std::atomic<int> tries{0};
+        addRoute("GET", "/wait", [&](const Call&) {
+            return Reply::waitFor(
+                "topic", std::chrono::minutes(1),
+                [&]() -> std::optional<Reply> {
+                    if (++tries == 1) {
+                        parked.set_value();
+                        return std::nullopt;
+                    }
+                    return Reply::text(200, "text/plain", "woken");
+                },
+                Reply::empty(204));
+        });
+        addRoute("GET", "/brief", [](const Call&) {
+            return Reply::waitFor(
+                "other", std::chrono::milliseconds(1), []() -> std::optional<Reply> { return std::nullopt; },
+                Reply::empty(204));
+        });
+        connect();
+        peer_.send(request("GET", "/wait"));
+        parked.get_future().get();
+        topics_.wake("topic");
+        peer_.await("woken");
+        peer_.send(request("GET", "/brief"));
+        peer_.await("HTTP/1.1 204 ");
+    }
+
+    void stream() {
+        std::promise<std::shared_ptr<Stream>> streams;
+        addRoute("GET", "/stream", [&](const Call&) {
+            return Reply::stream(200, "text/plain",
+                                 [&](std::shared_ptr<Stream> made) { streams.set_value(std::move(made)); });
+        });
+        connect();
+        peer_.send(request("GET", "/stream") + request("GET", "/hello", "Connection: close\r\n\r\n"));
+        const auto made = streams.get_future().get();
+        CPPUNIT_ASSERT(made->write("one"));
+        peer_.await("3\r\none\r\n");
+        CPPUNIT_ASSERT(made->write("two"));
+        made->end();
+        const auto output = peer_.awaitEnd();
+        CPPUNIT_ASSERT(output.find("3\r\ntwo\r\n0\r\n\r\nHTTP/1.1 200 OK") != std::string::npos);
+        CPPUNIT_ASSERT(output.ends_with("hello"));
+    }
+
+    void streamOfAClosedConnection() {
+        std::promise<std::shared_ptr<Stream>> streams;
+        std::promise<void> closed;
+        addRoute("GET", "/stream", [&](const Call&) {
+            return Reply::stream(200, "text/plain",
+                                 [&](std::shared_ptr<Stream> made) { streams.set_value(std::move(made)); });
+        });
+        connect();
+        peer_.send(request("GET", "/stream"));
+        const auto made = streams.get_future().get();
+        made->onClosed([&] { closed.set_value(); });
+        peer_.reset();
+        closed.get_future().get();
+        CPPUNIT_ASSERT(!made->write("late"));
+    }
+
+    void deliveryIsReported() {
+        std::promise<bool> delivered;
+        addRoute("GET", "/once", [&](const Call&) {
+            return Reply::text(200, "text/plain", "once").onDelivered([&](bool whole) {
+                delivered.set_value(whole);
+            });
+        });
+        connect();
+        peer_.send(request("GET", "/once"));
+        CPPUNIT_ASSERT(delivered.get_future().get());
+        CPPUNIT_ASSERT(peer_.output().ends_with("once"));
+    }
+
+    void slowClientMeetsBackPressure() {
+        const std::string body(100'000, 'x');
+        addRoute("GET", "/long", [&](const Call&) { return Reply::text(200, "text/plain", body); });
+        peer_.stopTaking();
+        peer_.take(1000);
+        connect();
+        peer_.send(request("GET", "/long") + request("GET", "/hello", "Connection: close\r\n\r\n"));
+        peer_.await(std::string(500, 'x'));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1000}, peer_.output().size());
+        peer_.take(200'000);
+        CPPUNIT_ASSERT(peer_.awaitEnd().ends_with("\r\n\r\nhello"));
+    }
+
+    void drainingClosesWhatIsIdle() {
+        connect();
+        peer_.send(request("GET", "/hello"));
+        peer_.await("\r\n\r\nhello");
+        loop_->post([this] { loop_->drain(); });
+        peer_.awaitGone();
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ConnectionTest);
+
+}  // namespace sallyport::tests

@@ -1,0 +1,220 @@
+#include "host/http/request_reader.h"
+
+#include <algorithm>
+#include <string>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace sallyport::tests {
+
+using namespace host::http;
+using Progress = RequestReader::Progress;
+using Stage = RequestReader::Stage;
+
+namespace {
+
+constexpr std::uint64_t maxBody = 1000;
+
+std::string post(std::string_view body, std::string_view path = "/x") {
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           std::string(body);
+}
+
+const std::string get = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
+
+}  // namespace
+
+class RequestReaderTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(RequestReaderTest);
+    CPPUNIT_TEST(beginsIdle);
+    CPPUNIT_TEST(requestInPiecesOfEverySize);
+    CPPUNIT_TEST(nothingIsReadBeforeItIsAskedFor);
+    CPPUNIT_TEST(pipelinedRequestsComeInOrder);
+    CPPUNIT_TEST(unwantedBodyIsDropped);
+    CPPUNIT_TEST(longUnwantedBodyEndsTheConnection);
+    CPPUNIT_TEST(malformedHeadEndsTheConnection);
+    CPPUNIT_TEST(malformedAndTooLongBodiesEndTheConnection);
+    CPPUNIT_TEST(bodiesTakeFromTheBudget);
+    CPPUNIT_TEST(whatIsStoredOutlivesItsInput);
+    CPPUNIT_TEST(secretInputIsOverwritten);
+    CPPUNIT_TEST(discardForgetsEverything);
+    CPPUNIT_TEST_SUITE_END();
+
+    const Limits limits_;
+    BodyBudget budget_{std::size_t{1024} * 1024};
+    std::string input_;
+
+    /// Lends the reader a copy, which is overwritten by the next one.
+    Progress supply(RequestReader& reader, std::string_view text) {
+        reader.store();
+        input_ = text;
+        reader.supply(input_);
+        return reader.advance();
+    }
+
+    bool expectBody(RequestReader& reader) {
+        return reader.expectBody(reader.takeHead(), maxBody, BodyBudget::Share(budget_));
+    }
+
+public:
+    void beginsIdle() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(reader.stage() == Stage::idle);
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        CPPUNIT_ASSERT(reader.stage() == Stage::idle);
+        CPPUNIT_ASSERT(supply(reader, "G") == Progress::starved);
+        CPPUNIT_ASSERT(reader.stage() == Stage::head);
+    }
+
+    void requestInPiecesOfEverySize() {
+        const auto text = post("hello");
+        for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+            RequestReader reader(limits_);
+            auto progress = Progress::starved;
+            for (std::size_t at = 0; at < text.size(); at += piece) {
+                progress = supply(reader, std::string_view(text).substr(at, piece));
+                if (progress == Progress::head) {
+                    CPPUNIT_ASSERT(expectBody(reader));
+                    progress = reader.advance();
+                }
+            }
+            CPPUNIT_ASSERT(progress == Progress::body);
+            CPPUNIT_ASSERT_EQUAL(std::string("hello"), reader.takeBody().text);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, reader.buffered());
+        }
+    }
+
+    void nothingIsReadBeforeItIsAskedFor() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, get + get) == Progress::head);
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        CPPUNIT_ASSERT(!expectBody(reader));
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        CPPUNIT_ASSERT_EQUAL(get.size(), reader.buffered());
+        reader.nextRequest();
+        CPPUNIT_ASSERT(reader.stage() == Stage::idle);
+        CPPUNIT_ASSERT(reader.advance() == Progress::head);
+    }
+
+    void pipelinedRequestsComeInOrder() {
+        RequestReader reader(limits_);
+        std::string text;
+        for (int i = 0; i < 5; ++i)
+            text += post(std::to_string(i), "/" + std::to_string(i));
+        auto progress = supply(reader, text);
+        for (int i = 0; i < 5; ++i) {
+            CPPUNIT_ASSERT(progress == Progress::head);
+            auto head = reader.takeHead();
+            CPPUNIT_ASSERT_EQUAL("/" + std::to_string(i), head.path);
+            CPPUNIT_ASSERT(reader.expectBody(head, maxBody, BodyBudget::Share(budget_)));
+            CPPUNIT_ASSERT(reader.advance() == Progress::body);
+            CPPUNIT_ASSERT_EQUAL(std::to_string(i), reader.takeBody().text);
+            reader.nextRequest();
+            progress = reader.advance();
+        }
+        CPPUNIT_ASSERT(progress == Progress::starved);
+    }
+
+    void unwantedBodyIsDropped() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 2)) == Progress::head);
+        static_cast<void>(reader.takeHead());
+        CPPUNIT_ASSERT(reader.canGoOn());
+        CPPUNIT_ASSERT(reader.dropBody());
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        CPPUNIT_ASSERT(reader.stage() == Stage::dropping);
+        CPPUNIT_ASSERT(supply(reader, "lo" + get) == Progress::dropped);
+        CPPUNIT_ASSERT(!reader.dropBody());
+        reader.nextRequest();
+        CPPUNIT_ASSERT(reader.advance() == Progress::head);
+        CPPUNIT_ASSERT_EQUAL(std::string("/next"), reader.takeHead().path);
+    }
+
+    void longUnwantedBodyEndsTheConnection() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, post(std::string(100'000, 'x'))) == Progress::head);
+        static_cast<void>(reader.takeHead());
+        CPPUNIT_ASSERT(!reader.canGoOn());
+        CPPUNIT_ASSERT(!reader.dropBody());
+    }
+
+    void malformedHeadEndsTheConnection() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, "GET /\r\n") == Progress::failed);
+        CPPUNIT_ASSERT_EQUAL(400, reader.error().status());
+        CPPUNIT_ASSERT(!reader.canGoOn());
+        CPPUNIT_ASSERT(supply(reader, get) == Progress::starved);
+    }
+
+    void malformedAndTooLongBodiesEndTheConnection() {
+        const std::string head = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (const auto& [body, status] : {std::pair("x\r\n", 400), std::pair("fff\r\n", 413)}) {
+            RequestReader reader(limits_);
+            CPPUNIT_ASSERT(supply(reader, head) == Progress::head);
+            CPPUNIT_ASSERT(expectBody(reader));
+            CPPUNIT_ASSERT(supply(reader, body) == Progress::failed);
+            CPPUNIT_ASSERT_EQUAL(status, reader.error().status());
+            CPPUNIT_ASSERT(!reader.canGoOn());
+        }
+    }
+
+    void bodiesTakeFromTheBudget() {
+        BodyBudget small(std::size_t{64} * 1024);
+        RequestReader first(limits_);
+        RequestReader second(limits_);
+        for (auto* reader : {&first, &second}) {
+            CPPUNIT_ASSERT(supply(*reader, post("hello")) == Progress::head);
+            CPPUNIT_ASSERT(reader->expectBody(reader->takeHead(), maxBody, BodyBudget::Share(small)));
+        }
+        CPPUNIT_ASSERT(first.advance() == Progress::body);
+        {
+            const auto kept = first.takeBody();
+            input_ = "hello";
+            CPPUNIT_ASSERT(second.advance() == Progress::failed);
+            CPPUNIT_ASSERT_EQUAL(503, second.error().status());
+        }
+        RequestReader third(limits_);
+        CPPUNIT_ASSERT(supply(third, post("hello")) == Progress::head);
+        CPPUNIT_ASSERT(third.expectBody(third.takeHead(), maxBody, BodyBudget::Share(small)));
+        CPPUNIT_ASSERT(third.advance() == Progress::body);
+    }
+
+    void whatIsStoredOutlivesItsInput() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, get + "GET /la") == Progress::head);
+        static_cast<void>(reader.takeHead());
+        reader.store();
+        std::fill(input_.begin(), input_.end(), '!');
+        reader.nextRequest();
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        CPPUNIT_ASSERT(supply(reader, "st HTTP/1.1\r\nHost: a\r\n\r\n") == Progress::head);
+        CPPUNIT_ASSERT_EQUAL(std::string("/last"), reader.takeHead().path);
+    }
+
+    void secretInputIsOverwritten() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, post("hello")) == Progress::head);
+        CPPUNIT_ASSERT(expectBody(reader));
+        reader.keepSecret();
+        CPPUNIT_ASSERT(reader.advance() == Progress::body);
+        reader.store();
+        CPPUNIT_ASSERT_EQUAL(std::string(post("hello").size(), '\0'), input_);
+        CPPUNIT_ASSERT_EQUAL(std::string("hello"), reader.takeBody().text);
+    }
+
+    void discardForgetsEverything() {
+        RequestReader reader(limits_);
+        CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 1)) == Progress::head);
+        CPPUNIT_ASSERT(expectBody(reader));
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        reader.discard();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, reader.buffered());
+        CPPUNIT_ASSERT_EQUAL(std::string(), reader.takeBody().text);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(RequestReaderTest);
+
+}  // namespace sallyport::tests
