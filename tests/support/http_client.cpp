@@ -374,6 +374,16 @@ std::string Connection::receiveUntilClosed() {
     return std::exchange(buffer_, {});
 }
 
+bool Connection::closedInOrder() {
+    try {
+        while (fill()) {
+        }
+    } catch (const ConnectionLost&) {
+        return false;
+    }
+    return buffer_.empty();
+}
+
 bool Connection::readable() const {
     pollfd watched{socket_.get(), POLLIN, 0};
     return !buffer_.empty() || ::poll(&watched, 1, 0) > 0;

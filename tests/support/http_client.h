@@ -114,6 +114,8 @@ public:
     std::string receiveUntilClosed();
     /// Whether the peer closes the connection without sending anything more.
     bool closedByPeer() { return receiveUntilClosed().empty(); }
+    /// The same, and not by a reset, which can overtake an answer.
+    bool closedInOrder();
     /// Whether there is something to read, or the end, by now.
     [[nodiscard]] bool readable() const;
 
