@@ -86,8 +86,13 @@ constexpr Setting settings[] = {
     {"http.max_uri", SettingKind::size, "8KiB", "A request's path and query", 256, mib},
     {"http.max_json_depth", SettingKind::integer, "64", "Objects and arrays within each other in a JSON body",
      4, 1000},
+    {"http.max_json_members", SettingKind::integer, "1000000",
+     "Elements of arrays and members of objects in a JSON body; more are refused with 422", 1000,
+     100'000'000},
     {"http.body_memory", SettingKind::size, "256MiB",
-     "All request bodies that are held in memory at once; more are refused with 503", mib},
+     "All request bodies that are held in memory at once, and what they are taken apart into; "
+     "more are refused with 503",
+     mib},
 
     {"sse.buffer", SettingKind::size, "1MiB", "Unsent events of one subscriber, who is cut off beyond it",
      16 * kib, gib},

@@ -46,7 +46,8 @@ http::Limits readLimits(const Settings& settings) {
     limits.maxHeaderBytes = settings.size("http.max_header_size");
     limits.maxHeaders = static_cast<std::size_t>(settings.integer("http.max_headers"));
     limits.maxUriBytes = settings.size("http.max_uri");
-    limits.maxJsonDepth = static_cast<std::size_t>(settings.integer("http.max_json_depth"));
+    limits.json.depth = static_cast<std::size_t>(settings.integer("http.max_json_depth"));
+    limits.json.values = static_cast<std::size_t>(settings.integer("http.max_json_members"));
     limits.bodyMemory = settings.size("http.body_memory");
     limits.headerTimeout = settings.duration("http.header_timeout");
     limits.bodyTimeout = settings.duration("http.body_timeout");

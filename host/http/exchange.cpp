@@ -168,7 +168,8 @@ void Exchange::makeCall(Gate::Ticket ticket) {
     std::erase_if(parts.headers, [](const auto& header) { return isCredential(header.first); });
     parts.body = std::move(body_.text);
     parts.requestId = requestId_;
-    parts.maxJsonDepth = loop_.services().limits.maxJsonDepth;
+    parts.maxJsonDepth = loop_.services().limits.json.depth;
+    parts.maxJsonMembers = loop_.services().limits.json.values;
     parts.secret = match_.route->secret;
     call_ = std::make_shared<HostCall>(identity(), match_.route, std::move(ticket), std::move(parts));
 }

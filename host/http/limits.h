@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include <sallyport/json.h>
+
 namespace sallyport::host::http {
 
 /// The bounds that hold for every connection of both doors, from the `http.*` settings. All time-outs are
@@ -12,9 +14,9 @@ struct Limits {
     std::size_t maxHeaderBytes = std::size_t{16} * 1024;  ///< all of a request's header fields
     std::size_t maxHeaders = 100;                         ///< header fields in a request
     std::size_t maxUriBytes = std::size_t{8} * 1024;
-    std::size_t maxJsonDepth = 64;
-    std::size_t bodyMemory =
-        std::size_t{256} * 1024 * 1024;  ///< request bodies held at once, over all connections
+    json::Limits json;  ///< of JSON in a body
+    /// Request bodies held at once, over all connections, and what they are taken apart into.
+    std::size_t bodyMemory = std::size_t{256} * 1024 * 1024;
     std::chrono::milliseconds headerTimeout{10'000};
     std::chrono::milliseconds bodyTimeout{60'000};
     std::chrono::milliseconds idleTimeout{75'000};

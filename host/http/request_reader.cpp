@@ -131,6 +131,7 @@ bool RequestReader::expectBody(const RequestHead& head, std::uint64_t limit, Bod
     if (decoder_.state() == BodyDecoder::State::complete)
         return false;
     body_.share = std::move(share);
+    json_ = JsonMemory(limits_.json);
     // Growing the body would copy it again and again, and leave pieces of a secret behind.
     body_.text.reserve(std::min(decoder_.remaining(), bodyReserve));
     stage_ = Stage::body;
@@ -140,8 +141,10 @@ bool RequestReader::expectBody(const RequestHead& head, std::uint64_t limit, Bod
 RequestReader::Progress RequestReader::readBody() {
     if (rest_.empty())
         return Progress::starved;
+    const auto before = body_.text.size();
     use(decoder_.feed(rest_, body_.text));
-    if (!body_.share.grow(body_.text.size()))
+    json_.add(std::string_view(body_.text).substr(before));
+    if (!body_.share.grow(body_.text.size() + json_.bytes()))
         return fail(overloaded());
     switch (decoder_.state()) {
         case BodyDecoder::State::reading:

@@ -12,6 +12,7 @@
 
 #include "host/http/body_budget.h"
 #include "host/http/body_decoder.h"
+#include "host/http/json_memory.h"
 #include "host/http/limits.h"
 #include "host/http/request_head.h"
 
@@ -48,7 +49,7 @@ public:
     };
 
     /// @param limits outlive the reader.
-    explicit RequestReader(const Limits& limits) : head_(limits) {}
+    explicit RequestReader(const Limits& limits) : limits_(limits), head_(limits) {}
     ~RequestReader();
     RequestReader(const RequestReader&) = delete;
     RequestReader& operator=(const RequestReader&) = delete;
@@ -68,7 +69,7 @@ public:
     [[nodiscard]] RequestHead takeHead();
 
     /// Reads the body. @param head the one that was taken. @param limit bytes of content. @param share pays
-    /// for it. @return false when there is none.
+    /// for it, and for what it may be taken apart into. @return false when there is none.
     bool expectBody(const RequestHead& head, std::uint64_t limit, BodyBudget::Share share);
     /// Reads what is left of the body and forgets it. @return false when nothing is left.
     bool dropBody();
@@ -102,11 +103,13 @@ private:
     void use(std::size_t bytes) { rest_.remove_prefix(bytes); }
     [[nodiscard]] bool borrowed() const noexcept { return !input_.empty(); }
 
+    const Limits& limits_;
     Stage stage_ = Stage::idle;
     bool secret_ = false;
     HeadParser head_;
     BodyDecoder decoder_;
     ReceivedBody body_;
+    JsonMemory json_;        ///< that the body may need
     std::span<char> input_;  ///< what is borrowed
     std::string buffer_;     ///< what was kept; holds `rest_` unless something is borrowed
     std::string_view rest_;  ///< received and not used

@@ -6,6 +6,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/call.h>
+
 #include "host/config/configuration.h"
 #include "tests/support/assertions.h"
 #include "tests/support/temporary_directory.h"
@@ -39,6 +41,7 @@ class HostSettingsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testInstalledFileShowsNoOtherKeys);
     CPPUNIT_TEST(testInstalledFileSetsNothing);
     CPPUNIT_TEST(testHeartbeatIsAtMostWhatIsPromised);
+    CPPUNIT_TEST(testJsonIsLimitedAsForTestsOfPlugins);
     CPPUNIT_TEST_SUITE_END();
 
     static void testDefaultsAreWithinBounds() {
@@ -85,6 +88,16 @@ class HostSettingsTest : public CppUnit::TestFixture {
     static void testHeartbeatIsAtMostWhatIsPromised() {
         const Configuration configuration("", {{"sse.heartbeat", "16s"}});
         CPPUNIT_ASSERT_THROW(static_cast<void>(configuration.settings("", hostSettings())), BadValue);
+    }
+
+    // What a plugin's test sees of FakeHost, the daemon does too.
+    static void testJsonIsLimitedAsForTestsOfPlugins() {
+        const auto settings = Configuration("", {}).settings("", hostSettings());
+        const Call::Parts parts;
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(parts.maxJsonDepth),
+                             settings->integer("http.max_json_depth"));
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(parts.maxJsonMembers),
+                             settings->integer("http.max_json_members"));
     }
 };
 

@@ -37,6 +37,7 @@ class RequestReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(malformedHeadEndsTheConnection);
     CPPUNIT_TEST(malformedAndTooLongBodiesEndTheConnection);
     CPPUNIT_TEST(bodiesTakeFromTheBudget);
+    CPPUNIT_TEST(whatABodyIsTakenApartIntoCounts);
     CPPUNIT_TEST(whatIsStoredOutlivesItsInput);
     CPPUNIT_TEST(secretInputIsOverwritten);
     CPPUNIT_TEST(discardForgetsEverything);
@@ -179,6 +180,23 @@ public:
         CPPUNIT_ASSERT(supply(third, post("hello")) == Progress::head);
         CPPUNIT_ASSERT(third.expectBody(third.takeHead(), maxBody, BodyBudget::Share(small)));
         CPPUNIT_ASSERT(third.advance() == Progress::body);
+    }
+
+    void whatABodyIsTakenApartIntoCounts() {
+        constexpr std::size_t size = 40'000;
+        const auto read = [&](const std::string& body) {
+            RequestReader reader(limits_);
+            CPPUNIT_ASSERT(supply(reader, post(body)) == Progress::head);
+            CPPUNIT_ASSERT(reader.expectBody(reader.takeHead(), size, BodyBudget::Share(budget_)));
+            return reader.advance() == Progress::body ? 200 : reader.error().status();
+        };
+        std::string numbers = "[0";
+        while (numbers.size() < size - 3)
+            numbers += ",0";
+        CPPUNIT_ASSERT_EQUAL(200, read('"' + std::string(size - 2, 'x') + '"'));
+        // 20,000 values need more than a megabyte once each has been looked at.
+        CPPUNIT_ASSERT_EQUAL(503, read(numbers + "]"));
+        CPPUNIT_ASSERT_EQUAL(200, read(numbers.substr(0, size / 4) + "]"));
     }
 
     void whatIsStoredOutlivesItsInput() {

@@ -49,6 +49,7 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FakeHostTest);
     CPPUNIT_TEST(routesAsTheDaemonDoes);
     CPPUNIT_TEST(givesParametersAndQueries);
+    CPPUNIT_TEST(limitsJsonAsTheDaemonDoes);
     CPPUNIT_TEST(asksForTheRole);
     CPPUNIT_TEST(letsInNobodyWhoseJobIsOver);
     CPPUNIT_TEST(refusesRoutesThatTheDaemonRefuses);
@@ -98,6 +99,28 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("a b 1+1 k t alice"), answer.body());
         CPPUNIT_ASSERT_EQUAL(
             415, host_.worker(job_, "POST", "/a", "{}", {{"content-type", "text/plain"}}).status());
+    }
+
+    void limitsJsonAsTheDaemonDoes() {
+        start([](Host& host) {
+            host.routes().worker("POST", "/x", [](const Call& call) {
+                static_cast<void>(call.json());
+                return Reply::empty(200);
+            });
+        });
+        const auto nested = [](std::size_t depth) {
+            return R"({"a":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+        };
+        CPPUNIT_ASSERT_EQUAL(200, host_.worker(job_, "POST", "/x", nested(64)).status());
+        CPPUNIT_ASSERT_EQUAL(400, host_.worker(job_, "POST", "/x", nested(65)).status());
+        std::string many = R"({"a":[0)";
+        for (int i = 2; i < 1'000'000; ++i) {
+            many += ",0";
+        }
+        CPPUNIT_ASSERT_EQUAL(200, host_.worker(job_, "POST", "/x", many + "]}").status());
+        const Answer more = host_.worker(job_, "POST", "/x", many + ",0]}");
+        CPPUNIT_ASSERT_EQUAL(422, more.status());
+        CPPUNIT_ASSERT_EQUAL(std::string("too_many_members"), more.code());
     }
 
     void asksForTheRole() {

@@ -33,7 +33,8 @@ namespace sallyport::testing {
 ///
 /// A request runs the handler on the calling thread, whatever its RouteOptions::run. What a handler throws
 /// becomes the answer if it is a RequestError; anything else, with the daemon a 500, goes on to the test.
-/// Requests may be made by several threads at once. [one thread at a time for what else a test calls]
+/// JSON in bodies has the daemon's limits, as they are by default. Requests may be made by several threads at
+/// once. [one thread at a time for what else a test calls]
 class FakeHost final : public Host {
 public:
     /// Settings as in the configuration file: whole keys, and values as they are written there.

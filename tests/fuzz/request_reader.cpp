@@ -1,0 +1,97 @@
+// What arrives on a connection: however it is cut, the same requests come out, bodies stay within their
+// limit, and no more is kept than a head may have.
+#include "host/http/request_reader.h"
+
+#include <vector>
+
+#include "tests/fuzz/fuzz.h"
+
+namespace {
+
+using namespace sallyport::host::http;
+using sallyport::fuzz::Pieces;
+using sallyport::fuzz::require;
+using Progress = RequestReader::Progress;
+
+constexpr std::size_t longestBody = 300;
+constexpr Limits limits{.maxHeaderBytes = 400, .maxHeaders = 8, .maxUriBytes = 100};
+/// A request line, and the fields of a head.
+constexpr std::size_t mostKept = 1024;
+
+struct Outcome {
+    std::vector<std::string> requests;  ///< heads and bodies, written out
+    int status = 0;                     ///< of the refusal that ended it
+};
+
+std::string writtenOut(const RequestHead& head) {
+    std::string text = head.method + ' ' + head.path + '?' + head.query +
+                       (head.keepAlive ? " keep" : " close") + (head.http10 ? " 1.0" : " 1.1") +
+                       (head.expectsContinue ? " expects" : "");
+    for (const auto& [name, value] : head.headers) {
+        require(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
+                "a value is one line");
+        text += '\n' + name + '=' + value;
+    }
+    return text;
+}
+
+/// Goes on as long as there is input: bodies of POST are read, others are dropped.
+void advance(RequestReader& reader, BodyBudget& budget, Outcome& outcome) {
+    for (;;) {
+        switch (reader.advance()) {
+            case Progress::starved:
+                return;
+            case Progress::head: {
+                const RequestHead head = reader.takeHead();
+                outcome.requests.push_back(writtenOut(head));
+                require(head.path.starts_with('/') || head.path == "*", "a path begins with a slash");
+                const bool reads = head.method == "POST"
+                                       ? reader.expectBody(head, longestBody, BodyBudget::Share(budget))
+                                       : reader.dropBody();
+                if (!reads) {
+                    reader.nextRequest();
+                }
+                break;
+            }
+            case Progress::body: {
+                const ReceivedBody body = reader.takeBody();
+                require(body.text.size() <= longestBody, "a body stays within its limit");
+                outcome.requests.push_back(body.text);
+                reader.nextRequest();
+                break;
+            }
+            case Progress::dropped:
+                reader.nextRequest();
+                break;
+            case Progress::failed:
+                outcome.status = reader.error().status();
+                return;
+        }
+    }
+}
+
+void feed(RequestReader& reader, std::string_view bytes, BodyBudget& budget, Outcome& outcome) {
+    std::string input(bytes);
+    reader.supply(input);
+    advance(reader, budget, outcome);
+    reader.store();
+    require(outcome.status != 0 || reader.buffered() <= mostKept, "no more is kept than a head may have");
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input = sallyport::fuzz::textOf(data, size);
+    BodyBudget budget(std::size_t{1024} * 1024);
+    Outcome whole;
+    RequestReader atOnce(limits);
+    feed(atOnce, input, budget, whole);
+    Outcome cut;
+    RequestReader byPieces(limits);
+    for (Pieces pieces(input); cut.status == 0 && !pieces.atEnd();) {
+        feed(byPieces, pieces.next(), budget, cut);
+    }
+    require(whole.requests == cut.requests, "pieces have the same requests in them as the whole");
+    require(whole.status == cut.status, "pieces are refused as the whole is");
+    return 0;
+}

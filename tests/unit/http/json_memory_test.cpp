@@ -1,0 +1,65 @@
+#include "host/http/json_memory.h"
+
+#include <string>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace sallyport::tests {
+
+using host::http::JsonMemory;
+
+class JsonMemoryTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(JsonMemoryTest);
+    CPPUNIT_TEST(textNeedsNothingMore);
+    CPPUNIT_TEST(eachValueCounts);
+    CPPUNIT_TEST(noMoreThanTheLimitLetsPass);
+    CPPUNIT_TEST(piecesCountAsTheWhole);
+    CPPUNIT_TEST_SUITE_END();
+
+    static std::string repeated(std::string_view unit, std::size_t times) {
+        std::string text;
+        for (; times > 0; --times)
+            text += unit;
+        return text;
+    }
+
+    static std::size_t needed(std::string_view text, const json::Limits& limits = {}) {
+        JsonMemory memory(limits);
+        memory.add(text);
+        return memory.bytes();
+    }
+
+public:
+    void textNeedsNothingMore() {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, needed(""));
+        CPPUNIT_ASSERT_EQUAL(
+            std::size_t{0},
+            needed(R"({"event_type":"message","data":{"content":")" +
+                   repeated("A sentence, as people and models write them one after another. ", 1000) +
+                   "\"}}"));
+    }
+
+    void eachValueCounts() {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64} * 1001, needed("[0" + repeated(",0", 1000) + "]"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64} * 1001, needed("{\"\":0" + repeated(",\"\":0", 1000) + "}"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64} * 2002, needed("[[]" + repeated(",[]", 999) + ",{}]"));
+    }
+
+    void noMoreThanTheLimitLetsPass() {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64} * 100,
+                             needed("[0" + repeated(",0", 1000) + "]", {.values = 100}));
+    }
+
+    void piecesCountAsTheWhole() {
+        const std::string text = "[0" + repeated(",[{\"a\":1}]", 1000) + "]";
+        JsonMemory memory;
+        for (std::size_t at = 0, size = 1; at < text.size(); at += size, size = size % 300 + 7)
+            memory.add(std::string_view(text).substr(at, size));
+        CPPUNIT_ASSERT_EQUAL(needed(text), memory.bytes());
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(JsonMemoryTest);
+
+}  // namespace sallyport::tests
