@@ -12,12 +12,13 @@ namespace sallyport::host::cli {
 
 namespace {
 
-/// Events nest as deep as the worker door lets them, inside what the operator door puts around them.
-constexpr std::size_t greatestDepth = 512;
+/// Events nest as deep as the worker door lets them, inside what the operator door puts around them. How many
+/// values they have is limited by the size of a page.
+constexpr json::Limits limits{.depth = 512, .values = json::unlimited.values};
 
 json::Value parse(const std::string& body) {
     try {
-        const json::Value value = json::Value::parse(body, greatestDepth);
+        const json::Value value = json::Value::parse(body, limits);
         if (value.kind() == json::Kind::object) {
             return value;
         }

@@ -25,6 +25,7 @@ class ClientTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(noticesAnAnswerCutShort);
     CPPUNIT_TEST(givesUpOnSilence);
     CPPUNIT_TEST(readsMembersLeniently);
+    CPPUNIT_TEST(readsAnswersWithManyValues);
     CPPUNIT_TEST(readsAStream);
     CPPUNIT_TEST(readsAChunkedStream);
     CPPUNIT_TEST(refusesAStreamThatIsNone);
@@ -94,6 +95,15 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(
             std::string("/api/x%2F..%3Fy/z?a=1%262&b=%2A%20%C3%BC"),
             Target("/api").segment("x/..?y").segment("z").query("a", "1&2").query("b", "* ü").text());
+    }
+
+    void readsAnswersWithManyValues() {
+        std::string events = R"({"events":[0)";
+        for (std::size_t i = 0; i < json::defaultValues; ++i) {
+            events += ",0";
+        }
+        const Answer answer(events + "]}");
+        CPPUNIT_ASSERT(answer.object().find("events") != nullptr);
     }
 
     void saysThatNothingListens() {
