@@ -16,14 +16,18 @@ namespace sallyport::tests {
 
 namespace {
 
+/// Some of the cases are about this size.
+Daemon& daemon() {
+    return sharedDaemon({{"events.max_size", "2MiB"}});
+}
+
 /// One job for all cases, and somebody who follows it.
 struct Bench {
-    CreatedJob job = createJob(sharedDaemon());
-    Client worker = workerClient(sharedDaemon(), job);
-    Client operators = operatorClient(sharedDaemon());
-    SseClient follower{sharedDaemon().operators(),
-                       sharedDaemon().operatorToken(),
-                       {.target = "/api/events?job_id=" + job.id}};
+    CreatedJob job = createJob(daemon());
+    Client worker = workerClient(daemon(), job);
+    Client operators = operatorClient(daemon());
+    SseClient follower{
+        daemon().operators(), daemon().operatorToken(), {.target = "/api/events?job_id=" + job.id}};
     std::string lastEvent = "0";
 };
 

@@ -63,6 +63,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     RequestHead head;
     head.framing = line == "chunked" ? Framing::chunked : Framing::length;
     std::from_chars(line.data(), line.data() + line.size(), head.length);
+    if (head.framing == Framing::length && head.length == 0) {
+        return 0;  // that is no body, as the head's reader finds
+    }
 
     const Outcome whole = inOne(head, input);
     const Outcome cut = inPieces(head, input);

@@ -58,11 +58,14 @@ void checkMatch(const RouteTable::Match& match, std::string_view path) {
             require(given[i] == wanted[i], "a literal segment is spelled as in its pattern");
             continue;
         }
+        const bool rest = wanted[i].ends_with("...}");
         if (match.badEncoding) {
+            if (rest) {
+                return;
+            }
             continue;
         }
         require(parameter < match.params.size(), "each segment in braces is a parameter");
-        const bool rest = wanted[i].ends_with("...}");
         const std::string_view raw =
             rest ? path.substr(static_cast<std::size_t>(given[i].data() - path.data())) : given[i];
         require(percentDecode(raw) == match.params[parameter].second,
