@@ -239,6 +239,11 @@ constexpr std::size_t methodAndVersion = 64;
 /// RFC 9112 section 2.2: an empty line before the request line is tolerated. So many are.
 constexpr int emptyLinesBefore = 4;
 
+/// A line, or the beginning of one, without the carriage return of its end.
+std::string_view withoutReturn(std::string_view line) {
+    return line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0));
+}
+
 constexpr HeadError badLineEnd{400, "bad_request", "lines of a request head end in CR LF"};
 constexpr HeadError tooLarge{431, "header_too_large", "the header fields are too large or too many"};
 
@@ -257,7 +262,7 @@ std::size_t HeadParser::feed(std::string_view input) {
         const auto end = rest.find('\n', scanned_);
         if (end == std::string_view::npos) {
             scanned_ = rest.size();
-            checkBounds(rest.size());
+            checkBounds(withoutReturn(rest).size());
             break;
         }
         scanned_ = 0;
@@ -270,7 +275,7 @@ std::size_t HeadParser::feed(std::string_view input) {
 void HeadParser::takeLine(std::string_view line) {
     // A line feed without a carriage return, or the reverse, is an error.
     const bool ended = !line.empty() && line.find('\r') == line.size() - 1;
-    const auto text = line.substr(0, line.empty() ? 0 : line.size() - 1);
+    const auto text = withoutReturn(line);
     checkBounds(text.size());
     if (state_ == State::refused)
         return;

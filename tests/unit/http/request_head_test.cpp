@@ -76,6 +76,7 @@ class RequestHeadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(lineEndsAreStrict);
     CPPUNIT_TEST(fieldsAreStrict);
     CPPUNIT_TEST(limitsHold);
+    CPPUNIT_TEST(linesUpToALimitMayComeInPieces);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -226,6 +227,21 @@ public:
         CPPUNIT_ASSERT_EQUAL(431, refusal("GET / HTTP/1.1\r\nX: " + std::string(300, 'a'), limits));
         CPPUNIT_ASSERT_EQUAL(431, refusal(request("A: 1\r\nB: 1\r\nC: 1\r\n"), limits));
         CPPUNIT_ASSERT(parse(request("A: 1\r\nB: 1\r\n"), limits).state == State::complete);
+    }
+
+    void linesUpToALimitMayComeInPieces() {
+        Limits limits;
+        limits.maxUriBytes = 300;
+        limits.maxHeaderBytes = 200;
+        // As long as any may be with its method and version.
+        const std::string longest = std::string(54, 'M') + " /" + std::string(299, 'a') + " HTTP/1.1\r\n";
+        CPPUNIT_ASSERT_EQUAL(std::size_t{300 + 64}, longest.size() - 2);
+        const std::string fields = "Host: h\r\nX: " + std::string(200 - 9 - 5, 'a') + "\r\n\r\n";
+        for (const std::string& text : {longest + "Host: h\r\n\r\n", "GET / HTTP/1.1\r\n" + fields}) {
+            CPPUNIT_ASSERT(parse(text, limits).state == State::complete);
+            for (std::size_t piece = 1; piece < text.size(); ++piece)
+                CPPUNIT_ASSERT(parse(text, limits, piece).state == State::complete);
+        }
     }
 };
 
