@@ -1,7 +1,6 @@
 #include "events_plugin.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -12,6 +11,7 @@
 #include <sallyport/user_id.h>
 
 #include "broadcast.h"
+#include "event_id.h"
 
 namespace sallyport::plugins {
 
@@ -44,13 +44,11 @@ std::optional<std::uint64_t> resumeAfter(const Call& call) {
     if (!text) {
         return std::nullopt;
     }
-    std::int64_t id = 0;
-    const char* const end = text->data() + text->size();
-    const auto [stop, problem] = std::from_chars(text->data(), end, id);
-    if (problem != std::errc() || stop != end || id < 0) {
+    const auto id = eventId(*text);
+    if (!id) {
         throw badRequest("the last event's id must be a number that this server sent");
     }
-    return static_cast<std::uint64_t>(id);
+    return id;
 }
 
 /// Stored data was accepted when it came, whatever the limits are now.

@@ -321,7 +321,8 @@ private:
     }
 
     void testFollowAfterIsChecked() {
-        for (const char* id : {"", "x", "-1", "1.5", "99999999999999999999"}) {
+        for (const char* id :
+             {"", "x", "-1", "-0", "+1", " 1", "0x1", "1.5", "9223372036854775808", "99999999999999999999"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(id, 400, follow("", {{"last-event-id", id}}).status());
             CPPUNIT_ASSERT_EQUAL_MESSAGE(id, 400, follow(std::string("?last_event_id=") + id).status());
         }
