@@ -102,7 +102,8 @@ constexpr Setting settings[] = {
     {"store.max_size", SettingKind::size, "0",
      "Largest database, beyond which writes are refused with 503; 0: the disk decides"},
     {"store.queue", SettingKind::integer, "8192",
-     "Writes that may wait for the disk; more are refused with 503", 1, 1'000'000},
+     "Writes that may wait for the disk, half of them of one job at the most; more are refused with 503", 1,
+     1'000'000},
 
     {"process.core_dumps", SettingKind::boolean, "false",
      "Whether a crash may write the daemon's memory, with the secrets in it, to a file"},

@@ -6,9 +6,16 @@
 #include <sallyport/errors.h>
 #include <sallyport/secret_text.h>
 
+#include "host/store/on_behalf_of.h"
+
 namespace sallyport::host::http {
 
 namespace {
+
+/// While what it returns lives, this thread works for the call's job.
+store::OnBehalfOf onBehalfOf(const HostCall& call) {
+    return store::OnBehalfOf({call.caller().job(), call.body().size()});
+}
 
 /// The reply for an exception that came out of the plugin's code.
 Reply replyFor(std::exception_ptr error, const HostCall& call, Logger& log) {
@@ -45,6 +52,7 @@ struct KeptReplay {
 }  // namespace
 
 Reply invoke(const HostCall& call, Logger& log) {
+    const auto working = onBehalfOf(call);
     try {
         return call.route().handler(call);
     } catch (...) {
@@ -54,6 +62,7 @@ Reply invoke(const HostCall& call, Logger& log) {
 
 std::optional<Reply> startDeferred(const std::function<void(Promise)>& start, Promise promise,
                                    const HostCall& call, Logger& log) {
+    const auto working = onBehalfOf(call);
     try {
         start(std::move(promise));
         return std::nullopt;

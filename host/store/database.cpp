@@ -1,9 +1,12 @@
 #include "host/store/database.h"
 
 #include <filesystem>
+#include <memory>
 #include <utility>
 
+#include "host/store/connection.h"
 #include "host/store/dialect.h"
+#include "host/store/file_identity.h"
 #include "host/store/migrations.h"
 #include "host/store/opening.h"
 #include "host/store/reader_pool.h"
@@ -16,12 +19,16 @@ public:
     Impl(const Options& options, Logger& log)
         : dialect(sqlite()),
           file(std::filesystem::absolute(options.file)),
-          writer(openDatabase(file, dialect, options.maxBytes, options.lockWait), dialect,
-                 {.queue = options.queue, .group = options.group}, log),
-          readers(file, dialect, options.readers, options.lockWait) {}
+          connection(openDatabase(file, dialect, options.maxBytes, options.lockWait)),
+          identity(file),
+          writer(std::move(connection), dialect, identity,
+                 {.places = options.queue, .group = options.group, .groupBytes = options.groupBytes}, log),
+          readers(file, dialect, identity, options.readers, options.lockWait) {}
 
     const Dialect& dialect;
     const std::string file;
+    std::unique_ptr<Connection> connection;  ///< only until the writer has it
+    const FileIdentity identity;
     Writer writer;
     ReaderPool readers;
 };
@@ -55,8 +62,8 @@ void Database::close() {
     impl_->readers.close();
 }
 
-bool Database::healthy() const {
-    return impl_->writer.healthy();
+std::optional<std::string> Database::trouble() const {
+    return impl_->writer.trouble();
 }
 
 Database::Space Database::space() {

@@ -20,8 +20,9 @@ class Database final : public Store {
 public:
     struct Options {
         std::string file;
-        std::size_t queue = 8192;  ///< writes waiting at the most; more are refused
-        std::size_t group = 256;   ///< writes in one transaction at the most
+        std::size_t queue = 8192;                         ///< writes waiting at the most; more are refused
+        std::size_t group = 256;                          ///< writes in one transaction at the most
+        std::size_t groupBytes = std::size_t{256} << 10;  ///< bytes of these
         std::size_t maxBytes = 0;  ///< size of the database file at the most; 0: the disk decides
         std::size_t readers = 4;   ///< read connections at the most
         std::chrono::milliseconds lockWait{2000};  ///< how long a lock of another process is waited for
@@ -41,8 +42,10 @@ public:
     /// Commits what is queued, stops the writer and closes. Later writes throw StoreError.
     void close();
 
-    /// Whether the last write succeeded, for `GET /api/status`.
-    [[nodiscard]] bool healthy() const;
+    /// Why the last write failed, if the database did not take it: a sentence for the operator. Nothing while
+    /// it is well.
+    [[nodiscard]] std::optional<std::string> trouble() const;
+    [[nodiscard]] bool healthy() const { return !trouble(); }
 
     /// Bytes of the database file.
     struct Space {

@@ -6,9 +6,9 @@
 
 namespace sallyport::host::store {
 
-ReaderPool::ReaderPool(std::string file, const Dialect& dialect, std::size_t size,
-                       std::chrono::milliseconds lockWait)
-    : file_(std::move(file)), dialect_(dialect), size_(size), lockWait_(lockWait) {}
+ReaderPool::ReaderPool(std::string file, const Dialect& dialect, const FileIdentity& identity,
+                       std::size_t size, std::chrono::milliseconds lockWait)
+    : file_(std::move(file)), dialect_(dialect), identity_(identity), size_(size), lockWait_(lockWait) {}
 
 ReaderPool::~ReaderPool() {
     close();
@@ -71,6 +71,8 @@ void ReaderPool::giveBack(std::unique_ptr<Connection> connection) {
 }
 
 std::unique_ptr<Connection> ReaderPool::open() const {
+    // SQLite would make a new database where there is none.
+    identity_.require();
     auto connection = std::make_unique<Connection>(file_, lockWait_);
     for (const std::string& statement : dialect_.reader) {
         connection->run(statement);

@@ -14,6 +14,7 @@
 
 #include "host/store/connection.h"
 #include "host/store/dialect.h"
+#include "host/store/file_identity.h"
 
 namespace sallyport::host::store {
 
@@ -21,7 +22,8 @@ namespace sallyport::host::store {
 class ReaderPool {
 public:
     /// @param size connections at the most; further readers wait.
-    ReaderPool(std::string file, const Dialect& dialect, std::size_t size,
+    /// @param identity of the file: another one under its name is not read.
+    ReaderPool(std::string file, const Dialect& dialect, const FileIdentity& identity, std::size_t size,
                std::chrono::milliseconds lockWait);
     ~ReaderPool();
     ReaderPool(const ReaderPool&) = delete;
@@ -40,6 +42,7 @@ private:
 
     const std::string file_;
     const Dialect& dialect_;
+    const FileIdentity& identity_;
     const std::size_t size_;
     const std::chrono::milliseconds lockWait_;
 

@@ -59,10 +59,14 @@ std::optional<std::string> failureOfDatabase(const std::exception_ptr& error) {
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, Limits limits, Logger& log)
-    : connection_(std::move(connection)), dialect_(dialect), limits_(limits), log_(log), thread_([this] {
-          run();
-      }) {}
+Writer::Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, const FileIdentity& identity,
+               WriteQueue::Limits limits, Logger& log)
+    : connection_(std::move(connection)),
+      dialect_(dialect),
+      identity_(identity),
+      log_(log),
+      queue_(limits),
+      thread_([this] { run(); }) {}
 
 Writer::~Writer() {
     close();
@@ -74,10 +78,10 @@ void Writer::submit(Store::Work work, Store::Done done) {
         if (closing_) {
             throw StoreError("the database is closed");
         }
-        if (queue_.size() >= limits_.queue) {
+        Write write{std::move(work), std::move(done)};
+        if (!queue_.push(OnBehalfOf::current(), write)) {
             throw StoreError("the queue of writes is full");
         }
-        queue_.push_back({std::move(work), std::move(done), nullptr});
     }
     waiting_.notify_one();
 }
@@ -107,32 +111,28 @@ void Writer::close() {
     }
 }
 
-bool Writer::healthy() const {
+std::optional<std::string> Writer::trouble() const {
     const std::lock_guard lock(mutex_);
-    return healthy_;
+    return trouble_;
 }
 
 void Writer::run() {
-    std::vector<Entry> group;
-    group.reserve(limits_.group);
+    std::vector<Write> group;
     while (take(group)) {
         settle(group);
         noteHealth(group);
-        for (Entry& entry : group) {
-            report(entry);
+        for (Write& write : group) {
+            report(write);
         }
         group.clear();
     }
 }
 
 /// @return false when nothing is left to do, ever.
-bool Writer::take(std::vector<Entry>& group) {
+bool Writer::take(std::vector<Write>& group) {
     std::unique_lock lock(mutex_);
     waiting_.wait(lock, [this] { return closing_ || !queue_.empty(); });
-    while (!queue_.empty() && group.size() < limits_.group) {
-        group.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-    }
+    queue_.takeGroup(group);
     return !group.empty();
 }
 
@@ -140,19 +140,20 @@ bool Writer::take(std::vector<Entry>& group) {
 /// what nearly always works. If one fails, the others again with a savepoint each, so that it harms none
 /// of them and the disk is still asked only once. If the engine gives up the whole transaction, as it may
 /// when the disk is full, each alone: one that deletes may still succeed, and make room.
-void Writer::settle(std::vector<Entry>& group) {
+void Writer::settle(std::vector<Write>& group) {
     if (attempt(group, Isolation::none) || group.size() == 1 || attempt(group, Isolation::savepoints)) {
         return;
     }
-    for (Entry& entry : group) {
-        attempt({&entry, 1}, Isolation::none);
+    for (Write& write : group) {
+        attempt({&write, 1}, Isolation::none);
     }
 }
 
 /// One transaction. @return false when it was rolled back because a work failed and others could not help
 /// but share its fate.
-bool Writer::attempt(std::span<Entry> group, Isolation isolation) {
+bool Writer::attempt(std::span<Write> group, Isolation isolation) {
     try {
+        identity_.require();
         connection_->run(dialect_.begin);
         if (!runWorks(group, isolation)) {
             rollBack();
@@ -163,8 +164,8 @@ bool Writer::attempt(std::span<Entry> group, Isolation isolation) {
     } catch (const EngineError& failure) {
         rollBack();
         // Also for a work that had failed by itself: what it saw was not to last.
-        for (Entry& entry : group) {
-            entry.error = std::make_exception_ptr(failure);
+        for (Write& write : group) {
+            write.error = std::make_exception_ptr(failure);
         }
         // A commit that fails though the database is well fails for one of the works: a constraint that
         // is checked at the end.
@@ -173,13 +174,13 @@ bool Writer::attempt(std::span<Entry> group, Isolation isolation) {
 }
 
 /// @return false when a work failed and took the transaction with it.
-bool Writer::runWorks(std::span<Entry> group, Isolation isolation) {
-    for (Entry& entry : group) {
-        entry.error = nullptr;
+bool Writer::runWorks(std::span<Write> group, Isolation isolation) {
+    for (Write& write : group) {
+        write.error = nullptr;
         if (isolation == Isolation::savepoints) {
             connection_->run("SAVEPOINT work");
         }
-        if (!runWork(entry, isolation)) {
+        if (!runWork(write, isolation)) {
             return false;
         }
         if (isolation == Isolation::savepoints) {
@@ -190,13 +191,13 @@ bool Writer::runWorks(std::span<Entry> group, Isolation isolation) {
 }
 
 /// @return false when it failed and could not be undone by itself.
-bool Writer::runWork(Entry& entry, Isolation isolation) {
+bool Writer::runWork(Write& write, Isolation isolation) {
     try {
         OpenTransaction transaction(*connection_);
-        entry.work(transaction);
+        write.work(transaction);
         return true;
     } catch (...) {
-        entry.error = std::current_exception();
+        write.error = std::current_exception();
     }
     if (isolation == Isolation::none || !connection_->inTransaction()) {
         return false;
@@ -215,15 +216,15 @@ void Writer::rollBack() {
     }
 }
 
-void Writer::report(Entry& entry) {
+void Writer::report(Write& write) {
     // Whoever waits may unload the code of the work as soon as it knows the outcome.
-    entry.work = nullptr;
-    const Store::Done done = std::exchange(entry.done, nullptr);
+    write.work = nullptr;
+    const Store::Done done = std::exchange(write.done, nullptr);
     if (!done) {
         return;
     }
     try {
-        done(std::exchange(entry.error, nullptr));
+        done(std::exchange(write.error, nullptr));
     } catch (const std::exception& error) {
         log_.error("what was to happen after a write failed", {{"reason", error.what()}});
     } catch (...) {
@@ -231,16 +232,16 @@ void Writer::report(Entry& entry) {
     }
 }
 
-void Writer::noteHealth(const std::vector<Entry>& group) {
+void Writer::noteHealth(const std::vector<Write>& group) {
     std::optional<std::string> trouble;
-    for (const Entry& entry : group) {
-        if (entry.error && !trouble) {
-            trouble = failureOfDatabase(entry.error);
+    for (const Write& write : group) {
+        if (write.error && !trouble) {
+            trouble = failureOfDatabase(write.error);
         }
     }
     {
         const std::lock_guard lock(mutex_);
-        healthy_ = !trouble;
+        trouble_ = trouble;
     }
     const auto time = std::chrono::steady_clock::now();
     if (!trouble && troubleLogged_) {

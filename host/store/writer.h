@@ -3,8 +3,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstddef>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -19,19 +17,19 @@
 
 #include "host/store/connection.h"
 #include "host/store/dialect.h"
+#include "host/store/file_identity.h"
+#include "host/store/write_queue.h"
 
 namespace sallyport::host::store {
 
-/// Runs writes in the order in which they come, as many in one transaction as are waiting, so that the
-/// disk is asked once for all of them. It never waits for a group to fill. [any thread]
+/// Runs writes, as many in one transaction as are waiting and its bounds allow, so that the disk is asked
+/// once for all of them. It never waits for a group to fill. Whose turn it is, the queue decides: each write
+/// is of the job for which the submitting thread works (OnBehalfOf). [any thread]
 class Writer {
 public:
-    struct Limits {
-        std::size_t queue;  ///< writes waiting at the most
-        std::size_t group;  ///< writes in one transaction at the most
-    };
-
-    Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, Limits limits, Logger& log);
+    /// @param identity of the connection's files, without which nothing is written.
+    Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, const FileIdentity& identity,
+           WriteQueue::Limits limits, Logger& log);
     ~Writer();
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -44,38 +42,33 @@ public:
     /// Commits what is queued, brings the log into the database file and closes it. Later writes throw.
     void close();
 
-    /// Whether the last group could be written.
-    [[nodiscard]] bool healthy() const;
+    /// Why the last group could not be written; nothing if it could.
+    [[nodiscard]] std::optional<std::string> trouble() const;
 
 private:
-    struct Entry {
-        Store::Work work;
-        Store::Done done;
-        std::exception_ptr error;
-    };
     enum class Isolation { none, savepoints };
 
     void run();
-    bool take(std::vector<Entry>& group);
-    void settle(std::vector<Entry>& group);
-    bool attempt(std::span<Entry> group, Isolation isolation);
-    bool runWorks(std::span<Entry> group, Isolation isolation);
-    bool runWork(Entry& entry, Isolation isolation);
+    bool take(std::vector<Write>& group);
+    void settle(std::vector<Write>& group);
+    bool attempt(std::span<Write> group, Isolation isolation);
+    bool runWorks(std::span<Write> group, Isolation isolation);
+    bool runWork(Write& write, Isolation isolation);
     void rollBack();
-    void report(Entry& entry);
-    void noteHealth(const std::vector<Entry>& group);
+    void report(Write& write);
+    void noteHealth(const std::vector<Write>& group);
     void checkpoint();
 
     std::unique_ptr<Connection> connection_;
     const Dialect& dialect_;
-    const Limits limits_;
+    const FileIdentity& identity_;
     Logger& log_;
 
     mutable std::mutex mutex_;
     std::condition_variable waiting_;
-    std::deque<Entry> queue_;
+    WriteQueue queue_;
     bool closing_ = false;
-    bool healthy_ = true;
+    std::optional<std::string> trouble_;
 
     // The thread's own.
     bool troubleLogged_ = false;

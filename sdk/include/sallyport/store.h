@@ -95,9 +95,13 @@ public:
     /// [during start]
     virtual void migrate(std::string_view component, const std::vector<Migration>& steps) = 0;
 
-    /// Queues a write and returns at once. `done` is called on the store's thread, in the order in which
-    /// the writes were queued, and must not block. [any thread]
-    /// @throws StoreError when the queue is full (`store.queue`); then `done` is not called.
+    /// Queues a write and returns at once. `done` is called on the store's thread and must not block.
+    ///
+    /// A write that is queued while a worker's request is served (in its handler, or when the deferred reply
+    /// is begun) waits in a line of that job's, any other in one of the host's. In a line writes keep their
+    /// order; the lines share the disk, so that a job with many waiting keeps no other waiting. [any thread]
+    /// @throws StoreError when the queue is full (`store.queue`), or this job's part of it; then `done` is
+    /// not called.
     virtual void submit(Work work, Done done) = 0;
 
     /// Writes and returns when it is durable. Not from the store's thread or a `Run::loop` handler.

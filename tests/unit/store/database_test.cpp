@@ -2,6 +2,8 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -17,7 +19,7 @@
 
 namespace sallyport::host::store {
 
-/// What may go wrong around the database: the process dies, the disk is full.
+/// What may go wrong around the database: the process dies, the disk is full, its files go away.
 class DatabaseTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DatabaseTest);
     CPPUNIT_TEST(whatWasReportedDurableSurvivesAKill);
@@ -25,6 +27,10 @@ class DatabaseTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aFullDatabaseStillDeletes);
     CPPUNIT_TEST(aRaisedLimitMakesRoom);
     CPPUNIT_TEST(aFullDiskRefusesAndRecovers);
+    CPPUNIT_TEST(aDeletedFileIsNoticedBeforeAnythingIsAcknowledged);
+    CPPUNIT_TEST(aReplacedFileIsNoticedAndLeftAlone);
+    CPPUNIT_TEST(aDeletedLogIsNoticed);
+    CPPUNIT_TEST(aDirectoryThatWasMovedAndPutBackGoesOn);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -111,6 +117,53 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("as it should"), verdict);
         Database database(options(), log_);
         CPPUNIT_ASSERT(countRows(database) > 1);
+    }
+
+    void aDeletedFileIsNoticedBeforeAnythingIsAcknowledged() {
+        Database database(options(), log_);
+        createTable(database);
+        database.write(insertion(std::int64_t{1}));
+        std::filesystem::remove(directory_.file());
+        const std::string sentence = refusal([&] { database.write(insertion(std::int64_t{2})); });
+        CPPUNIT_ASSERT_MESSAGE(sentence, contains(sentence, "was deleted while the daemon runs"));
+        CPPUNIT_ASSERT_EQUAL(sentence, database.trouble().value_or("none"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count("cannot be written"));
+        // Reading must not make an empty database in its place.
+        CPPUNIT_ASSERT_THROW(static_cast<void>(countRows(database)), StoreError);
+        CPPUNIT_ASSERT(!std::filesystem::exists(directory_.file()));
+    }
+
+    void aReplacedFileIsNoticedAndLeftAlone() {
+        const std::string other = directory_.file("other.db");
+        { createTable(*std::make_unique<Database>(Database::Options{.file = other}, log_)); }
+        Database database(options(), log_);
+        createTable(database);
+        std::filesystem::rename(other, directory_.file());
+        const std::string sentence = refusal([&] { database.write(insertion(std::int64_t{2})); });
+        CPPUNIT_ASSERT_MESSAGE(sentence, contains(sentence, "was replaced while the daemon runs"));
+        CPPUNIT_ASSERT_THROW(static_cast<void>(countRows(database)), StoreError);
+    }
+
+    /// What is in the log and not in the file yet would be gone with the process.
+    void aDeletedLogIsNoticed() {
+        Database database(options(), log_);
+        createTable(database);
+        std::filesystem::remove(directory_.file() + "-wal");
+        CPPUNIT_ASSERT_THROW(database.write(insertion(std::int64_t{1})), StoreError);
+        CPPUNIT_ASSERT(!database.healthy());
+    }
+
+    void aDirectoryThatWasMovedAndPutBackGoesOn() {
+        const std::string home = directory_.file("home");
+        std::filesystem::create_directory(home);
+        Database database({.file = home + "/sallyport.db"}, log_);
+        createTable(database);
+        std::filesystem::rename(home, directory_.file("elsewhere"));
+        CPPUNIT_ASSERT_THROW(database.write(insertion(std::int64_t{1})), StoreError);
+        std::filesystem::rename(directory_.file("elsewhere"), home);
+        database.write(insertion(std::int64_t{2}));
+        CPPUNIT_ASSERT(database.healthy());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, countRows(database));
     }
 
 private:

@@ -101,7 +101,8 @@ public:
             createTable(database);
             database.write(insertion(std::int64_t{7}));
         }
-        ReaderPool pool(directory_.file(), sqlite(), 1, std::chrono::milliseconds(10));
+        const FileIdentity identity(directory_.file());
+        ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10));
         const std::int64_t page =
             pool.query("SELECT rootpage FROM sqlite_schema WHERE name = 't'", {}).at(0).integer(0);
         std::fstream file(directory_.file(), std::ios::in | std::ios::out | std::ios::binary);
@@ -113,14 +114,16 @@ public:
     }
 
     void aConnectionThatCannotBeOpenedIsAnError() {
-        ReaderPool pool(directory_.path(), sqlite(), 1, std::chrono::milliseconds(10));
+        const FileIdentity identity(directory_.path());
+        ReaderPool pool(directory_.path(), sqlite(), identity, 1, std::chrono::milliseconds(10));
         for (int round = 0; round < 2; ++round) {
             CPPUNIT_ASSERT_THROW(static_cast<void>(pool.query("SELECT 1", {})), StoreError);
         }
     }
 
     void aClosedPoolRefuses() {
-        ReaderPool pool(directory_.file(), sqlite(), 1, std::chrono::milliseconds(10));
+        const FileIdentity identity(directory_.file());
+        ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, pool.query("SELECT 1", {}).at(0).integer(0));
         pool.close();
         CPPUNIT_ASSERT_THROW(static_cast<void>(pool.query("SELECT 1", {})), StoreError);

@@ -30,6 +30,7 @@ class WriterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(whatIsReportedCanBeRead);
     CPPUNIT_TEST(aGroupIsOneTransaction);
     CPPUNIT_TEST(groupsAreBounded);
+    CPPUNIT_TEST(aJobWithManyWritesDelaysNoOther);
     CPPUNIT_TEST(aFullQueueRefuses);
     CPPUNIT_TEST(aThrowingCallbackIsLogged);
     CPPUNIT_TEST(writingOnTheWritersThreadIsAMistake);
@@ -180,6 +181,30 @@ public:
         database_->write([](Transaction&) {});
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, seen);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, countRows(*database_));
+    }
+
+    void aJobWithManyWritesDelaysNoOther() {
+        reopen({.file = directory_.file(), .groupBytes = 100'000});
+        const JobId greedy = JobId::random();
+        const JobId modest = JobId::random();
+        std::int64_t before = -1;
+        std::shared_ptr<Outcome> single;
+        {
+            Blockade blockade(*database_);
+            {
+                const OnBehalfOf working({greedy, 10'000});
+                for (std::int64_t value = 0; value < 1000; ++value) {
+                    database_->submit(insertion(value), [](const std::exception_ptr&) {});
+                }
+            }
+            const OnBehalfOf working({modest, 200});
+            single = submitted(*database_, [&](Transaction& transaction) {
+                before = transaction.query("SELECT count(*) FROM t").at(0).integer(0);
+            });
+        }
+        single->await();
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(before) + " came first", before < 20);
+        database_->write([](Transaction&) {});
     }
 
     void aFullQueueRefuses() {
