@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <unordered_map>
@@ -23,6 +25,7 @@ namespace {
 
 constexpr const char* localName = "local";
 constexpr const char* localUser = "default";
+constexpr const char* kindOfNote = "operator";
 
 const std::vector<Migration>& migrations() {
     static const std::vector<Migration> steps{
@@ -219,17 +222,25 @@ std::optional<Role> parseRole(std::string_view text) {
 }
 
 struct Operators::State {
-    explicit State(Store& database) : store(database) {}
+    State(Store& database, store::IntentLog* log) : store(database), intents(log) {}
 
     Store& store;
+    store::IntentLog* const intents;
     std::mutex changing;              ///< held through a change, database and memory, so that the two agree
     mutable std::shared_mutex mutex;  ///< guards `entries`; never held while the database works
     Entries entries;
+    /// Revoked tokens that are still in the database, and where that is noted. Guarded by `mutex`.
+    std::map<std::int64_t, std::optional<store::IntentLog::Place>> unwritten;
 
     /// Stores `entry` and takes away the tokens `ended`, all or nothing. [with `changing` held]
     std::int64_t replace(const std::vector<Digest>& ended, Entry entry, const Digest& digest);
 
     [[nodiscard]] std::vector<Digest> localTokens() const;
+
+    bool forget(std::int64_t id);
+    void erase(std::int64_t id);
+    void note(std::int64_t id);
+    void loadNotes();
 };
 
 std::int64_t Operators::State::replace(const std::vector<Digest>& ended, Entry entry, const Digest& digest) {
@@ -260,12 +271,79 @@ std::vector<Digest> Operators::State::localTokens() const {
     return local;
 }
 
-Operators::Operators(Store& store) : state_(std::make_unique<State>(store)) {
+/// Takes a token out of memory, so that it is of no use from here on. @return false if there is none.
+/// @throws RequestError for the last of an admin
+bool Operators::State::forget(std::int64_t id) {
+    const std::lock_guard changes(changing);
+    const std::unique_lock lock(mutex);
+    auto ended = entries.end();
+    std::size_t admins = 0;
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+        admins += entry->second.token.role == Role::admin ? 1 : 0;
+        ended = entry->second.token.id == id ? entry : ended;
+    }
+    if (ended == entries.end()) {
+        return false;
+    }
+    if (ended->second.token.role == Role::admin && admins == 1) {
+        throw conflict("last_admin", "this is the last admin token: create another before revoking it");
+    }
+    entries.erase(ended);
+    return true;
+}
+
+/// Deletes a token's row, and then the note of it. @throws StoreError
+void Operators::State::erase(std::int64_t id) {
+    store.write([id](Transaction& transaction) {
+        transaction.execute("DELETE FROM operator_tokens WHERE id = ?", {id});
+    });
+    const std::unique_lock lock(mutex);
+    const auto found = unwritten.find(id);
+    if (found == unwritten.end()) {
+        return;
+    }
+    if (found->second) {
+        intents->remove(*found->second);
+    }
+    unwritten.erase(found);
+}
+
+/// Remembers that a revoked token is still in the database, if possible beyond a crash.
+void Operators::State::note(std::int64_t id) {
+    std::optional<store::IntentLog::Place> place;
+    {
+        const std::shared_lock lock(mutex);
+        const auto found = unwritten.find(id);
+        place = found == unwritten.end() ? std::nullopt : found->second;
+    }
+    if (!place && intents != nullptr) {
+        place = intents->add(kindOfNote, std::to_string(id));
+    }
+    const std::unique_lock lock(mutex);
+    unwritten.insert_or_assign(id, place);
+}
+
+/// What an earlier run revoked and could not delete.
+void Operators::State::loadNotes() {
+    if (intents == nullptr) {
+        return;
+    }
+    for (const auto& [place, text] : intents->notes(kindOfNote)) {
+        std::int64_t id = 0;
+        std::from_chars(text.data(), text.data() + text.size(), id);
+        unwritten.insert_or_assign(id, place);
+        std::erase_if(entries, [id](const auto& entry) { return entry.second.token.id == id; });
+    }
+}
+
+Operators::Operators(Store& store, store::IntentLog* intents)
+    : state_(std::make_unique<State>(store, intents)) {
     store.migrate("operator_tokens", migrations());
     for (const Row& row :
          store.query("SELECT id, name, user_id, role, digest, local_file, created_at FROM operator_tokens")) {
         state_->entries.insert(readRow(row));
     }
+    state_->loadNotes();
 }
 
 Operators::~Operators() = default;
@@ -278,32 +356,43 @@ Operators::Created Operators::create(std::string name, std::string user, Role ro
 }
 
 bool Operators::revoke(std::int64_t id) {
-    const std::lock_guard changing(state_->changing);
-    std::optional<Digest> ended;
-    bool admin = false;
-    std::size_t admins = 0;
-    {
-        const std::shared_lock lock(state_->mutex);
-        for (const auto& [digest, entry] : state_->entries) {
-            admins += entry.token.role == Role::admin ? 1 : 0;
-            if (entry.token.id == id) {
-                ended = digest;
-                admin = entry.token.role == Role::admin;
-            }
-        }
-    }
-    if (!ended) {
+    if (!state_->forget(id)) {
         return false;
     }
-    if (admin && admins == 1) {
-        throw conflict("last_admin", "this is the last admin token: create another before revoking it");
+    try {
+        state_->erase(id);
+    } catch (const StoreError&) {
+        state_->note(id);
     }
-    state_->store.write([id](Transaction& transaction) {
-        transaction.execute("DELETE FROM operator_tokens WHERE id = ?", {id});
-    });
-    const std::unique_lock lock(state_->mutex);
-    state_->entries.erase(*ended);
     return true;
+}
+
+bool Operators::durable(std::int64_t id) const {
+    const std::shared_lock lock(state_->mutex);
+    const auto found = state_->unwritten.find(id);
+    return found == state_->unwritten.end() || found->second;
+}
+
+void Operators::writeUnwritten() {
+    std::vector<std::int64_t> ids;
+    {
+        const std::shared_lock lock(state_->mutex);
+        for (const auto& [id, place] : state_->unwritten) {
+            ids.push_back(id);
+        }
+    }
+    for (const std::int64_t id : ids) {
+        try {
+            state_->erase(id);
+        } catch (const StoreError&) {
+            state_->note(id);
+        }
+    }
+}
+
+std::size_t Operators::unwritten() const {
+    const std::shared_lock lock(state_->mutex);
+    return state_->unwritten.size();
 }
 
 std::vector<OperatorToken> Operators::list() const {

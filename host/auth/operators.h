@@ -14,6 +14,7 @@
 #include <sallyport/timestamp.h>
 
 #include "host/auth/token.h"
+#include "host/store/intent_log.h"
 
 namespace sallyport::host::auth {
 
@@ -32,8 +33,10 @@ struct OperatorToken {
 /// All operator tokens, kept in memory and in the database. [any thread]
 class Operators {
 public:
-    /// Creates its table and loads the tokens. @throws StoreError
-    explicit Operators(Store& store);
+    /// Creates its table and loads the tokens.
+    /// @param intents where revocations are noted that the database does not take; null: nowhere.
+    /// @throws StoreError
+    explicit Operators(Store& store, store::IntentLog* intents = nullptr);
     ~Operators();
 
     /// Makes a token. @return it and its secret, shown once. Blocks until durable. @throws StoreError
@@ -43,9 +46,20 @@ public:
     };
     Created create(std::string name, std::string user, Role role);
 
-    /// Ends a token at once. @return false if there is none of that id.
-    /// @throws RequestError `409 last_admin`, for that would lock everybody out; StoreError
+    /// Ends a token at once, also where the database takes nothing, as on a full disk: it is told later.
+    /// @return false if there is none of that id.
+    /// @throws RequestError `409 last_admin`, for that would lock everybody out
     bool revoke(std::int64_t id);
+
+    /// Whether the revocation of that token would outlast a crash.
+    [[nodiscard]] bool durable(std::int64_t id) const;
+
+    /// Tells the database of revocations that it has not taken, as far as it takes them now. To be called
+    /// every now and then. [pool thread]
+    void writeUnwritten();
+
+    /// How many tokens are revoked without the database knowing.
+    [[nodiscard]] std::size_t unwritten() const;
 
     [[nodiscard]] std::vector<OperatorToken> list() const;
 

@@ -80,6 +80,13 @@ std::vector<json::Value> elementsOf(const json::Object& object, std::string_view
     return value == nullptr ? std::vector<json::Value>() : value->elements();
 }
 
+std::optional<std::string> caveatOf(const json::Object& answer) {
+    if (answer.optionalBoolean("durable").value_or(true)) {
+        return std::nullopt;
+    }
+    return "The disk takes nothing: this holds until the daemon restarts, and for good once there is room.";
+}
+
 json::Object objectOf(const json::Object& object, std::string_view name) {
     const json::Value* value = object.find(name);
     return value == nullptr ? json::Object({}) : value->object();

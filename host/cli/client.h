@@ -45,6 +45,8 @@ private:
 [[nodiscard]] std::int64_t numberOf(const json::Object& object, std::string_view name);
 [[nodiscard]] bool isTrue(const json::Object& object, std::string_view name);
 [[nodiscard]] std::vector<json::Value> elementsOf(const json::Object& object, std::string_view name);
+/// A sentence for the person when what was done would not outlast a crash of the daemon; else nothing.
+[[nodiscard]] std::optional<std::string> caveatOf(const json::Object& answer);
 [[nodiscard]] json::Object objectOf(const json::Object& object, std::string_view name);
 
 /// A request's path with its query, built piece by piece.

@@ -30,6 +30,9 @@ ExitCode cancel(Context& context, const std::string& reference) {
     } else {
         context.out.line({{"Job " + job.str() + " is "}, {"cancelled", styleOfState("cancelled")}});
     }
+    if (const auto caveat = caveatOf(answer.object())) {
+        context.err.line({{*caveat, Style::yellow}});
+    }
     return ExitCode::ok;
 }
 

@@ -11,6 +11,9 @@ namespace sallyport::host::cli {
 namespace {
 
 std::string jobsOf(const json::Object& status) {
+    if (status.optional("jobs") == nullptr) {
+        return "unknown: the database cannot be read";
+    }
     const json::Object jobs = objectOf(status, "jobs");
     std::string text;
     for (const char* state : {"running", "pending", "completed", "failed", "cancelled", "interrupted"}) {
@@ -23,14 +26,21 @@ Span health(bool healthy) {
     return healthy ? Span{"healthy", Style::green} : Span{"in trouble", Style::red};
 }
 
-/// Health, size of the database, and how much of that deleted rows have left.
+/// Health; size of the database, and how much of that deleted rows have left, or what is wrong.
 Span storeOf(const json::Object& status) {
     const json::Object store = objectOf(status, "store");
     Span span = health(isTrue(store, "healthy"));
     const auto mebibytes = [&](const char* member) {
         return std::to_string(numberOf(store, member) / 1024 / 1024) + " MiB";
     };
-    span.text += ", " + mebibytes("size_bytes") + ", " + mebibytes("free_bytes") + " of it free";
+    if (const auto trouble = optionalText(store, "trouble")) {
+        span.text += ": " + *trouble;
+    } else {
+        span.text += ", " + mebibytes("size_bytes") + ", " + mebibytes("free_bytes") + " of it free";
+    }
+    if (const auto unwritten = numberOf(store, "unwritten"); unwritten > 0) {
+        span.text += "; revocations not written yet: " + std::to_string(unwritten);
+    }
     return span;
 }
 

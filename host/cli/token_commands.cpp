@@ -76,6 +76,9 @@ ExitCode revoke(Context& context, const std::string& id) {
     } else {
         context.out.line({{"Token " + id + " is revoked"}});
     }
+    if (const auto caveat = caveatOf(answer.object())) {
+        context.err.line({{*caveat, Style::yellow}});
+    }
     return ExitCode::ok;
 }
 

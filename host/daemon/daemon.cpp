@@ -26,6 +26,8 @@
 #include "host/jobs/terms.h"
 #include "host/plugins/ticker.h"
 #include "host/plugins/watch.h"
+#include "host/store/intent_log.h"
+#include "host/store/on_behalf_of.h"
 #include "host/trust/trust.h"
 
 namespace sallyport::host {
@@ -39,6 +41,7 @@ constexpr auto silenceCheck = 1min;
 constexpr auto retentionBeat = 1s;
 constexpr auto logBeat = 1s;
 constexpr auto timeoutBeat = 1s;
+constexpr auto unwrittenBeat = 1s;
 constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
@@ -100,16 +103,18 @@ public:
           pluginLog_(log_.logger("plugins")),
           lock_(options_.dataDirectory),
           database_(options_.database, *storeLog_),
+          intents_(options_.dataDirectory + "/sallyport.intents", *storeLog_),
           bus_(*hostLog_),
           hostBus_(bus_.group()),
-          operators_(database_),
-          registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits),
+          operators_(database_, &intents_),
+          registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits, &intents_),
           terms_(registry_, tokens_, options_.longestHold),
           retention_(registry_, database_, *jobsLog_, options_.keepJobs),
           filter_(tokens_, operators_),
           server_(
               options_.server, filter_,
               [this](const JobId& job, std::function<void(std::exception_ptr)> done) {
+                  const store::OnBehalfOf working({job, 0});
                   registry_.start(job, std::move(done));
               },
               hub_, *httpLog_),
@@ -138,6 +143,7 @@ public:
         ticker_.add(this, http::hostName, timeoutBeat, [this] { registry_.interruptOverdue(); });
         ticker_.add(this, http::hostName, logBeat, [this] { log_.writeHeld(); });
         ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
+        ticker_.add(this, http::hostName, unwrittenBeat, [this] { writeUnwritten(); });
     }
 
     ~Parts() { shutDown(); }
@@ -193,6 +199,7 @@ public:
         ticker_.remove(this);
         plugins_.stop();
         server_.stop();
+        writeUnwritten();
         database_.close();
         std::error_code ignored;
         fs::remove(addressFile("worker"), ignored);
@@ -212,12 +219,20 @@ private:
                 [this] { return reload(); },
                 [this] { return server_.connections(); },
                 [this] { return hub_.subscribers(); },
-                [this] { return database_.healthy(); },
+                [this] { return database_.trouble(); },
+                [this] { return operators_.unwritten() + registry_.unwritten(); },
                 [this] { return database_.space(); },
                 [this] {
                     return std::vector<std::pair<std::string, std::string>>{{"worker", workerUrl_},
                                                                             {"operator", operatorUrl_}};
                 }};
+    }
+
+    /// What the database did not take when it was decided.
+    void writeUnwritten() {
+        intents_.reserve();
+        operators_.writeUnwritten();
+        registry_.writeUnwritten();
     }
 
     void openDoors() {
@@ -284,6 +299,7 @@ private:
     std::unique_ptr<Logger> pluginLog_;
     store::DirectoryLock lock_;
     store::Database database_;
+    store::IntentLog intents_;
     bus::MessageBus bus_;
     std::unique_ptr<Bus> hostBus_;
     bus::LiveHub hub_;

@@ -110,13 +110,6 @@ public:
             listener.set("address", address);
             listeners.add(listener);
         }
-        auto jobs = object();
-        std::uint64_t total = 0;
-        for (const auto& [state, count] : view_.jobs.count(std::nullopt)) {
-            jobs.set(name(state), count);
-            total += count;
-        }
-        jobs.set("total", total);
         Array running;
         for (const auto& info : view_.plugins()) {
             auto plugin = object();
@@ -125,11 +118,6 @@ public:
             plugin.set("healthy", info.running && !info.trouble);
             running.add(plugin);
         }
-        auto store = object();
-        store.set("healthy", view_.storeHealthy());
-        const auto space = view_.storeSpace();
-        store.set("size_bytes", space.size);
-        store.set("free_bytes", space.free);
         auto result = object();
         result.set("version", version);
         result.set("pid", static_cast<std::int64_t>(::getpid()));
@@ -140,8 +128,8 @@ public:
         result.set("listeners", listeners);
         result.set("connections", static_cast<std::uint64_t>(view_.connections()));
         result.set("subscribers", static_cast<std::uint64_t>(view_.subscribers()));
-        result.set("jobs", jobs);
-        result.set("store", store);
+        result.set("jobs", whileReadable([this] { return jobs(); }));
+        result.set("store", store());
         result.set("plugins", running);
         return Reply::json(200, result);
     }
@@ -198,10 +186,50 @@ public:
         auto result = object();
         result.set("status", "revoked");
         result.set("token_id", id);
+        if (!view_.operators.durable(id))
+            result.set("durable", false);
         return Reply::json(200, result);
     }
 
 private:
+    [[nodiscard]] Object jobs() const {
+        auto counts = object();
+        std::uint64_t total = 0;
+        for (const auto& [state, count] : view_.jobs.count(std::nullopt)) {
+            counts.set(name(state), count);
+            total += count;
+        }
+        counts.set("total", total);
+        return counts;
+    }
+
+    [[nodiscard]] Object store() const {
+        auto store = object();
+        const auto trouble = view_.storeTrouble();
+        store.set("healthy", !trouble);
+        store.set("trouble", orNull(trouble.value_or(""), trouble.has_value()));
+        store.set("unwritten", static_cast<std::uint64_t>(view_.storeUnwritten()));
+        try {
+            const auto space = view_.storeSpace();
+            store.set("size_bytes", space.size);
+            store.set("free_bytes", space.free);
+        } catch (const StoreError&) {
+            store.set("size_bytes", Poco::Dynamic::Var());
+            store.set("free_bytes", Poco::Dynamic::Var());
+        }
+        return store;
+    }
+
+    /// Null when the database cannot be read: the rest of the status is what one wants to see then.
+    template <class F>
+    static Poco::Dynamic::Var whileReadable(F describe) {
+        try {
+            return describe();
+        } catch (const StoreError&) {
+            return {};
+        }
+    }
+
     HostView view_;
     Timestamp startedAt_;
 };

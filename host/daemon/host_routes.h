@@ -20,7 +20,9 @@ struct HostView {
     std::function<plugins::ReloadReport()> reload;
     std::function<std::size_t()> connections;
     std::function<std::size_t()> subscribers;
-    std::function<bool()> storeHealthy;
+    std::function<std::optional<std::string>()> storeTrouble;
+    /// Revocations that hold and that the database has still to be told.
+    std::function<std::size_t()> storeUnwritten;
     std::function<store::Database::Space()> storeSpace;
     /// Realm word and address of each listener.
     std::function<std::vector<std::pair<std::string, std::string>>()> listeners;

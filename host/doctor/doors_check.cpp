@@ -132,6 +132,19 @@ void checkSocket(const Door& door, Report& report) {
 }
 
 /// What the running daemon says of itself.
+void checkStore(const json::Object& store, Report& report) {
+    if (!cli::isTrue(store, "healthy")) {
+        report.fail(runs, "the last write to the database failed: " +
+                              cli::optionalText(store, "trouble").value_or("its log says why") +
+                              "; requests that need it are refused until that is mended");
+    }
+    if (const auto unwritten = cli::numberOf(store, "unwritten"); unwritten > 0) {
+        report.warn(runs, "the database has still to be told of " + std::to_string(unwritten) +
+                              (unwritten == 1 ? " revocation" : " revocations") +
+                              ", which holds until then: make room, and leave the daemon running");
+    }
+}
+
 void ask(Subject& subject, Report& report) {
     try {
         cli::LocateOptions where;
@@ -146,9 +159,7 @@ void ask(Subject& subject, Report& report) {
             report.warn(runs, "version " + running + " runs, and " + version +
                                   " is installed: restart it (systemctl restart sallyport)");
         }
-        if (!cli::isTrue(cli::objectOf(status.object(), "store"), "healthy")) {
-            report.fail(runs, "the last write to the database failed: its log says why, such as a full disk");
-        }
+        checkStore(cli::objectOf(status.object(), "store"), report);
     } catch (const cli::Failure& failure) {
         report.warn(runs, std::string("it could not be asked how it is: ") + failure.what());
     }

@@ -13,7 +13,8 @@
 #include "host/jobs/cursor.h"
 #include "host/jobs/schema.h"
 #include "host/jobs/states.h"
-#include "host/store/outcome.h"
+#include "host/jobs/unwritten_ends.h"
+#include "host/jobs/writes.h"
 
 namespace sallyport::host::jobs {
 
@@ -74,12 +75,13 @@ std::optional<std::string> begin(Transaction& transaction, const JobId& id) {
 }
 
 /// Ends the job if it is not over. @return nothing if it was.
-std::optional<Ended> end(Transaction& transaction, const JobId& id, JobState state, const JobResult& result) {
+std::optional<Ended> endJob(Transaction& transaction, const JobId& id, const JobEnd& end) {
+    const auto& [state, result, at] = end;
     const std::size_t changed = transaction.execute(
         "UPDATE jobs SET state = ?, token_digest = NULL, finished_at = ?, success = ?, result_message = ?,"
         " result_iterations = ? WHERE job_id = ? AND " +
             mayBecome(state),
-        {name(state), stored(now()), std::int64_t{result.success}, sqlValue(result.message),
+        {name(state), stored(at), std::int64_t{result.success}, sqlValue(result.message),
          std::int64_t{result.iterations}, id.str()});
     if (changed == 0) {
         return std::nullopt;
@@ -87,21 +89,8 @@ std::optional<Ended> end(Transaction& transaction, const JobId& id, JobState sta
     return Ended{id, ownerOf(transaction, id), state};
 }
 
-/// Queues a write and waits until `then`, which follows it on the store's thread once it is durable, has
-/// returned. Whatever is written later finds both done. @throws StoreError
-void writeThen(Store& store, Store::Work work, std::function<void()> then) {
-    const auto outcome = std::make_shared<store::Outcome>();
-    store.submit(std::move(work), [outcome, then = std::move(then)](std::exception_ptr error) {
-        if (!error) {
-            try {
-                then();
-            } catch (...) {
-                error = std::current_exception();
-            }
-        }
-        outcome->set(std::move(error));
-    });
-    outcome->await();
+std::uint64_t& countOf(std::vector<JobCount>& counts, JobState state) {
+    return std::ranges::find(counts, state, &JobCount::state)->count;
 }
 
 /// The WHERE clause of a list, and its values.
@@ -143,8 +132,14 @@ struct Admission {
 class Registry::Impl {
 public:
     Impl(Store& database, auth::WorkerTokens& leases, Bus& messages, Logger& logger,
-         const JobLimits& byDefault)
-        : store(database), tokens(leases), bus(messages), log(logger), limits(byDefault) {}
+         const JobLimits& byDefault, store::IntentLog* intents)
+        : store(database),
+          tokens(leases),
+          bus(messages),
+          log(logger),
+          limits(byDefault),
+          unwritten(intents),
+          writes(database) {}
 
     void load();
     void admit(Admission admission);
@@ -152,6 +147,9 @@ public:
     void insert(const Job& job, const JobTerms& terms, const std::string& digest);
     void announceStart(const JobId& job, const std::optional<std::string>& user);
     void announce(const Ended& ended);
+    void tellUnwritten(const JobId& job, const JobEnd& end, const std::string& reason);
+    [[nodiscard]] Job asItIs(Job job) const;
+    [[nodiscard]] bool endUnwritten(const JobId& job, const JobEnd& end, const std::exception_ptr& problem);
     void interrupt(std::span<const std::shared_ptr<auth::Lease>> silent, std::chrono::milliseconds silence);
 
     Store& store;
@@ -159,6 +157,8 @@ public:
     Bus& bus;
     Logger& log;
     const JobLimits limits;
+    UnwrittenEnds unwritten;
+    Writes writes;  ///< last: what is on its way uses the rest
 };
 
 /// Admits the workers of the jobs that an earlier run left unfinished.
@@ -167,7 +167,11 @@ void Registry::Impl::load() {
                                   termColumns + " FROM jobs WHERE " + notOver());
     for (const Row& row : rows) {
         try {
-            admit({.job = jobIdFrom(row.text(0)),
+            const JobId job = jobIdFrom(row.text(0));
+            if (unwritten.find(job)) {
+                continue;
+            }
+            admit({.job = job,
                    .user = row.text(1),
                    .digest = row.text(2),
                    .createdAt = Timestamp(std::chrono::milliseconds(row.integer(4))),
@@ -224,8 +228,7 @@ void Registry::Impl::insert(const Job& job, const JobTerms& terms, const std::st
                                  sqlValue(job.projectDir),
                                  job.task};
     std::ranges::move(storedTerms(terms), std::back_inserter(values));
-    writeThen(
-        store,
+    writes.writeThen(
         [&](Transaction& transaction) {
             transaction.execute(
                 std::string("INSERT INTO jobs (job_id, user_id, state, token_digest, created_at, mode,"
@@ -258,13 +261,52 @@ void Registry::Impl::announce(const Ended& ended) {
     bus.publish(JobFinished{ended.job, ended.user, ended.state});
 }
 
+/// The job as the database has it, and the end of which it does not know.
+Job Registry::Impl::asItIs(Job job) const {
+    if (const auto end = isOver(job.state) ? std::nullopt : unwritten.find(job.id)) {
+        job.state = end->state;
+        job.result = end->result;
+        job.finishedAt = end->at;
+    }
+    return job;
+}
+
+/// Lets a job be over though the database did not take that: an end that can be noted, and a cancellation in
+/// any case. @return false when it is not over.
+bool Registry::Impl::endUnwritten(const JobId& job, const JobEnd& end, const std::exception_ptr& problem) {
+    std::string reason;
+    try {
+        std::rethrow_exception(problem);
+    } catch (const StoreError& error) {
+        reason = error.detail();
+    } catch (...) {
+        return false;
+    }
+    const bool noted = unwritten.note(job, end);
+    if (!noted && end.state != JobState::cancelled) {
+        return false;
+    }
+    if (!noted) {
+        unwritten.remember(job, end);
+    }
+    tokens.revoke(job);
+    tellUnwritten(job, end, reason);
+    return true;
+}
+
+void Registry::Impl::tellUnwritten(const JobId& job, const JobEnd& end, const std::string& reason) {
+    log.warn(unwritten.durable(job)
+                 ? "a job is over and its token revoked; the database is told when it can be written"
+                 : "a job is over and its token revoked, until a restart: the disk does not take it yet",
+             {{"job", job.str()}, {"state", name(end.state)}, {"reason", reason}});
+}
+
 /// Ends those jobs whose workers have still not called when their turn to be written comes.
 void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> silent,
                                std::chrono::milliseconds silence) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence).count();
     std::vector<Ended> ended;
-    writeThen(
-        store,
+    writes.writeThen(
         [&](Transaction& transaction) {
             ended.clear();
             for (const auto& lease : silent) {
@@ -277,7 +319,7 @@ void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> sil
                     .success = false,
                     .message = "its worker has not called for " + std::to_string(seconds) + " s",
                     .iterations = rows.empty() ? 0 : static_cast<std::uint32_t>(rows.front().integer(0))};
-                if (auto done = end(transaction, lease->job, JobState::interrupted, result)) {
+                if (auto done = endJob(transaction, lease->job, {JobState::interrupted, result, now()})) {
                     ended.push_back(*std::move(done));
                 }
             }
@@ -289,20 +331,14 @@ void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> sil
         });
 }
 
-Registry::Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log, const JobLimits& limits)
-    : impl_(std::make_unique<Impl>(store, tokens, bus, log, limits)) {
+Registry::Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log, const JobLimits& limits,
+                   store::IntentLog* intents)
+    : impl_(std::make_unique<Impl>(store, tokens, bus, log, limits, intents)) {
     store.migrate("jobs", migrations());
     impl_->load();
 }
 
-Registry::~Registry() {
-    try {
-        // Writes end in their order: once this one has, none is left that would call back.
-        impl_->store.write([](Transaction&) {});
-    } catch (const StoreError&) {
-        // Closed, and so it has none left, or failing, and so the others have failed before.
-    }
-}
+Registry::~Registry() = default;
 
 CreatedJob Registry::create(NewJob job, const JobTerms& terms) {
     Job made;
@@ -322,7 +358,7 @@ CreatedJob Registry::create(NewJob job, const JobTerms& terms) {
 std::optional<Job> Registry::find(const JobId& id) {
     const Rows rows =
         impl_->store.query(std::string("SELECT ") + jobColumns + " FROM jobs WHERE job_id = ?", {id.str()});
-    return rows.empty() ? std::nullopt : std::optional(jobFrom(rows.front()).job);
+    return rows.empty() ? std::nullopt : std::optional(impl_->asItIs(jobFrom(rows.front()).job));
 }
 
 std::optional<std::string> Registry::owner(const JobId& id) {
@@ -352,8 +388,12 @@ JobPage Registry::list(const JobQuery& query) {
                            filter.values());
     JobPage page;
     for (std::size_t index = 0; index < std::min(limit, rows.size()); ++index) {
-        auto [job, number] = jobFrom(rows[index]);
-        page.jobs.push_back(std::move(job));
+        auto [row, number] = jobFrom(rows[index]);
+        Job job = impl_->asItIs(std::move(row));
+        // Of an end that is not written the list of its state does not know yet.
+        if (!query.state || job.state == *query.state) {
+            page.jobs.push_back(std::move(job));
+        }
         page.nextCursor = rows.size() > limit ? cursorAfter(number) : "";
     }
     return page;
@@ -373,15 +413,22 @@ std::vector<JobCount> Registry::count(const std::optional<std::string>& user) {
         "SELECT state, count(*) FROM jobs" + filter.clause() + " GROUP BY state", filter.values());
     for (const Row& row : rows) {
         const JobState state = stateFrom(row.text(0));
-        std::ranges::find(counts, state, &JobCount::state)->count =
-            static_cast<std::uint64_t>(row.integer(1));
+        countOf(counts, state) = static_cast<std::uint64_t>(row.integer(1));
+    }
+    for (const auto& [id, end] : impl_->unwritten.all()) {
+        const Rows found = impl_->store.query("SELECT state, user_id FROM jobs WHERE job_id = ?", {id.str()});
+        const bool counted = !found.empty() && (!user || found.front().text(1) == *user);
+        if (counted && !isOver(stateFrom(found.front().text(0)))) {
+            --countOf(counts, stateFrom(found.front().text(0)));
+            ++countOf(counts, end.state);
+        }
     }
     return counts;
 }
 
 void Registry::reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
                             Done done) {
-    impl_->store.submit(
+    impl_->writes.submit(
         [id, message = std::move(message), iteration](Transaction& transaction) {
             transaction.execute(
                 "UPDATE jobs SET status_message = coalesce(?, status_message), iteration = ?"
@@ -396,27 +443,75 @@ void Registry::finish(const JobId& id, JobState state, JobResult result, Finishe
     if (!isOver(state)) {
         throw std::invalid_argument(std::string("a job cannot finish as ") + name(state));
     }
+    if (impl_->unwritten.find(id)) {
+        done(nullptr, false);
+        return;
+    }
+    const JobEnd end{state, std::move(result), now()};
+    const bool live = impl_->tokens.find(id) != nullptr;
+    if (state == JobState::cancelled) {
+        // Whatever the disk does meanwhile.
+        impl_->tokens.revoke(id);
+    }
     const auto ended = std::make_shared<std::optional<Ended>>();
-    impl_->store.submit([=, result = std::move(result)](
-                            Transaction& transaction) { *ended = end(transaction, id, state, result); },
-                        [ended, impl = impl_.get(), done = std::move(done)](std::exception_ptr error) {
-                            const bool changed = !error && ended->has_value();
-                            if (changed) {
-                                impl->announce(**ended);
-                            }
-                            done(std::move(error), changed);
-                        });
+    const auto settle = [=, impl = impl_.get()](std::exception_ptr error) {
+        bool changed = !error && ended->has_value();
+        if (changed) {
+            impl->announce(**ended);
+        } else if (error && live && impl->endUnwritten(id, end, error)) {
+            changed = true;
+        }
+        done(changed || impl->unwritten.find(id) ? nullptr : std::move(error), changed);
+    };
+    try {
+        impl_->writes.submit([=](Transaction& transaction) { *ended = endJob(transaction, id, end); },
+                             settle);
+    } catch (const StoreError& problem) {
+        if (state != JobState::cancelled || !live) {
+            throw;
+        }
+        impl_->unwritten.remember(id, end);
+        impl_->tellUnwritten(id, end, problem.detail());
+        done(nullptr, true);
+    }
+}
+
+bool Registry::durable(const JobId& id) {
+    return impl_->unwritten.durable(id);
+}
+
+std::size_t Registry::unwritten() const {
+    return impl_->unwritten.size();
+}
+
+void Registry::writeUnwritten() {
+    for (const auto& [id, end] : impl_->unwritten.all()) {
+        std::optional<Ended> ended;
+        try {
+            impl_->writes.writeThen([&](Transaction& transaction) { ended = endJob(transaction, id, end); },
+                                    [&] {
+                                        impl_->unwritten.remove(id);
+                                        if (ended) {
+                                            impl_->announce(*ended);
+                                        }
+                                    });
+        } catch (const StoreError&) {
+            // Of which the store has told the log.
+            impl_->unwritten.noteRemembered();
+            return;
+        }
+    }
 }
 
 void Registry::start(const JobId& id, Done done) {
     const auto user = std::make_shared<std::optional<std::string>>();
-    impl_->store.submit([=](Transaction& transaction) { *user = begin(transaction, id); },
-                        [user, id, impl = impl_.get(), done = std::move(done)](std::exception_ptr error) {
-                            if (!error) {
-                                impl->announceStart(id, *user);
-                            }
-                            done(std::move(error));
-                        });
+    impl_->writes.submit([=](Transaction& transaction) { *user = begin(transaction, id); },
+                         [user, id, impl = impl_.get(), done = std::move(done)](std::exception_ptr error) {
+                             if (!error) {
+                                 impl->announceStart(id, *user);
+                             }
+                             done(std::move(error));
+                         });
 }
 
 std::optional<JobTerms> Registry::terms(const JobId& id) {
@@ -427,8 +522,7 @@ std::optional<JobTerms> Registry::terms(const JobId& id) {
 
 bool Registry::setLimits(const JobId& id, const JobLimits& limits) {
     bool changed = false;
-    writeThen(
-        impl_->store,
+    impl_->writes.writeThen(
         [&](Transaction& transaction) {
             changed = transaction.execute(
                           "UPDATE jobs SET limit_requests = ?, limit_event_bytes_rate = ?, limit_events = ?,"

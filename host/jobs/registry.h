@@ -15,6 +15,7 @@
 #include <sallyport/store.h>
 
 #include "host/auth/worker_tokens.h"
+#include "host/store/intent_log.h"
 
 namespace sallyport::host::jobs {
 
@@ -26,9 +27,10 @@ public:
 
     /// Creates its table and hands the lease of every job that is not over to `tokens`.
     /// @param limits of jobs that have none of their own; every one is set.
+    /// @param intents where ends are noted that the database does not take; null: nowhere.
     /// @throws StoreError
     Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& log,
-             const JobLimits& limits = unlimited);
+             const JobLimits& limits = unlimited, store::IntentLog* intents = nullptr);
     /// Waits for the writes that it has queued.
     ~Registry() override;
 
@@ -42,11 +44,19 @@ public:
     void reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
                       Done done) override;
     void finish(const JobId& id, JobState end, JobResult result, Finished done) override;
+    [[nodiscard]] bool durable(const JobId& id) override;
 
     /// Moves a pending job to running, for the first authenticated call of its worker. Never blocks;
     /// calls `done` on the store's thread once that is durable, also when it was running already.
     /// @throws StoreError when the store's queue is full.
     void start(const JobId& id, Done done);
+
+    /// Tells the database of ends that it has not taken, as far as it takes them now. To be called every now
+    /// and then. [pool thread]
+    void writeUnwritten();
+
+    /// How many jobs are over without the database knowing.
+    [[nodiscard]] std::size_t unwritten() const;
 
     /// The terms that a job was created under, and was given since; nothing if there is no such job.
     /// @throws StoreError

@@ -48,6 +48,7 @@ public:
     void finish(const JobId& id, JobState end, JobResult result, Finished done) override {
         jobs_.finish(id, end, std::move(result), Kept(code_, gate_, std::move(done)));
     }
+    [[nodiscard]] bool durable(const JobId& id) override { return jobs_.durable(id); }
 
 private:
     Jobs& jobs_;

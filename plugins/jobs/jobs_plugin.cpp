@@ -217,7 +217,8 @@ Reply JobsPlugin::cancel(const Call& call) {
     if (job.state != JobState::cancelled) {
         throw conflict("job_over", std::string("the job has ended already: ") + name(job.state));
     }
-    return Reply::jsonText(200, R"({"status":"cancelled","job_id":")" + job.id.str() + R"("})");
+    return Reply::jsonText(200, R"({"status":"cancelled","job_id":")" + job.id.str() +
+                                    (host_->jobs().durable(job.id) ? R"("})" : R"(","durable":false})"));
 }
 
 Reply JobsPlugin::finish(const Call& call) {

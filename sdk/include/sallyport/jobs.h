@@ -119,7 +119,8 @@ class Jobs {
 public:
     /// Called on the store's thread with nothing, or why it failed (a StoreError).
     using Done = std::function<void(std::exception_ptr)>;
-    /// Called on the store's thread; `changed` is false when the job was over already.
+    /// Called on the store's thread, or before `finish` returns; `changed` is false when the job was over
+    /// already.
     using Finished = std::function<void(std::exception_ptr, bool changed)>;
 
     virtual ~Jobs() = default;
@@ -149,8 +150,18 @@ public:
 
     /// Ends a job that is not over: state becomes `end`, the result is kept, and the token is revoked on
     /// every connection before `done` is called. Never blocks. `end` must be a state that is over.
-    /// @throws StoreError when the store's queue is full; then `done` is not called.
+    ///
+    /// It is over also where the database takes nothing, as on a full disk: if its end can at least be noted
+    /// beside it, or if `end` is `cancelled`, which revokes the token at once whatever becomes of the rest.
+    /// The database is told later. Until then everybody who asks finds the job over; JobFinished is published
+    /// after.
+    /// @throws StoreError when the store's queue is full, unless `end` is `cancelled`; then `done` is not
+    /// called.
     virtual void finish(const JobId& id, JobState end, JobResult result, Finished done) = 0;
+
+    /// Whether what is known of the job would outlast a crash. It would not after a cancellation while the
+    /// disk takes nothing at all, until it does. Never blocks.
+    [[nodiscard]] virtual bool durable(const JobId& id) = 0;
 };
 
 }  // namespace sallyport

@@ -34,6 +34,8 @@ class OperatorsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testIdsAreNeverReused);
     CPPUNIT_TEST(testLastAdminStays);
     CPPUNIT_TEST(testFailedWritesChangeNothing);
+    CPPUNIT_TEST(testRevocationHoldsThoughTheDiskTakesNothing);
+    CPPUNIT_TEST(testRevocationThatIsNotedOutlastsACrash);
     CPPUNIT_TEST(testUnknownRoleInDatabase);
     CPPUNIT_TEST(testRevokeWhileOthersLookUp);
     CPPUNIT_TEST(testAdminsRevokedAtOnce);
@@ -170,9 +172,46 @@ class OperatorsTest : public CppUnit::TestFixture {
         const auto made = operators_->create("a", "alice", Role::user);
         store_->refuseWrites(true);
         CPPUNIT_ASSERT_THROW(operators_->create("b", "alice", Role::user), StoreError);
-        CPPUNIT_ASSERT_THROW(operators_->revoke(made.token.id), StoreError);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, operators_->list().size());
         CPPUNIT_ASSERT(find(made.secret));
+    }
+
+    void testRevocationHoldsThoughTheDiskTakesNothing() {
+        const auto ended = operators_->create("a", "alice", Role::user);
+        const auto kept = operators_->create("b", "bob", Role::user);
+        store_->refuseWrites(true);
+        CPPUNIT_ASSERT(operators_->revoke(ended.token.id));
+        CPPUNIT_ASSERT(!find(ended.secret));
+        CPPUNIT_ASSERT(find(kept.secret));
+        CPPUNIT_ASSERT(!operators_->durable(ended.token.id));
+        CPPUNIT_ASSERT(operators_->durable(kept.token.id));
+        CPPUNIT_ASSERT(!operators_->revoke(ended.token.id));
+        operators_->writeUnwritten();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, operators_->unwritten());
+        store_->refuseWrites(false);
+        operators_->writeUnwritten();
+        CPPUNIT_ASSERT(operators_->durable(ended.token.id));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, operators_->unwritten());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, Operators(*store_).list().size());
+    }
+
+    void testRevocationThatIsNotedOutlastsACrash() {
+        tests::SilentLog log;
+        store::IntentLog intents((directory_ / "intents").string(), log);
+        const auto ended = operators_->create("a", "alice", Role::user);
+        store_->refuseWrites(true);
+        {
+            Operators noting(*store_, &intents);
+            CPPUNIT_ASSERT(noting.revoke(ended.token.id));
+            CPPUNIT_ASSERT(noting.durable(ended.token.id));
+        }
+        store_->refuseWrites(false);
+        Operators next(*store_, &intents);
+        CPPUNIT_ASSERT(next.list().empty());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, next.unwritten());
+        next.writeUnwritten();
+        CPPUNIT_ASSERT(intents.notes("operator").empty());
+        CPPUNIT_ASSERT(Operators(*store_).list().empty());
     }
 
     void testUnknownRoleInDatabase() {

@@ -50,6 +50,8 @@ class CommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(cancelsAJob);
     CPPUNIT_TEST(finishesAJob);
     CPPUNIT_TEST(showsAndChangesLimits);
+    CPPUNIT_TEST(saysWhatWouldNotOutlastACrash);
+    CPPUNIT_TEST(showsWhyTheStoreIsInTrouble);
     CPPUNIT_TEST(restartsAJob);
     CPPUNIT_TEST(prompts);
     CPPUNIT_TEST(watches);
@@ -249,6 +251,30 @@ public:
         answers_["POST /api/jobs/" + job + "/cancel"] = R"({"status":"cancelled"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "cancel", "urn:uuid:" + job}));
         CPPUNIT_ASSERT_EQUAL("Job " + job + " is cancelled\n", program_.out);
+        CPPUNIT_ASSERT_EQUAL(std::string(), program_.err);
+    }
+
+    void saysWhatWouldNotOutlastACrash() {
+        answers_["POST /api/jobs/" + job + "/cancel"] = R"({"status":"cancelled","durable":false})";
+        answers_["DELETE /api/tokens/7"] = R"({"status":"revoked","token_id":7,"durable":false})";
+        for (const std::vector<std::string>& line : {std::vector<std::string>{"job", "cancel", job},
+                                                     std::vector<std::string>{"token", "revoke", "7"}}) {
+            CPPUNIT_ASSERT_EQUAL(0, run(line));
+            CPPUNIT_ASSERT_MESSAGE(program_.err,
+                                   program_.err.find("until the daemon restarts") != std::string::npos);
+        }
+    }
+
+    void showsWhyTheStoreIsInTrouble() {
+        answers_["GET /api/status"] =
+            R"({"version":"1","pid":1,"started_at":"x","uptime_seconds":1,"listeners":[],"connections":0,)"
+            R"("subscribers":0,"jobs":null,"store":{"healthy":false,"trouble":"the disk is full",)"
+            R"("unwritten":2,"size_bytes":null,"free_bytes":null},"plugins":[]})";
+        CPPUNIT_ASSERT_EQUAL(0, run({"status"}));
+        for (const char* part : {"in trouble: the disk is full", "revocations not written yet: 2",
+                                 "unknown: the database cannot be read"}) {
+            CPPUNIT_ASSERT_MESSAGE(program_.out, program_.out.find(part) != std::string::npos);
+        }
     }
 
     void finishesAJob() {

@@ -121,6 +121,13 @@ class RegistryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(jobsAreNotSilentBecauseTheDaemonWasDown);
     CPPUNIT_TEST(whatCannotBeStoredDidNotHappen);
     CPPUNIT_TEST(aFullQueueIsToldToTheCaller);
+    CPPUNIT_TEST(aCancelledJobsTokenIsDeadBeforeTheDiskHasIt);
+    CPPUNIT_TEST(aCancellationHoldsThoughTheDiskTakesNothing);
+    CPPUNIT_TEST(aCancellationFindsAFullQueueNoObstacle);
+    CPPUNIT_TEST(anEndThatIsNotedOutlastsACrash);
+    CPPUNIT_TEST(ofALongMessageTheBeginningIsNoted);
+    CPPUNIT_TEST(whatIsOverInTheDatabaseStaysAsItIs);
+    CPPUNIT_TEST(notesThatCannotBeReadAreDropped);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -553,13 +560,163 @@ public:
         CPPUNIT_ASSERT(finish(job, JobState::failed));
     }
 
+    void aCancelledJobsTokenIsDeadBeforeTheDiskHasIt() {
+        open({.file = directory_.file()});
+        const JobId job = jobIn(JobState::running);
+        const auto lease = tokens_->find(job);
+        store::Blockade blockade(*database_);
+        const auto outcome = std::make_shared<store::Outcome>();
+        registry_->finish(job, JobState::cancelled, {},
+                          [outcome](std::exception_ptr error, bool) { outcome->set(std::move(error)); });
+        CPPUNIT_ASSERT(lease->revoked);
+        CPPUNIT_ASSERT(!tokens_->find(job));
+        blockade.lift();
+        outcome->await();
+        CPPUNIT_ASSERT(registry_->durable(job));
+    }
+
+    void aCancellationHoldsThoughTheDiskTakesNothing() {
+        open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)});
+        const JobId job = jobIn(JobState::running);
+        const JobId other = jobIn(JobState::running);
+        const std::size_t published = bus_.messages().size();
+        {
+            const Lock lock(directory_.file());
+            CPPUNIT_ASSERT(finish(job, JobState::cancelled));
+            CPPUNIT_ASSERT(!tokens_->find(job));
+            CPPUNIT_ASSERT(!registry_->durable(job));
+            CPPUNIT_ASSERT(registry_->durable(other));
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, registry_->unwritten());
+            const Job found = registry_->find(job).value();
+            CPPUNIT_ASSERT(found.state == JobState::cancelled && found.finishedAt && found.result);
+            CPPUNIT_ASSERT(registry_->list({}).jobs.back().state == JobState::cancelled);
+            CPPUNIT_ASSERT(idsOf(registry_->list({.state = JobState::running}).jobs) == std::vector{other});
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, counted(JobState::running));
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, counted(JobState::cancelled));
+            // Again, and in another way: it is over.
+            CPPUNIT_ASSERT(!finish(job, JobState::cancelled));
+            CPPUNIT_ASSERT(!finish(job, JobState::completed));
+            registry_->writeUnwritten();
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, registry_->unwritten());
+        }
+        CPPUNIT_ASSERT_EQUAL(published, bus_.messages().size());
+        registry_->writeUnwritten();
+        CPPUNIT_ASSERT(registry_->durable(job));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, registry_->unwritten());
+        CPPUNIT_ASSERT_EQUAL("cancelled " + job.str() + " default", bus_.messages().back());
+        CPPUNIT_ASSERT(registry_->find(job)->state == JobState::cancelled);
+        CPPUNIT_ASSERT_EQUAL(std::string(), storedDigest(job));
+    }
+
+    void aCancellationFindsAFullQueueNoObstacle() {
+        open({.file = directory_.file(), .queue = 1});
+        const JobId job = create();
+        store::Blockade blockade(*database_);
+        auto filler = store::submitted(*database_, [](Transaction&) {});
+        bool changed = false;
+        registry_->finish(job, JobState::cancelled, {},
+                          [&](const std::exception_ptr& error, bool did) { changed = !error && did; });
+        CPPUNIT_ASSERT(changed && !tokens_->find(job) && !registry_->durable(job));
+        blockade.lift();
+        filler->await();
+        registry_->writeUnwritten();
+        CPPUNIT_ASSERT(registry_->durable(job));
+    }
+
+    void anEndThatIsNotedOutlastsACrash() {
+        open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)}, true);
+        const JobId completed = jobIn(JobState::running);
+        const JobId cancelled = create("anna");
+        {
+            const Lock lock(directory_.file());
+            CPPUNIT_ASSERT(finish(completed, JobState::completed,
+                                  {.success = true, .message = "two\nlines", .iterations = 7}));
+            CPPUNIT_ASSERT(finish(cancelled, JobState::cancelled));
+            CPPUNIT_ASSERT(registry_->durable(completed) && registry_->durable(cancelled));
+            CPPUNIT_ASSERT(!tokens_->find(completed) && !tokens_->find(cancelled));
+        }
+        for (const bool written : {false, true}) {
+            open({.file = directory_.file()}, true);
+            CPPUNIT_ASSERT(everybody().empty());
+            const Job job = registry_->find(completed).value();
+            CPPUNIT_ASSERT(job.state == JobState::completed && job.finishedAt);
+            CPPUNIT_ASSERT(job.result->success);
+            CPPUNIT_ASSERT_EQUAL(std::string("two\nlines"), job.result->message.value());
+            CPPUNIT_ASSERT_EQUAL(7U, job.result->iterations);
+            CPPUNIT_ASSERT(!registry_->find(cancelled)->result->message);
+            CPPUNIT_ASSERT_EQUAL(written ? std::size_t{0} : std::size_t{2}, registry_->unwritten());
+            registry_->writeUnwritten();
+        }
+        CPPUNIT_ASSERT(intents_->notes("job").empty());
+    }
+
+    void ofALongMessageTheBeginningIsNoted() {
+        open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)}, true);
+        const JobId job = jobIn(JobState::running);
+        std::string message = "x";
+        for (int i = 0; i < 5000; ++i) {
+            message += "\xc3\xa9";
+        }
+        {
+            const Lock lock(directory_.file());
+            CPPUNIT_ASSERT(finish(job, JobState::failed, {.success = false, .message = message}));
+            CPPUNIT_ASSERT_EQUAL(message, registry_->find(job)->result->message.value());
+        }
+        open({.file = directory_.file()}, true);
+        const std::string kept = registry_->find(job)->result->message.value();
+        CPPUNIT_ASSERT(kept.size() > 3000 && kept.size() % 2 == 1);
+        CPPUNIT_ASSERT_EQUAL(message.substr(0, kept.size()), kept);
+    }
+
+    void whatIsOverInTheDatabaseStaysAsItIs() {
+        open({.file = directory_.file()}, true);
+        const JobId job = jobIn(JobState::completed);
+        CPPUNIT_ASSERT(intents_->add("job", job.str() + " cancelled 5 0 0"));
+        CPPUNIT_ASSERT(intents_->add("job", JobId::random().str() + " cancelled 5 0 0"));
+        open({.file = directory_.file()}, true);
+        CPPUNIT_ASSERT(registry_->find(job)->state == JobState::completed);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, counted(JobState::cancelled));
+        registry_->writeUnwritten();
+        CPPUNIT_ASSERT(registry_->find(job)->state == JobState::completed);
+        CPPUNIT_ASSERT(intents_->notes("job").empty());
+    }
+
+    void notesThatCannotBeReadAreDropped() {
+        open({.file = directory_.file()}, true);
+        const JobId job = create();
+        for (const std::string& text : {std::string("nonsense"), job.str() + " running 5 0 0",
+                                        job.str() + " cancelled", std::string("x cancelled 5 0 0")}) {
+            CPPUNIT_ASSERT(intents_->add("job", text));
+        }
+        open({.file = directory_.file()}, true);
+        CPPUNIT_ASSERT(intents_->notes("job").empty());
+        CPPUNIT_ASSERT(tokens_->find(job));
+    }
+
 private:
-    void open(const store::Database::Options& options) {
+    /// Another process's lock, under which the database takes no write.
+    class Lock {
+    public:
+        explicit Lock(const std::string& file) : other_(file, std::chrono::milliseconds(0)) {
+            other_.run("BEGIN IMMEDIATE");
+        }
+
+    private:
+        store::Connection other_;
+    };
+
+    /// @param noting whether what the database does not take is noted beside it.
+    void open(const store::Database::Options& options, bool noting = false) {
         registry_.reset();
         database_.reset();
+        intents_.reset();
+        if (noting) {
+            intents_ = std::make_unique<store::IntentLog>(directory_.file("intents"), log_);
+        }
         tokens_ = std::make_unique<auth::WorkerTokens>();
         database_ = std::make_unique<store::Database>(options, log_);
-        registry_ = std::make_unique<Registry>(*database_, *tokens_, bus_, log_);
+        registry_ =
+            std::make_unique<Registry>(*database_, *tokens_, bus_, log_, Registry::unlimited, intents_.get());
     }
 
     JobId create(const std::string& user = "default") {
@@ -580,13 +737,14 @@ private:
         outcome->await();
     }
 
-    bool finish(const JobId& job, JobState end) {
+    bool finish(const JobId& job, JobState end, JobResult result = {}) {
         const auto outcome = std::make_shared<store::Outcome>();
         bool changed = false;
-        registry_->finish(job, end, {}, [outcome, &changed](std::exception_ptr error, bool didChange) {
-            changed = didChange;
-            outcome->set(std::move(error));
-        });
+        registry_->finish(job, end, std::move(result),
+                          [outcome, &changed](std::exception_ptr error, bool didChange) {
+                              changed = didChange;
+                              outcome->set(std::move(error));
+                          });
         outcome->await();
         return changed;
     }
@@ -618,6 +776,11 @@ private:
         tokens_->find(job)->lastSeenMs = auth::monotonicMs() - 2 * aMinute.count();
     }
 
+    std::uint64_t counted(JobState state) {
+        const auto counts = registry_->count(std::nullopt);
+        return std::ranges::find(counts, state, &JobCount::state)->count;
+    }
+
     std::string storedDigest(const JobId& job) {
         return database_->query("SELECT token_digest FROM jobs WHERE job_id = ?", {job.str()}).at(0).text(0);
     }
@@ -637,6 +800,7 @@ private:
     store::RecordingLog log_;
     RecordingBus bus_;
     std::unique_ptr<auth::WorkerTokens> tokens_;
+    std::unique_ptr<store::IntentLog> intents_;
     std::unique_ptr<store::Database> database_;
     std::unique_ptr<Registry> registry_;
 };
