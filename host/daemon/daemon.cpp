@@ -1,5 +1,7 @@
 #include "host/daemon/daemon.h"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -42,6 +44,11 @@ constexpr auto retentionBeat = 1s;
 constexpr auto logBeat = 1s;
 constexpr auto timeoutBeat = 1s;
 constexpr auto unwrittenBeat = 1s;
+constexpr auto retryBeat = 1s;
+constexpr std::chrono::seconds longestRetry = 30s;
+
+/// What a plugin's tables take at the most when they are made.
+constexpr std::uintmax_t roomForTables = std::uintmax_t{1} << 20U;
 constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
@@ -144,6 +151,7 @@ public:
         ticker_.add(this, http::hostName, logBeat, [this] { log_.writeHeld(); });
         ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
         ticker_.add(this, http::hostName, unwrittenBeat, [this] { writeUnwritten(); });
+        ticker_.add(this, http::hostName, retryBeat, [this] { retryPlugins(); });
     }
 
     ~Parts() { shutDown(); }
@@ -152,8 +160,8 @@ public:
 
     void serve() {
         server_.start();
-        writeLine(addressFile("worker"), workerUrl_);
-        writeLine(addressFile("operator"), operatorUrl_);
+        tellAddress("worker", workerUrl_);
+        tellAddress("operator", operatorUrl_);
         hostLog_->info(
             "ready",
             {{"worker", workerUrl_}, {"operator", operatorUrl_}, {"version", version}, {"pid", ::getpid()}});
@@ -212,6 +220,16 @@ private:
         return fs::path(options_.dataDirectory) / (door + ".address");
     }
 
+    /// A full disk is no reason not to serve.
+    void tellAddress(const std::string& door, const std::string& url) const {
+        try {
+            writeLine(addressFile(door), url);
+        } catch (const std::exception& error) {
+            hostLog_->warn("the command line will not find this door by itself",
+                           {{"address", url}, {"reason", error.what()}});
+        }
+    }
+
     HostView view() {
         return {operators_,
                 registry_,
@@ -251,6 +269,42 @@ private:
         static_cast<void>(agreePlugins(options_.plugins, true));
     }
 
+    /// Those that could not start, with growing pauses. [pool thread]
+    void retryPlugins() {
+        if (std::chrono::steady_clock::now() < nextRetry_ || plugins_.postponed().empty())
+            return;
+        const std::unique_lock lock(reloading_, std::try_to_lock);
+        if (!lock)
+            return;
+        auto sources = pluginSources_.value_or(options_.plugins);
+        sources.beingWritten = [this](const std::string& file) { return watch_.isBeingWritten(file); };
+        static_cast<void>(plugins_.retry(sources, *configuration_));
+        retryPause_ = plugins_.postponed().empty() ? retryBeat : std::min(2 * retryPause_, longestRetry);
+        nextRetry_ = std::chrono::steady_clock::now() + retryPause_;
+    }
+
+    void tellPostponed() const {
+        const auto files = plugins_.postponed();
+        if (files.empty())
+            return;
+        std::uintmax_t needed = 0;
+        for (const auto& file : files) {
+            std::error_code unknown;
+            const auto size = fs::file_size(file, unknown);
+            needed += roomForTables + (unknown ? 0 : size);
+        }
+        std::error_code unknown;
+        const auto free = fs::space(options_.dataDirectory, unknown).available;
+        const bool full = !unknown && free < needed;
+        hostLog_->error(
+            full ? "the disk is too full for plugins to start; they are tried again when there is room"
+                 : "plugins could not start yet; they are tried again by themselves",
+            {{"plugins", files.size()},
+             {"directory", options_.dataDirectory},
+             {"needed_bytes", needed},
+             {"free_bytes", unknown ? 0 : free}});
+    }
+
     /// Watched before they are looked at, so that nothing happens between the two.
     plugins::ReloadReport agreePlugins(plugins::PluginSources sources, bool strict) {
         plugins::Watched watched;
@@ -261,7 +315,9 @@ private:
         }
         watch_.watch(std::move(watched));
         sources.beingWritten = [this](const std::string& file) { return watch_.isBeingWritten(file); };
-        return plugins_.reload(sources, *configuration_, strict);
+        auto report = plugins_.reload(sources, *configuration_, strict);
+        tellPostponed();
+        return report;
     }
 
     /// Copies of plugins from a run that was killed.
@@ -318,6 +374,8 @@ private:
     std::string workerBase_;
     std::mutex reloading_;
     std::optional<plugins::PluginSources> pluginSources_;  ///< from the last reload
+    std::chrono::seconds retryPause_{retryBeat};           ///< used by one timer alone
+    std::chrono::steady_clock::time_point nextRetry_;
     bool stopped_ = false;
     plugins::Watch watch_{*pluginLog_, [this] {
                               pluginLog_->info("plugin files have changed");

@@ -54,6 +54,7 @@ Object describe(const plugins::PluginInfo& info) {
     result.set("sha256", orNull(info.sha256, !info.sha256.empty()));
     result.set("state", info.running ? "running" : "refused");
     result.set("error", orNull(info.error, !info.running));
+    result.set("retried", info.postponed);
     result.set("trouble", orNull(info.trouble.value_or(""), info.trouble.has_value()));
     result.set("routes", routes);
     return result;

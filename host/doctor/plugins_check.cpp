@@ -23,7 +23,8 @@ std::set<std::string> checkRunning(const Subject& subject, Report& report) {
         if (cli::textOf(plugin, "state") != "running") {
             refused.insert(cli::textOf(plugin, "file"));
             report.fail(check, cli::textOf(plugin, "file") + " was refused: " + cli::textOf(plugin, "error") +
-                                   "; then run sallyport plugin reload");
+                                   (cli::isTrue(plugin, "retried") ? "; it is tried again by itself"
+                                                                   : "; then run sallyport plugin reload"));
         } else if (const auto trouble = cli::optionalText(plugin, "trouble")) {
             report.fail(name == "credentials" ? "keys" : check, name + ": " + *trouble);
         } else {

@@ -1,6 +1,7 @@
 #include "host/http/admission.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace sallyport::host::http {
@@ -78,7 +79,10 @@ std::variant<Authenticated, RequestError> authenticate(const auth::Filter& filte
 Routed route(const RouteTable& routes, Realm realm, std::string_view method, const Authenticated& who) {
     Routed routed{routes.match(realm, method, who.subpath), std::nullopt};
     const auto& match = routed.match;
-    if (!match.route && match.allow.empty()) {
+    if (match.awaited && (method != "OPTIONS" || match.allow.empty())) {
+        routed.answer = refusal(unavailable("not_started", "what may answer this has not started yet")
+                                    .retryAfter(std::chrono::seconds(5)));
+    } else if (!match.route && match.allow.empty()) {
         routed.answer = refusal(notFound("there is nothing at this path"));
     } else if (!match.route && method == "OPTIONS") {
         routed.answer = Reply::empty(204).header("Allow", match.allow);

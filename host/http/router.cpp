@@ -149,7 +149,7 @@ struct RouteTable::Node {
     }
 };
 
-RouteTable::RouteTable(Routes routes) : routes_(std::move(routes)) {
+RouteTable::RouteTable(Routes routes, std::size_t awaited) : routes_(std::move(routes)), awaited_(awaited) {
     roots_[Realm::worker] = std::make_unique<Node>();
     roots_[Realm::operators] = std::make_unique<Node>();
     for (const auto& route : routes_)
@@ -175,8 +175,10 @@ RouteTable::Match RouteTable::match(Realm realm, std::string_view method, std::s
     Match match;
     std::vector<std::string_view> values;
     const Node* node = roots_.at(realm)->find(path, values);
-    if (node == nullptr)
+    if (node == nullptr) {
+        match.awaited = awaited_ > 0;
         return match;
+    }
 
     for (const auto& route : node->routes) {
         if (route->method == method || (method == "HEAD" && route->method == "GET" && route->head))
@@ -186,6 +188,7 @@ RouteTable::Match RouteTable::match(Realm realm, std::string_view method, std::s
         for (const auto& route : node->routes)
             match.allow += route->method + (route->method == "GET" && route->head ? ", HEAD, " : ", ");
         match.allow += "OPTIONS";
+        match.awaited = awaited_ > 0;
         return match;
     }
 

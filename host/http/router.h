@@ -1,6 +1,7 @@
 // From realm, method and path to a route.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,14 +40,16 @@ class RouteTable {
 public:
     using Routes = std::vector<std::shared_ptr<const Route>>;
 
+    /// @param awaited plugins that have yet to start, whose routes nobody knows.
     /// @throws std::invalid_argument for a malformed pattern, and two routes that are the same, naming them.
-    explicit RouteTable(Routes routes);
+    explicit RouteTable(Routes routes, std::size_t awaited = 0);
     ~RouteTable();
 
     struct Match {
         std::shared_ptr<const Route> route;  ///< null: see `allow`
         std::string allow;                   ///< the methods that the path does have; empty: no such path
         Call::Pairs params;                  ///< percent-decoded
+        bool awaited = false;                ///< there is no route, and one may come with a plugin
         bool badEncoding = false;            ///< a parameter's percent-encoding is malformed
     };
 
@@ -62,6 +65,7 @@ private:
     void insert(const std::shared_ptr<const Route>& route);
 
     Routes routes_;
+    const std::size_t awaited_;
     std::map<Realm, std::unique_ptr<Node>> roots_;
 };
 

@@ -23,7 +23,7 @@ void writeAll(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::write(descriptor, bytes.data(), bytes.size());
         if (written < 0 && errno != EINTR)
-            throw Refused("the private copy cannot be written: " + std::generic_category().message(errno));
+            throw Postponed("the private copy cannot be written: " + std::generic_category().message(errno));
         bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
     }
 }
@@ -63,8 +63,8 @@ void Library::writeCopy(const std::string& bytes) const {
     const trust::Descriptor target(
         ::open(copy_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IXUSR));
     if (!target.open())
-        throw Refused("the private copy " + copy_ +
-                      " cannot be written: " + std::generic_category().message(errno));
+        throw Postponed("the private copy " + copy_ +
+                        " cannot be written: " + std::generic_category().message(errno));
     writeAll(target.get(), bytes);
 }
 

@@ -1,9 +1,11 @@
 #include "host/plugins/plugin_set.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <set>
+#include <system_error>
 
 #include "host/plugins/declaration.h"
 #include "host/plugins/library.h"
@@ -27,6 +29,13 @@ std::string routeKey(const http::Route& route) {
         return drop;
     });
     return key;
+}
+
+/// Whether that passes when there is room, or the disk is well again.
+bool isOfDisk(const std::error_code& code) {
+    return code == std::errc::no_space_on_device || code == std::errc::file_too_large ||
+           code == std::errc::io_error || code == std::errc::read_only_file_system ||
+           code == std::error_code(EDQUOT, std::generic_category());
 }
 
 template <class F>
@@ -81,6 +90,7 @@ struct PluginSet::Running {
         context =
             std::make_unique<Context>(facilities, descriptor.name, library, gate, settings, std::move(taken));
         std::string problem;
+        bool mayPass = false;
         try {
             plugin = {descriptor.create(), descriptor.destroy};
             if (!plugin)
@@ -90,6 +100,10 @@ struct PluginSet::Running {
             return;
         } catch (const StoreError& error) {
             problem = error.detail();
+            mayPass = true;
+        } catch (const std::system_error& error) {
+            problem = error.what();
+            mayPass = isOfDisk(error.code());
         } catch (const std::exception& error) {
             problem = error.what();
         } catch (...) {
@@ -101,6 +115,8 @@ struct PluginSet::Running {
         context->endWatches();
         plugin.reset();
         context.reset();
+        if (mayPass)
+            throw Postponed("it did not start: " + problem);
         throw Refused("it did not start: " + problem);
     }
 
@@ -136,12 +152,31 @@ public:
             prepareWorkspace();
         if (strict_ || attempt(sources_.workspace, [this] { prepareWorkspace(); }))
             agree();
-        const std::lock_guard lock(set_.mutex_);
-        set_.refused_ = std::move(refused_);
-        return std::move(report_);
+        return finish();
+    }
+
+    /// Looks only at those that were postponed, and tells only what has changed.
+    ReloadReport retry() {
+        again_ = true;
+        for (const auto& info : set_.refused_) {
+            if (!info.postponed)
+                refused_.push_back(info);
+            else if (runningFrom(info.file) == nullptr)
+                attempt(info.file, [&] { consider(info.file); });
+        }
+        return finish();
     }
 
 private:
+    ReloadReport finish() {
+        {
+            const std::lock_guard lock(set_.mutex_);
+            set_.refused_ = std::move(refused_);
+        }
+        set_.publish();
+        return std::move(report_);
+    }
+
     /// What is run are the copies that are there, so nobody else may write there.
     void prepareWorkspace() const {
         fs::create_directories(sources_.workspace);
@@ -182,6 +217,9 @@ private:
         try {
             function();
             return true;
+        } catch (const Postponed& postponed) {
+            refuse(file, postponed.what());
+            refused_.back().postponed = true;
         } catch (const Refused& refused) {
             refuse(file, refused.what());
         } catch (const config::BadValue& bad) {
@@ -197,13 +235,19 @@ private:
     }
 
     void refuse(const std::string& file, const std::string& reason) {
-        set_.log_.error("a plugin was refused", {{"file", file}, {"reason", reason}});
+        if (!again_ || !isKnown(file, reason))
+            set_.log_.error("a plugin was refused", {{"file", file}, {"reason", reason}});
         report_.refused.push_back({file, reason});
         PluginInfo info;
         info.name = fs::path(file).stem().string();
         info.file = file;
         info.error = reason;
         refused_.push_back(std::move(info));
+    }
+
+    [[nodiscard]] bool isKnown(const std::string& file, const std::string& reason) const {
+        return std::any_of(set_.refused_.begin(), set_.refused_.end(),
+                           [&](const auto& info) { return info.file == file && info.error == reason; });
     }
 
     [[nodiscard]] Running* runningFrom(const std::string& file) const {
@@ -346,10 +390,12 @@ private:
         set_.retire(take(running));
 
         std::string problem;
+        bool mayPass = false;
         try {
             fresh->start(set_.facilities_, taken(nullptr));
         } catch (const std::exception& error) {
             problem = error.what();
+            mayPass = dynamic_cast<const Postponed*>(&error) != nullptr;
             fresh = startAgain(std::move(before), problem);
         }
         if (fresh) {
@@ -358,8 +404,11 @@ private:
         }
         set_.publish();
         gate->release();
-        if (runningNamed(name) == nullptr)
+        const bool gone = runningNamed(name) == nullptr;
+        if (gone)
             report_.unloaded.push_back(name);
+        if (gone && mayPass)
+            throw Postponed(problem);
         if (!problem.empty())
             throw Refused(problem);
         report_.reloaded.push_back(name);
@@ -406,6 +455,7 @@ private:
     const PluginSources& sources_;
     const config::Configuration& configuration_;
     const bool strict_;
+    bool again_ = false;  ///< what was refused for the same reason before was told then
     const trust::Trust trust_;
     std::vector<std::string> files_;
     std::vector<fs::path> unknown_;  ///< directories that could not be looked into
@@ -419,6 +469,21 @@ ReloadReport PluginSet::reload(const PluginSources& sources, const config::Confi
     return Reloading(*this, sources, configuration, strict).run();
 }
 
+ReloadReport PluginSet::retry(const PluginSources& sources, const config::Configuration& configuration) {
+    const std::lock_guard lock(reloading_);
+    return Reloading(*this, sources, configuration, false).retry();
+}
+
+std::vector<std::string> PluginSet::postponed() const {
+    std::vector<std::string> files;
+    const std::lock_guard lock(mutex_);
+    for (const auto& info : refused_) {
+        if (info.postponed)
+            files.push_back(info.file);
+    }
+    return files;
+}
+
 http::RouteTable::Routes PluginSet::routesWithout(const Running* left) const {
     auto routes = hostRoutes_;
     const std::lock_guard lock(mutex_);
@@ -430,7 +495,8 @@ http::RouteTable::Routes PluginSet::routesWithout(const Running* left) const {
 }
 
 void PluginSet::publish() {
-    facilities_.server.publish(std::make_shared<const http::RouteTable>(routesWithout(nullptr)));
+    facilities_.server.publish(
+        std::make_shared<const http::RouteTable>(routesWithout(nullptr), postponed().size()));
 }
 
 void PluginSet::retire(std::unique_ptr<Running> running) {
@@ -484,6 +550,7 @@ std::vector<PluginInfo> PluginSet::list() const {
                         running->library->sha256(),
                         true,
                         {},
+                        false,
                         {},
                         {},
                         {}};

@@ -27,6 +27,7 @@ struct PluginInfo {
     std::string sha256;  ///< of a running one
     bool running = false;
     std::string error;                   ///< why it was refused
+    bool postponed = false;              ///< refused for a reason that may pass: it is tried again
     std::optional<std::string> trouble;  ///< what a running plugin complains about
     std::vector<std::string> methods;    ///< with `paths`, its routes
     std::vector<std::string> paths;
@@ -61,6 +62,14 @@ public:
     /// @throws config::BadValue for a plugin's setting that cannot be, if `strict`; else it is a refusal.
     ReloadReport reload(const PluginSources& sources, const config::Configuration& configuration,
                         bool strict = false);
+
+    /// Tries those again that were postponed: refused for want of room on the disk, or of a database that can
+    /// be written. Until they run, paths that nobody has are answered 503, as any of them may be theirs. A
+    /// refusal is told again only where its reason is another.
+    ReloadReport retry(const PluginSources& sources, const config::Configuration& configuration);
+
+    /// The files of those that wait to be tried again.
+    [[nodiscard]] std::vector<std::string> postponed() const;
 
     /// Stops all plugins, the last started first. Requests must have been drained.
     void stop();

@@ -11,4 +11,11 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// One that cannot be loaded for want of what may come by itself: room on the disk, a database that is not
+/// locked. It is tried again.
+class Postponed : public Refused {
+public:
+    using Refused::Refused;
+};
+
 }  // namespace sallyport::host::plugins

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <sqlite3.h>
@@ -31,9 +32,17 @@ private:
     sqlite3_stmt* statement_;
 };
 
+/// What the system said, where it was the system.
+std::string causeOf(sqlite3* handle, int code) {
+    const bool ofSystem = code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN;
+    const int error = ofSystem ? sqlite3_system_errno(handle) : 0;
+    return error == 0 ? std::string() : ": " + std::generic_category().message(error);
+}
+
 [[noreturn]] void fail(sqlite3* handle, int code) {
     throw EngineError(code & 0xff, std::string(sqlite3_errmsg(handle)) + " (SQLite code " +
-                                       std::to_string(sqlite3_extended_errcode(handle)) + ")");
+                                       std::to_string(sqlite3_extended_errcode(handle)) +
+                                       causeOf(handle, code & 0xff) + ")");
 }
 
 /// Binds one value. It must outlive the run.

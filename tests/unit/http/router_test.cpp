@@ -48,6 +48,7 @@ class RouterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(realmsAreApart);
     CPPUNIT_TEST(allowNamesTheMethods);
     CPPUNIT_TEST(headFollowsGet);
+    CPPUNIT_TEST(whatNobodyHasMayBeAwaited);
     CPPUNIT_TEST(theSameRouteTwiceIsRefused);
     CPPUNIT_TEST(patternsAreChecked);
     CPPUNIT_TEST(percentDecoding);
@@ -104,6 +105,16 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("/job"), found(Realm::worker, "HEAD", "/job"));
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::worker, "HEAD", "/prompt"));
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::operators, "HEAD", "/jobs/x/cancel"));
+    }
+
+    /// It may be a route of a plugin that has yet to start.
+    void whatNobodyHasMayBeAwaited() {
+        const RouteTable awaiting({route(Realm::worker, "GET", "/job")}, 1);
+        CPPUNIT_ASSERT(awaiting.match(Realm::worker, "GET", "/prompt").awaited);
+        CPPUNIT_ASSERT(awaiting.match(Realm::worker, "POST", "/job").awaited);
+        CPPUNIT_ASSERT(!awaiting.match(Realm::worker, "GET", "/job").awaited);
+        CPPUNIT_ASSERT(!table().match(Realm::worker, "GET", "/nothing").awaited);
+        CPPUNIT_ASSERT(!table().match(Realm::worker, "POST", "/job").awaited);
     }
 
     void theSameRouteTwiceIsRefused() {
