@@ -4,7 +4,7 @@
 #include <limits>
 #include <span>
 
-#include <sallyport/json.h>
+#include <sallyport/json_reader.h>
 
 #include "dialect.h"
 
@@ -35,6 +35,24 @@ FinishReason mapped(std::span<const Mapping> table, std::string_view word) {
     const auto found =
         std::find_if(table.begin(), table.end(), [&](const Mapping& entry) { return entry.word == word; });
     return found == table.end() ? FinishReason::unknown : found->reason;
+}
+
+/// Many more than any answer has.
+constexpr std::size_t mostMembers = 1000;
+
+/// @throws BadAnswer for too many
+std::vector<json::Object::Member> membersOf(json::Reader& reader) {
+    std::vector<json::Object::Member> members;
+    reader.enterObject();
+    while (const auto name = reader.nextMember()) {
+        if (members.size() == mostMembers) {
+            throw BadAnswer("the answer has more than " + std::to_string(mostMembers) + " members");
+        }
+        const json::Kind kind = reader.kind();
+        std::string owned(*name);
+        members.push_back({std::move(owned), json::Value(kind, reader.skip())});
+    }
+    return members;
 }
 
 constexpr std::int64_t mostTokens = std::numeric_limits<std::uint32_t>::max();
@@ -73,8 +91,12 @@ bool hasObject(const json::Object& object, std::string_view name) {
 
 json::Object answerObject(std::string_view text) {
     try {
-        if (const json::Value value = json::Value::parse(text); value.kind() == json::Kind::object) {
-            return value.object();
+        // Embeddings are millions of numbers, which are stepped over. The answer itself has few members.
+        json::Reader reader(text, {.values = json::unlimited.values});
+        if (reader.kind() == json::Kind::object) {
+            json::Object object(membersOf(reader));
+            reader.end();
+            return object;
         }
     } catch (const json::ParseError& error) {
         throw BadAnswer(std::string(error.what()) + ": " + upstreamErrorText(text));

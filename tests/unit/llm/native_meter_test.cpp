@@ -32,6 +32,7 @@ class NativeMeterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testWholeAnswers);
     CPPUNIT_TEST(testWholeAnswersWithoutUsage);
     CPPUNIT_TEST(testWholeAnswersThatAreNone);
+    CPPUNIT_TEST(testLargeEmbeddings);
     CPPUNIT_TEST_SUITE_END();
 
     static void testStreamsGoThroughUnchanged() {
@@ -181,6 +182,23 @@ class NativeMeterTest : public CppUnit::TestFixture {
         NativeMeter meter(NativeEndpoint::chatCompletions, 0);
         expectBadAnswer("<html>", [&] { meter.whole("<html>"); });
         expectBadAnswer("JSON", [&] { meter.whole("[]"); });
+        std::string wide = R"({"a":0)";
+        for (int i = 0; i < 1000; ++i) {
+            wide += R"(,"a":0)";
+        }
+        expectBadAnswer("more than 1000 members", [&] { meter.whole(wide + "}"); });
+    }
+
+    // More numbers than a request may have.
+    static void testLargeEmbeddings() {
+        std::string answer = R"({"data":[{"embedding":[0)";
+        for (std::size_t i = 0; i < json::defaultValues; ++i) {
+            answer += ",0";
+        }
+        answer += R"(]}],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}})";
+        NativeMeter meter(NativeEndpoint::embeddings, 0);
+        meter.whole(answer);
+        expectUsage(8, 0, 0, 0, meter.usage());
     }
 };
 
