@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,7 @@ struct Lease {
     Pacer eventBytes;                            ///< how many it may report
     std::atomic<std::int64_t> maxEvents{0};      ///< that may be stored; 0: any number
     std::atomic<std::int64_t> maxEventBytes{0};  ///< that may be stored; 0: any number
+    std::atomic<std::size_t> bodyBytes{0};       ///< of its requests' bodies that are held in memory
 };
 
 /// Milliseconds on a clock that nobody sets: a step of the wall clock is no silence of a worker.

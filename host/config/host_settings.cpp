@@ -20,6 +20,12 @@ constexpr Setting settings[] = {
     {"worker.max_body", SettingKind::size, "32MiB",
      "Largest body of a worker's request; a larger one is refused with 413", kib, gib},
     {"worker.max_connections", SettingKind::integer, "4096", "Worker connections open at once", 1, 1'000'000},
+    {"worker.max_connections_per_job", SettingKind::integer, "256",
+     "Of these, connections of one job; a request on one more is refused with 429; 0: no limit", 0,
+     1'000'000},
+    {"worker.max_connections_per_address", SettingKind::integer, "1024",
+     "Of these, connections from one address that have not shown a token; the oldest gives way; 0: no limit",
+     0, 1'000'000},
     {"worker.public_url", SettingKind::text, "",
      "Base URL that workers are told, such as http://172.17.0.1:50051; empty: made from worker.listen"},
     {"worker.silence_limit", SettingKind::duration, "24h",
@@ -77,8 +83,12 @@ constexpr Setting settings[] = {
      hour},
     {"http.body_timeout", SettingKind::duration, "60s", "Time for a request's whole body to arrive", 100,
      hour},
+    {"http.min_body_rate", SettingKind::size, "16KiB",
+     "Part of a request's body that must arrive in a second, or it is refused with 408; 0: any", 0, gib},
     {"http.idle_timeout", SettingKind::duration, "75s",
      "Time that a connection may stay open between two requests", 100, day},
+    {"http.anonymous_timeout", SettingKind::duration, "10s",
+     "Time that a connection may stay open without a request that was authenticated", 100, day},
     {"http.write_timeout", SettingKind::duration, "30s", "Time for a client to take any part of an answer",
      100, hour},
     {"http.max_header_size", SettingKind::size, "16KiB", "All headers of a request together", kib, mib},
@@ -90,8 +100,9 @@ constexpr Setting settings[] = {
      "Elements of arrays and members of objects in a JSON body; more are refused with 422", 1000,
      100'000'000},
     {"http.body_memory", SettingKind::size, "256MiB",
-     "All request bodies that are held in memory at once, and what they are taken apart into; "
-     "more are refused with 503",
+     "All request bodies that are held in memory at once, and what they are taken apart into; more are "
+     "refused with 503. "
+     "A door may have three quarters of it and a job one quarter, or one body of the largest size",
      mib},
 
     {"sse.buffer", SettingKind::size, "1MiB", "Unsent events of one subscriber, who is cut off beyond it",

@@ -79,6 +79,12 @@ void closeMemory() {
     ::prctl(PR_SET_DUMPABLE, 0);
 }
 
+/// How many descriptors the process may have open.
+std::size_t descriptorLimit() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
 std::vector<std::string> keysOf(std::span<const Setting> settings, const std::string& prefix) {
     std::vector<std::string> keys;
     for (const auto& setting : settings)
@@ -254,11 +260,14 @@ private:
     }
 
     void openDoors() {
-        const auto& worker = options_.worker;
-        const auto& operators = options_.operators;
-        workerUrl_ = server_.open(Realm::worker, worker.address, worker.maxBody, worker.maxConnections);
-        operatorUrl_ =
-            server_.open(Realm::operators, operators.address, operators.maxBody, operators.maxConnections);
+        auto& worker = options_.worker;
+        auto& operators = options_.operators;
+        if (http::fitToDescriptors(worker.door, operators.door, descriptorLimit()))
+            hostLog_->warn(
+                "too few descriptors for all connections that are allowed: raise LimitNOFILE= or ulimit -n",
+                {{"worker", worker.door.maxConnections}, {"operator", operators.door.maxConnections}});
+        workerUrl_ = server_.open(worker.door, worker.address);
+        operatorUrl_ = server_.open(operators.door, operators.address);
         workerBase_ = options_.workerPublicUrl.empty() ? baseUrl(workerUrl_) : options_.workerPublicUrl;
         while (workerBase_.ends_with('/'))
             workerBase_.pop_back();

@@ -51,7 +51,9 @@ http::Limits readLimits(const Settings& settings) {
     limits.bodyMemory = settings.size("http.body_memory");
     limits.headerTimeout = settings.duration("http.header_timeout");
     limits.bodyTimeout = settings.duration("http.body_timeout");
+    limits.minBodyRate = settings.size("http.min_body_rate");
     limits.idleTimeout = settings.duration("http.idle_timeout");
+    limits.anonymousTimeout = settings.duration("http.anonymous_timeout");
     limits.writeTimeout = settings.duration("http.write_timeout");
     limits.subscriberBuffer = settings.size("sse.buffer");
     limits.heartbeat = settings.duration("sse.heartbeat");
@@ -66,11 +68,14 @@ JobLimits readJobLimits(const Settings& settings) {
 }
 
 ListenOptions readListen(const config::Configuration& configuration, const Settings& settings,
-                         const std::string& door) {
+                         const std::string& door, Realm realm) {
     if (!http::isListenAddress(settings.text(door + ".listen")))
         throw configuration.badValue(door + ".listen", "host:port, [ipv6]:port or unix:/path");
-    return {settings.text(door + ".listen"), settings.size(door + ".max_body"),
-            static_cast<std::size_t>(settings.integer(door + ".max_connections"))};
+    http::Door::Options options;
+    options.realm = realm;
+    options.maxBody = settings.size(door + ".max_body");
+    options.maxConnections = static_cast<std::size_t>(settings.integer(door + ".max_connections"));
+    return {settings.text(door + ".listen"), options};
 }
 
 }  // namespace
@@ -80,8 +85,12 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     const auto& settings = *held;
     HostOptions options;
     options.dataDirectory = settings.text("data.dir");
-    options.worker = readListen(configuration, settings, "worker");
-    options.operators = readListen(configuration, settings, "operator");
+    options.worker = readListen(configuration, settings, "worker", Realm::worker);
+    options.worker.door.maxPerJob =
+        static_cast<std::size_t>(settings.integer("worker.max_connections_per_job"));
+    options.worker.door.maxPerAddress =
+        static_cast<std::size_t>(settings.integer("worker.max_connections_per_address"));
+    options.operators = readListen(configuration, settings, "operator", Realm::operators);
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");
     options.keepJobs = settings.duration("jobs.keep");
@@ -89,6 +98,7 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.longestHold = settings.duration("jobs.limit.hold");
 
     options.server.limits = readLimits(settings);
+    options.server.largestBody = options.worker.door.maxBody;
     const auto loops = static_cast<std::size_t>(settings.integer("http.loops"));
     options.server.loops =
         loops != 0 ? loops : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, mostLoops);

@@ -18,8 +18,7 @@ namespace sallyport::host {
 
 struct ListenOptions {
     std::string address;
-    std::size_t maxBody = 0;
-    std::size_t maxConnections = 0;
+    http::Door::Options door;
 };
 
 /// Everything that the configuration says to the host itself.

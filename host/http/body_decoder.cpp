@@ -7,9 +7,14 @@ namespace sallyport::host::http {
 
 namespace {
 
-/// Bounds what a peer can have us read that is no content.
+// What bounds that which a peer can have us read and is no content.
 constexpr std::size_t maxLine = 256;
 constexpr std::size_t maxTrailer = std::size_t{8} * 1024;
+/// A chunk may come with so many bytes, and two for each of its content, that are none. What is beyond that
+/// adds up over the chunks.
+constexpr std::uint64_t sparePerChunk = 16;
+constexpr std::uint64_t maxExcess = std::uint64_t{16} * 1024;
+constexpr std::size_t lineEnd = 2;
 
 }  // namespace
 
@@ -95,13 +100,19 @@ void BodyDecoder::chunkSize(std::string_view line) {
         state_ = State::tooLarge;
         return;
     }
+    excess_ += line.size() + lineEnd + lineEnd;
+    excess_ -= std::min(excess_, sparePerChunk + 2 * size);
+    if (excess_ > maxExcess) {
+        state_ = State::malformed;
+        return;
+    }
     received_ += size;
     remaining_ = size;
     step_ = size == 0 ? Step::trailer : Step::data;
 }
 
 void BodyDecoder::trailerLine(std::string_view line) {
-    trailerBytes_ += line.size();
+    trailerBytes_ += line.size() + lineEnd;
     if (line.empty())
         state_ = State::complete;
     else if (trailerBytes_ > maxTrailer)

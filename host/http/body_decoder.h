@@ -10,7 +10,8 @@
 
 namespace sallyport::host::http {
 
-/// An incremental decoder. Chunk extensions and trailer fields are read within bounds and ignored.
+/// An incremental decoder. Chunk extensions and trailer fields are read within bounds and ignored: in the
+/// long run what is no content stays in proportion to what is.
 class BodyDecoder {
 public:
     enum class State {
@@ -30,8 +31,10 @@ public:
 
     [[nodiscard]] State state() const noexcept { return state_; }
 
-    /// Bytes of a counted body that have not been taken yet.
-    [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
+    /// Bytes that have not been taken yet, of a counted body; of a chunked one nobody knows.
+    [[nodiscard]] std::uint64_t remaining() const noexcept {
+        return framing_ == Framing::length ? remaining_ : 0;
+    }
 
 private:
     enum class Step { size, data, dataEnd, trailer };
@@ -48,6 +51,7 @@ private:
     std::uint64_t limit_ = 0;
     std::uint64_t received_ = 0;
     std::uint64_t remaining_ = 0;  ///< of the body when counted, of the chunk when chunked
+    std::uint64_t excess_ = 0;     ///< bytes around the chunks beyond what their content justifies
     std::size_t trailerBytes_ = 0;
     std::string line_;  ///< a chunk-size or trailer line that came in pieces
 };

@@ -1,11 +1,11 @@
 #include "host/http/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <sallyport/errors.h>
 
 #include "host/http/connection_stream.h"
-#include "host/http/plugin_entry.h"
 
 namespace sallyport::host::http {
 
@@ -13,36 +13,46 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Requests that one connection may have answered in a row while others wait.
-constexpr int requestsInARow = 32;
+// What one connection has of a turn of the loop. The turns are short: whoever comes anew waits for all that
+// were there before.
+constexpr int requestsInATurn = 4;
+constexpr std::size_t bytesInATurn = std::size_t{64} * 1024;
 constexpr auto lingerTime = 2s;
 /// The same while the daemon stops.
 constexpr auto lingerTimeDraining = 200ms;
 /// What is dropped of a refused body, so that a client that sends first and reads then still gets to read.
 constexpr std::size_t lingerBytes = std::size_t{64} * 1024 * 1024;
-constexpr auto never = EventLoop::Clock::time_point::max();
 
 }  // namespace
 
 Connection::Connection(EventLoop& loop, EventLoop::ConnectionId id, std::unique_ptr<Transport> transport,
-                       Door& door)
+                       std::unique_ptr<Door::Place> place, const Door& door)
     : loop_(loop),
       id_(id),
       transport_(std::move(transport)),
+      place_(std::move(place)),
       door_(door),
-      reader_(loop.services().limits),
+      anonymousUntil_(loop.now() + loop.services().limits.anonymousTimeout),
+      reader_(loop.services().limits, {loop.services().bodies, door.options().realm}),
       writer_(*transport_) {
-    setDeadline(loop_.services().limits.headerTimeout);
+    awaitRequest(loop_.services().limits.headerTimeout);
+    place_->onEvicted(
+        [&loop, id] { loop.postTo(id, [](Connection& connection) { connection.giveUpPlace(); }); });
 }
 
 Connection::~Connection() {
     endExchange();
-    --door_.connections;
 }
 
-void Connection::setDeadline(std::chrono::milliseconds delay) {
-    deadline_ = loop_.now() + delay;
+void Connection::setDeadline(EventLoop::Clock::time_point deadline) {
+    deadline_ = deadline;
     loop_.wakeBy(deadline_);
+}
+
+/// Nothing of a request has come. Whoever has not said who it is has little time left for it.
+void Connection::awaitRequest(std::chrono::milliseconds patience) {
+    const auto until = loop_.now() + patience;
+    setDeadline(place_->isAuthenticated() ? until : std::min(until, anonymousUntil_));
 }
 
 // Input
@@ -54,35 +64,72 @@ void Connection::onEvents(std::uint32_t events) {
         return;
     }
     readable_ |= ready.readable;
-    if (ready.ended) {
-        peerShut_ = true;
-        // Whoever only waits has nobody left to wait for. A request whose answer is being made still gets it:
-        // a client may shut down its sending side after the request.
-        const bool waits = state_ == State::working && (exchange_->isParked() || exchange_->isWatched());
-        if (waits || state_ == State::streaming || state_ == State::subscribed) {
-            close();
-            return;
-        }
-    }
-    if (ready.writable && writer_.backlog() > 0) {
-        flush();
-        if (state_ == State::subscribed && writer_.backlog() == 0)
-            loop_.fanout().drained(id_);
-    }
+    if (ready.ended)
+        peerEnded(ready.gone);
+    if (ready.writable)
+        writeOn();
     turn();
 }
 
+/// A client may shut down its sending side after the request, and still gets its answer. One that has gone
+/// looks just the same until it is sent something.
+void Connection::peerEnded(bool gone) {
+    const bool first = !std::exchange(peerShut_, true);
+    const bool waits = state_ == State::working && (exchange_->isParked() || exchange_->isWatched());
+    // Nothing can be told to somebody in the middle of a body: there it has hung up.
+    if (state_ == State::streaming || state_ == State::subscribed || (waits && gone))
+        close();
+    else if (waits && first)
+        probePeer();
+}
+
+/// A peer that has gone answers any byte with a reset; one that waits passes an interim response over.
+/// HTTP/1.0 has none: there it has hung up, too.
+void Connection::probePeer() {
+    if (exchange_->head().http10) {
+        close();
+        return;
+    }
+    writer_.beginInterim();
+    flush();
+}
+
 void Connection::turn() {
-    for (int requests = 0; state_ == State::receiving && requests <= requestsInARow;) {
-        if (reader_.stage() == RequestReader::Stage::idle && requests++ == requestsInARow) {
-            loop_.postTo(id_, [](Connection& connection) { connection.pump(); });
-        } else if (!readOn()) {
+    if (gaveWay_)
+        return;
+    share_ = bytesInATurn;
+    int requests = requestsInATurn;
+    while (state_ == State::receiving) {
+        if (reader_.stage() == RequestReader::Stage::idle && requests-- == 0) {
+            giveWay();
             break;
         }
+        if (!readOn())
+            break;
     }
-    reader_.store();
+    if (!reader_.store())
+        close();
     while (state_ == State::lingering && discardInput()) {
     }
+}
+
+void Connection::giveWay() {
+    if (!std::exchange(gaveWay_, true))
+        loop_.serveLater(id_);
+}
+
+void Connection::goOn() {
+    gaveWay_ = false;
+    writeOn();
+    turn();
+}
+
+void Connection::giveUpPlace() {
+    // Somebody who has said who it is in the meantime gets its answer.
+    if (place_->isAuthenticated() && exchange_)
+        exchange_->closeAfterwards();
+    else
+        close();
 }
 
 /// @return false when there is nothing to read for now.
@@ -118,43 +165,48 @@ bool Connection::readOn() {
 }
 
 bool Connection::receive() {
-    if (!readable_)
-        return false;
     // The scratch is about to be overwritten.
-    reader_.store();
-    std::size_t bytes = 0;
-    const auto input = readInto(bytes);
-    if (bytes > 0)
-        reader_.supply(input.first(bytes));
-    return bytes > 0;
+    if (!reader_.store()) {
+        close();
+        return false;
+    }
+    const auto input = readSome(reader_.appetite());
+    if (!input.empty())
+        reader_.supply(input);
+    return !input.empty();
 }
 
 /// @return false when there is nothing more to discard for now.
 bool Connection::discardInput() {
-    if (!readable_)
-        return false;
-    std::size_t bytes = 0;
-    static_cast<void>(readInto(bytes));
+    const auto bytes = readSome(bytesInATurn).size();
     discarded_ += bytes;
     if (discarded_ > lingerBytes)
         close();
     return bytes > 0;
 }
 
-std::span<char> Connection::readInto(std::size_t& bytes) {
-    const std::span<char> scratch(loop_.scratch());
-    const auto result = transport_->read(scratch);
-    bytes = result.bytes;
+/// @return what was read, lent until the next time; nothing when there is none, or this turn's share is used
+/// up.
+std::span<char> Connection::readSome(std::size_t most) {
+    if (!readable_)
+        return {};
+    if (share_ == 0) {
+        giveWay();
+        return {};
+    }
+    const auto scratch = std::span(loop_.scratch());
+    const auto result = transport_->read(scratch.first(std::min({scratch.size(), most, share_})));
     readable_ = result.more;
+    share_ -= result.bytes;
     if (result.status == Transport::Status::ended || result.status == Transport::Status::failed)
         close();
-    return scratch;
+    return scratch.first(result.bytes);
 }
 
 void Connection::beginExchange() {
     exchange_ = std::make_unique<Exchange>(loop_, door_, id_, ++exchanges_);
     state_ = State::working;
-    auto reply = exchange_->admit(reader_.takeHead(), *transport_);
+    auto reply = exchange_->admit(reader_.takeHead(), *transport_, *place_);
     if (reply) {
         answer(std::move(*reply));
         return;
@@ -166,10 +218,25 @@ void Connection::beginExchange() {
         return;
     }
     state_ = State::receiving;
-    setDeadline(loop_.services().limits.bodyTimeout);
+    pace_ = BodyPace(loop_.services().limits, loop_.now());
+    setDeadline(pace_.deadline());
     if (exchange_->head().expectsContinue) {
         writer_.beginInterim();
         flush();
+    }
+}
+
+void Connection::judgeBody() {
+    switch (pace_.judge(loop_.now(), reader_.bodySize())) {
+        case BodyPace::Verdict::goesOn:
+            setDeadline(pace_.deadline());
+            break;
+        case BodyPace::Verdict::tooLate:
+            refuseAndClose(RequestError(408, "timeout", "the request body took too long"));
+            break;
+        case BodyPace::Verdict::tooSlow:
+            refuseAndClose(RequestError(408, "too_slow", "the request body came too slowly"));
+            break;
     }
 }
 
@@ -178,7 +245,7 @@ void Connection::onDeadline() {
     switch (state_) {
         case State::receiving:
             if (reader_.stage() == RequestReader::Stage::body) {
-                refuseAndClose(RequestError(408, "timeout", "the request body took too long"));
+                judgeBody();
             } else if (reader_.stage() == RequestReader::Stage::head) {
                 exchange_ = std::make_unique<Exchange>(loop_, door_, id_, ++exchanges_);
                 refuseAndClose(RequestError(408, "timeout", "the request head took too long"));
@@ -226,28 +293,29 @@ void Connection::resume(std::uint64_t exchange, const std::exception_ptr& error)
 void Connection::retry(std::uint64_t exchange) {
     if (!isCurrent(exchange) || !exchange_->isParked())
         return;
-    if (transport_->peerHasClosed()) {
-        close();
-        return;
-    }
     settle(exchange_->retry());
     turn();
 }
 
 void Connection::settle(std::optional<Reply> reply) {
-    if (!reply && exchange_->isParked() && (loop_.draining() || peerShut_))
+    if (!reply && exchange_->isParked() && loop_.draining())
         reply = exchange_->giveUp();
     if (reply) {
         answer(std::move(*reply));
-    } else if (peerShut_ && exchange_->isWatched()) {
-        close();
-    } else {
-        deadline_ = exchange_->parkedUntil();
-        loop_.wakeBy(deadline_);
+        return;
     }
+    setDeadline(exchange_->parkedUntil());
+    if (peerShut_ && (exchange_->isParked() || exchange_->isWatched()))
+        probePeer();
 }
 
 void Connection::revoked(const JobId& job) {
+    if (place_->isOf(job)) {
+        place_->forget();
+        anonymousUntil_ = loop_.now() + loop_.services().limits.anonymousTimeout;
+        if (state_ == State::receiving && reader_.stage() == RequestReader::Stage::idle)
+            setDeadline(std::min(deadline_, anonymousUntil_));
+    }
     if (!exchange_ || !exchange_->isOf(job))
         return;
     if (state_ == State::streaming) {
@@ -280,173 +348,7 @@ void Connection::drain() {
     turn();
 }
 
-// Replies
-
-void Connection::answer(Reply reply) {
-    if (exchange_->isSecret()) {
-        reader_.keepSecret();
-        writer_.keepSecret();
-    }
-    state_ = State::working;
-    deadline_ = never;
-    if (std::holds_alternative<Reply::Whole>(reply.content()))
-        sendWhole(std::move(reply));
-    else if (std::holds_alternative<Reply::Streamed>(reply.content()))
-        startStream(std::move(reply));
-    else
-        subscribe(std::move(reply));
-}
-
-void Connection::refuseAndClose(const RequestError& error) {
-    exchange_->closeAfterwards();
-    answer(refusal(error));
-}
-
-void Connection::sendHead(const Reply& reply, std::string_view contentType, ResponseFraming framing,
-                          std::size_t length) {
-    auto& exchange = *exchange_;
-    const auto& request = exchange.head();
-    // A body that is not read to its end leaves the connection useless for another request.
-    const bool unread = reader_.bodyPending() && request.expectsContinue;
-    if (loop_.draining() || !reader_.canGoOn() || unread)
-        exchange.closeAfterwards();
-    ResponseHead head;
-    head.status = reply.status();
-    head.contentType = contentType;
-    head.headers = &reply.headers();
-    head.framing = framing;
-    head.length = length;
-    head.requestId = exchange.requestId();
-    head.dateHeader = loop_.dateHeader();
-    head.close = !exchange.keepsAlive();
-    head.http10 = request.http10;
-    writer_.begin(head, request.method == "HEAD");
-    exchange.answered(reply.status());
-}
-
-void Connection::sendWhole(Reply reply) {
-    auto& whole = std::get<Reply::Whole>(reply.content());
-    if (auto delivered = reply.takeDelivered()) {
-        exchange_->onDelivered(std::move(delivered));
-        // What must not get lost is not written to a peer that has gone. A peer that has only shut down its
-        // sending side cannot be told from that, and does not get it either.
-        if (peerShut_ || transport_->peerHasClosed()) {
-            close();
-            return;
-        }
-    }
-    sendHead(reply, whole.contentType, ResponseFraming::length, whole.body.size());
-    writer_.writeMoved(std::move(whole.body));
-    state_ = State::finishing;
-    setDeadline(loop_.services().limits.writeTimeout);
-    flush();
-}
-
-ResponseFraming Connection::openFraming() const {
-    return exchange_->head().http10 ? ResponseFraming::untilClose : ResponseFraming::chunked;
-}
-
-void Connection::startStream(Reply reply) {
-    auto& streamed = std::get<Reply::Streamed>(reply.content());
-    if (exchange_->head().http10)
-        exchange_->closeAfterwards();
-    sendHead(reply, streamed.contentType, openFraming(), 0);
-    const auto call = exchange_->call();
-    call->linger();
-    if (exchange_->head().method == "HEAD") {
-        finishBody();
-        return;
-    }
-    state_ = State::streaming;
-    stream_ = std::make_shared<ConnectionStream>(loop_, id_, exchange_->number(), call);
-    const auto handle = stream_->handle();
-    flush();
-    // Also when that has found the client gone: whoever made the reply hears of it from the stream alone.
-    if (!http::startStream(streamed.producer, handle, *call, loop_.services().log))
-        close();
-}
-
-void Connection::streamWrite(std::uint64_t exchange, std::string bytes) {
-    if (!isCurrent(exchange) || state_ != State::streaming)
-        return;
-    writer_.writeMoved(std::move(bytes));
-    flush();
-}
-
-void Connection::streamEnd(std::uint64_t exchange, bool whole) {
-    if (!isCurrent(exchange) || state_ != State::streaming)
-        return;
-    if (whole)
-        finishBody();
-    else
-        close();
-    turn();
-}
-
-void Connection::finishBody() {
-    subscriber_.reset();
-    writer_.end();
-    state_ = State::finishing;
-    setDeadline(loop_.services().limits.writeTimeout);
-    flush();
-}
-
-void Connection::subscribe(Reply reply) {
-    exchange_->closeAfterwards();
-    const auto& call = exchange_->call();
-    sendHead(Reply::empty(200).header("X-Accel-Buffering", "no"), "text/event-stream", openFraming(), 0);
-    call->linger();
-    if (exchange_->head().method == "HEAD" || loop_.draining()) {
-        finishBody();
-        return;
-    }
-    setDeadline(loop_.services().limits.heartbeat);
-    auto subscription = std::move(std::get<Reply::Subscribed>(reply.content()).subscription);
-    if (subscription.replay)
-        subscription.replay = kept(call, std::move(subscription.replay));
-    state_ = State::subscribed;
-    subscriber_ = std::make_unique<EventSubscriber>(loop_, id_, *this, writer_);
-    subscriber_->begin(call->route().gate->plugin(), std::move(subscription));
-    flush();
-}
-
-bool Connection::flushEvents() {
-    flush();
-    return state_ == State::subscribed;
-}
-
-// Output
-
-void Connection::flush() {
-    const auto outcome = writer_.flush();
-    if (outcome == ResponseWriter::Outcome::failed) {
-        // The fan-out may be walking over its subscribers, this one among them.
-        if (state_ == State::subscribed)
-            subscriber_->cutOff();
-        else
-            close();
-        return;
-    }
-    if (stream_)
-        stream_->setBacklog(writer_.backlog());
-    if (outcome == ResponseWriter::Outcome::drained) {
-        written();
-        return;
-    }
-    // Time-outs for writing count from the last byte that the peer took.
-    if ((writer_.progressed() || deadline_ == never) && state_ != State::subscribed &&
-        state_ != State::receiving)
-        setDeadline(loop_.services().limits.writeTimeout);
-}
-
-void Connection::written() {
-    if (state_ == State::finishing)
-        finishExchange();
-    else if (state_ == State::streaming)
-        deadline_ = never;
-    else if (state_ == State::subscribed)
-        subscriber_->drained();
-}
+// Between two requests
 
 void Connection::finishExchange() {
     exchange_->finished();
@@ -474,7 +376,7 @@ void Connection::nextRequest() {
     if (loop_.draining())
         lingeringClose();
     else
-        setDeadline(loop_.services().limits.idleTimeout);
+        awaitRequest(loop_.services().limits.idleTimeout);
 }
 
 void Connection::lingeringClose() {
@@ -490,7 +392,7 @@ void Connection::lingeringClose() {
     setDeadline(loop_.draining() ? std::chrono::milliseconds(lingerTimeDraining) : lingerTime);
 }
 
-void Connection::close() {
+void Connection::close() noexcept {
     if (state_ == State::closed)
         return;
     subscriber_.reset();

@@ -12,6 +12,8 @@
 
 #include <sallyport/reply.h>
 
+#include "host/http/body_pace.h"
+#include "host/http/door.h"
 #include "host/http/event_loop.h"
 #include "host/http/event_subscriber.h"
 #include "host/http/exchange.h"
@@ -27,7 +29,8 @@ class ConnectionStream;
 /// due. What happens when is in README.md, with a picture of the states. [loop thread]
 class Connection {
 public:
-    Connection(EventLoop& loop, EventLoop::ConnectionId id, std::unique_ptr<Transport> transport, Door& door);
+    Connection(EventLoop& loop, EventLoop::ConnectionId id, std::unique_ptr<Transport> transport,
+               std::unique_ptr<Door::Place> place, const Door& door);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -37,7 +40,7 @@ public:
     /// The deadline has passed.
     void onDeadline();
     [[nodiscard]] EventLoop::Clock::time_point deadline() const noexcept { return deadline_; }
-    [[nodiscard]] int descriptor() const noexcept { return transport_->descriptor(); }
+    [[nodiscard]] EventLoop::ConnectionId id() const noexcept { return id_; }
 
     // For exchanges, by number; what comes for one that has ended is passed over.
 
@@ -54,12 +57,19 @@ public:
 
     // For the loop.
 
-    /// Goes on reading, for a connection that gave way to others.
-    void pump() { turn(); }
+    /// Its turn has come again, after it gave way to others.
+    void goOn();
+    /// Its place at the door is needed for another.
+    void giveUpPlace();
     void revoked(const JobId& job);
     void endWait(const Gate& gate);
     void drain();
-    void close();
+    void close() noexcept;
+    /// Keeps the connection that was closed before this one, until both are destroyed.
+    void retiredAfter(std::unique_ptr<Connection> other) noexcept { retiredBefore_ = std::move(other); }
+    [[nodiscard]] std::unique_ptr<Connection> takeRetiredBefore() noexcept {
+        return std::move(retiredBefore_);
+    }
 
     // For EventSubscriber.
 
@@ -67,6 +77,8 @@ public:
     [[nodiscard]] bool flushEvents();
 
 private:
+    static constexpr auto never = EventLoop::Clock::time_point::max();
+
     enum class State {
         receiving,   ///< the reader's stage says what
         working,     ///< the exchange has the request
@@ -79,11 +91,15 @@ private:
 
     // Input.
     void turn();
+    void giveWay();
+    void peerEnded(bool gone);
+    void probePeer();
     [[nodiscard]] bool readOn();
     [[nodiscard]] bool receive();
     [[nodiscard]] bool discardInput();
-    [[nodiscard]] std::span<char> readInto(std::size_t& bytes);
+    [[nodiscard]] std::span<char> readSome(std::size_t most);
     void beginExchange();
+    void judgeBody();
 
     // Replies.
     [[nodiscard]] bool isCurrent(std::uint64_t exchange) const {
@@ -101,29 +117,38 @@ private:
     void finishBody();
 
     // Output, and what comes after it.
+    void writeOn();
     void flush();
     void written();
     void finishExchange();
     void endExchange();
     void nextRequest();
     void lingeringClose();
-    void setDeadline(std::chrono::milliseconds delay);
+    void setDeadline(std::chrono::milliseconds delay) { setDeadline(loop_.now() + delay); }
+    void setDeadline(EventLoop::Clock::time_point deadline);
+    void awaitRequest(std::chrono::milliseconds patience);
 
     EventLoop& loop_;
     const EventLoop::ConnectionId id_;
     const std::unique_ptr<Transport> transport_;
-    Door& door_;
+    const std::unique_ptr<Door::Place> place_;
+    const Door& door_;
     State state_ = State::receiving;
     EventLoop::Clock::time_point deadline_;
-    bool readable_ = true;       ///< there may be something to read
-    bool peerShut_ = false;      ///< the peer has shut down its sending side, or gone
-    std::size_t discarded_ = 0;  ///< bytes, while lingering
+    EventLoop::Clock::time_point anonymousUntil_;  ///< while nobody has said who it is
+    BodyPace pace_;                                ///< of the body that is being read
+    bool readable_ = true;                         ///< there may be something to read
+    bool peerShut_ = false;                        ///< the peer has shut down its sending side, or gone
+    bool gaveWay_ = false;                         ///< the loop will have it go on
+    std::size_t share_ = 0;                        ///< bytes that it may still read in this turn
+    std::size_t discarded_ = 0;                    ///< bytes, while lingering
     std::uint64_t exchanges_ = 0;
     RequestReader reader_;
     ResponseWriter writer_;
     std::unique_ptr<Exchange> exchange_;
     std::shared_ptr<ConnectionStream> stream_;     ///< while streaming
     std::unique_ptr<EventSubscriber> subscriber_;  ///< while subscribed
+    std::unique_ptr<Connection> retiredBefore_;
 };
 
 }  // namespace sallyport::host::http

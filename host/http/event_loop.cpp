@@ -26,6 +26,8 @@ constexpr std::size_t scratchSize = std::size_t{64} * 1024;
 constexpr std::uint64_t wakeupKey = 0;
 /// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
 constexpr auto checkInterval = 50ms;
+/// Of each turn, what goes to connections that have had a share already. Whoever comes anew is served first.
+constexpr auto waitingShare = 200us;
 /// Tasks may post tasks. So many generations of them are run before the sockets are looked at again.
 constexpr int generations = 4;
 
@@ -149,8 +151,10 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
         Reply reply;
     };
     post([this, id, exchange, completion = Completion{std::move(call), std::move(reply)}]() mutable {
-        auto* connection = find(id);
-        if (connection != nullptr && connection->complete(exchange, completion.reply))
+        bool taken = false;
+        if (auto* connection = find(id))
+            serve(*connection, [&] { taken = connection->complete(exchange, completion.reply); });
+        if (taken)
             return;
         if (const auto delivered = completion.reply.takeDelivered())
             reportDelivery(delivered, false, *completion.call, services_.log);
@@ -168,6 +172,7 @@ void EventLoop::run() {
         for (const auto& event : come)
             handle(event.data.u64, event.events);
         runTasks();
+        serveWaiting();
         if (now_ >= nextCheck_)
             checkDeadlines();
         bury();
@@ -182,7 +187,7 @@ std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
         return static_cast<std::size_t>(std::max(count, 0));
     };
     std::size_t count = 0;
-    const int patience = timeout();
+    const int patience = waiting_.empty() ? timeout() : 0;
     if (wasBusy_ && patience != 0 && requests_ <= fewRequests && busyPoll_.count() > 0) {
         const auto end = Clock::now() + busyPoll_;
         do {
@@ -200,7 +205,7 @@ void EventLoop::handle(std::uint64_t key, std::uint32_t events) {
         std::uint64_t ignored = 0;
         static_cast<void>(!::read(wakeup_, &ignored, sizeof ignored));
     } else if (auto* connection = find(key)) {
-        connection->onEvents(events);
+        serve(*connection, [&] { connection->onEvents(events); });
     } else if (const auto watch = watches_.find(key); watch != watches_.end()) {
         // Shared, because it may end its own watch.
         guarded([readable = watch->second.readable] { (*readable)(); });
@@ -233,29 +238,39 @@ void EventLoop::runTasks() {
     }
 }
 
-template <class F>
-void EventLoop::guarded(F function) {
-    try {
-        function();
-    } catch (const std::exception& error) {
-        services_.log.error("a callback failed", {{"error", error.what()}});
-    } catch (...) {
-        services_.log.error("a callback failed", {{"error", "not a std::exception"}});
+void EventLoop::serveWaiting() {
+    const auto end = Clock::now() + waitingShare;
+    for (auto count = waiting_.size(); count > 0; --count) {
+        const auto id = waiting_.front();
+        waiting_.pop_front();
+        if (auto* connection = find(id))
+            serve(*connection, [&] { connection->goOn(); });
+        if (Clock::now() >= end)
+            break;
     }
+}
+
+void EventLoop::report(const char* problem) noexcept {
+    try {
+        services_.log.error("a callback failed", {{"error", problem}});
+    } catch (...) {
+        // There is not even memory for the line; what matters is that the loop goes on.
+        static_cast<void>(problem);
+    }
+}
+
+void EventLoop::abandon(Connection& connection) noexcept {
+    connection.close();
 }
 
 void EventLoop::checkDeadlines() {
     nextCheck_ = Clock::time_point::max();
-    std::vector<Connection*> late;
-    for (const auto& [id, connection] : connections_) {
-        if (connection->deadline() <= now_)
-            late.push_back(connection.get());
+    forEach([this](Connection& connection) {
+        if (connection.deadline() <= now_)
+            connection.onDeadline();
         else
-            wakeBy(connection->deadline());
-    }
-    // What was collected stays in memory until bury(), whatever these calls close.
-    for (auto* connection : late)
-        connection->onDeadline();
+            wakeBy(connection.deadline());
+    });
 }
 
 void EventLoop::wakeBy(Clock::time_point deadline) {
@@ -263,13 +278,15 @@ void EventLoop::wakeBy(Clock::time_point deadline) {
         nextCheck_ = std::max(deadline, now_ + checkInterval);
 }
 
-void EventLoop::adopt(std::unique_ptr<Transport> transport, Door& door) {
-    post([this, transport = std::move(transport), &door]() mutable {
+void EventLoop::adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door::Place> place,
+                      const Door& door) {
+    post([this, transport = std::move(transport), place = std::move(place), &door]() mutable {
         const auto id = nextId_++;
         const int descriptor = transport->descriptor();
-        auto& connection =
-            *connections_.emplace(id, std::make_unique<Connection>(*this, id, std::move(transport), door))
-                 .first->second;
+        auto& connection = *connections_
+                                .emplace(id, std::make_unique<Connection>(*this, id, std::move(transport),
+                                                                          std::move(place), door))
+                                .first->second;
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.u64 = id;
@@ -285,18 +302,20 @@ Connection* EventLoop::find(ConnectionId id) {
     return found == connections_.end() ? nullptr : found->second.get();
 }
 
-void EventLoop::retire(ConnectionId id) {
+void EventLoop::retire(ConnectionId id) noexcept {
     const auto found = connections_.find(id);
-    if (found == connections_.end())
+    if (found == connections_.end() || !found->second)
         return;
-    graveyard_.push_back(std::move(found->second));
-    connections_.erase(found);
+    found->second->retiredAfter(std::move(graveyard_));
+    graveyard_ = std::move(found->second);
 }
 
-void EventLoop::bury() {
+void EventLoop::bury() noexcept {
     // A destructor may call plugin code, which may close further connections.
-    while (!graveyard_.empty())
-        std::exchange(graveyard_, {}).clear();
+    while (graveyard_) {
+        const auto connection = std::exchange(graveyard_, graveyard_->takeRetiredBefore());
+        connections_.erase(connection->id());
+    }
 }
 
 const std::string& EventLoop::dateHeader() {
@@ -332,13 +351,9 @@ void EventLoop::setRoutes(std::shared_ptr<const RouteTable> routes) {
 
 template <class F>
 void EventLoop::forEach(F function) {
-    std::vector<ConnectionId> ids;
-    ids.reserve(connections_.size());
-    for (const auto& [id, connection] : connections_)
-        ids.push_back(id);
-    for (const auto id : ids) {
-        if (auto* connection = find(id))
-            function(*connection);
+    for (const auto& [id, held] : connections_) {
+        if (auto* connection = held.get())
+            serve(*connection, [&] { function(*connection); });
     }
 }
 

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +22,7 @@
 #include <sallyport/caller.h>
 
 #include "host/bus/fanout.h"
+#include "host/http/door.h"
 #include "host/http/router.h"
 #include "host/http/services.h"
 #include "host/http/task.h"
@@ -61,15 +64,15 @@ public:
     /// After it `readable` is not called any more. [the loop's thread]
     void unwatch(std::uint64_t watch);
 
-    /// Takes over an accepted connection, which `door` counts already. [any thread]
-    void adopt(std::unique_ptr<Transport> transport, Door& door);
+    /// Takes over a connection that was accepted at `door`. [any thread]
+    void adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door::Place> place, const Door& door);
 
     /// Runs `task` with a connection on the loop's thread soon, unless that has gone by then. [any thread]
     template <class F>
     void postTo(ConnectionId id, F task) {
         post([this, id, task = std::move(task)] {
             if (auto* connection = find(id))
-                task(*connection);
+                serve(*connection, [&] { task(*connection); });
         });
     }
 
@@ -90,8 +93,10 @@ public:
     void logDenial(const std::string& requestId, const std::string& path, const Transport& peer);
     /// Hands a reply to an exchange of a connection. [any thread]
     void postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call, Reply reply);
+    /// Has a connection go on that has used up its share of a turn, after all others that wait for theirs.
+    void serveLater(ConnectionId id) { waiting_.push_back(id); }
     /// Destroys the connection once what is being done for it has returned.
-    void retire(ConnectionId id);
+    void retire(ConnectionId id) noexcept;
     /// A request is under way from its head to its answer's last byte.
     void requestBegan() noexcept { ++requests_; }
     void requestEnded() noexcept { --requests_; }
@@ -126,10 +131,17 @@ private:
     void handle(std::uint64_t key, std::uint32_t events);
     [[nodiscard]] int timeout();
     void runTasks();
+    void serveWaiting();
+    /// Runs what must not end the loop. @return whether it returned.
     template <class F>
-    void guarded(F function);
+    bool guarded(F function) noexcept;
+    /// Runs a step of a connection, which is closed when that does not get to its end.
+    template <class F>
+    void serve(Connection& connection, F step) noexcept;
+    void report(const char* problem) noexcept;
+    static void abandon(Connection& connection) noexcept;
     void checkDeadlines();
-    void bury();
+    void bury() noexcept;
     template <class F>
     void forEach(F function);
 
@@ -145,8 +157,10 @@ private:
     std::vector<Task> tasks_;  ///< guarded by mutex_
 
     ConnectionId nextId_ = 1;  ///< connections and watches are numbered together
+    /// Null where one has been retired and not been buried, so that whoever walks over them may close any.
     std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
-    std::vector<std::unique_ptr<Connection>> graveyard_;
+    std::unique_ptr<Connection> graveyard_;  ///< each has the one that was retired before it
+    std::deque<ConnectionId> waiting_;       ///< for their next turn
     std::unordered_map<std::uint64_t, Watch> watches_;
     std::size_t requests_ = 0;  ///< under way
     bool wasBusy_ = false;      ///< when it last looked
@@ -160,5 +174,24 @@ private:
     std::uint64_t routesVersion_ = 0;
     bus::Fanout fanout_;
 };
+
+template <class F>
+bool EventLoop::guarded(F function) noexcept {
+    try {
+        function();
+        return true;
+    } catch (const std::exception& error) {
+        report(error.what());
+    } catch (...) {
+        report("not a std::exception");
+    }
+    return false;
+}
+
+template <class F>
+void EventLoop::serve(Connection& connection, F step) noexcept {
+    if (!guarded(step))
+        abandon(connection);
+}
 
 }  // namespace sallyport::host::http

@@ -38,6 +38,12 @@ Origin originOf(const HostCall& call) {
                                            : Origin{Lane::operators, caller.user(), plugin};
 }
 
+RequestError tooManyConnections() {
+    RequestError error(429, "too_many_connections", "the job has too many connections open");
+    error.retryAfter(1s);
+    return error;
+}
+
 bool isCredential(const std::string& header) {
     return header == "authorization" || header == "x-api-key" || header == "cookie" ||
            header == "proxy-authorization";
@@ -73,23 +79,27 @@ std::optional<Reply> Exchange::refuse(const RequestError& error) {
 
 // Before the handler
 
-std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport) {
+std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport, Door::Place& place) {
     head_ = std::move(head);
     keepAlive_ = head_.keepAlive && !loop_.draining();
     if (auto answer = publicAnswer(head_))
         return answer;
-    const auto inside = pathInside(door_.realm, head_.path);
+    const auto inside = pathInside(door_.options().realm, head_.path);
     if (!inside)
         return refuse(notFound("there is nothing at this path"));
-    auto result = authenticate(loop_.services().filter, door_.realm, head_, *inside);
+    auto result = authenticate(loop_.services().filter, door_.options().realm, head_, *inside);
     if (const auto* denied = std::get_if<RequestError>(&result)) {
         loop_.logDenial(requestId_, head_.path, transport);
         return refuse(*denied);
     }
     who_ = std::move(std::get<Authenticated>(result));
+    if (!place.authenticate(identity().lease ? &identity().lease->job : nullptr)) {
+        closeAfterwards();
+        return refuse(tooManyConnections());
+    }
     if (auto answer = reroute())
         return answer;
-    auto admission = admitBody(head_, *match_.route, door_.maxBody);
+    auto admission = admitBody(head_, *match_.route, door_.options().maxBody);
     if (admission.refusal) {
         if (admission.refusal->status() == 413)
             closeAfterwards();
@@ -100,7 +110,7 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
 }
 
 std::optional<Reply> Exchange::reroute() {
-    auto routed = route(loop_.routes(), door_.realm, head_.method, who_);
+    auto routed = route(loop_.routes(), door_.options().realm, head_.method, who_);
     routesVersion_ = loop_.routesVersion();
     match_ = std::move(routed.match);
     secret_ |= match_.route && match_.route->secret;
@@ -109,8 +119,18 @@ std::optional<Reply> Exchange::reroute() {
     return std::move(routed.answer);
 }
 
+BodyBudget::Share Exchange::bodyShare() const {
+    const auto& lease = identity().lease;
+    auto account = lease ? std::shared_ptr<BodyBudget::Account>(lease, &lease->bodyBytes) : nullptr;
+    return {loop_.services().bodies, door_.options().realm, std::move(account)};
+}
+
 std::optional<Reply> Exchange::dispatch(ReceivedBody body) {
-    body_ = std::move(body);
+    // What a route has no use for takes no memory while the request waits.
+    if (match_.route->body != Body::none)
+        body_ = std::move(body);
+    else if (secret_)
+        wipe(body.text);
     const auto& lease = identity().lease;
     if (!lease || lease->started)
         return enterHandler();
@@ -171,7 +191,8 @@ void Exchange::makeCall(Gate::Ticket ticket) {
     parts.maxJsonDepth = loop_.services().limits.json.depth;
     parts.maxJsonMembers = loop_.services().limits.json.values;
     parts.secret = match_.route->secret;
-    call_ = std::make_shared<HostCall>(identity(), match_.route, std::move(ticket), std::move(parts));
+    call_ = std::make_shared<HostCall>(identity(), match_.route, std::move(ticket), std::move(body_.share),
+                                       std::move(parts));
 }
 
 // The handler and its reply

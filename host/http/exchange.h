@@ -37,11 +37,13 @@ public:
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 
-    /// What the head alone decides. @return the answer, or nothing: the body is to be read, up to
-    ///         `bodyLimit`, and then `dispatch`ed.
-    [[nodiscard]] std::optional<Reply> admit(RequestHead head, const Transport& transport);
+    /// What the head alone decides. @param place the connection's, which is told who it is.
+    /// @return the answer, or nothing: the body is to be read, up to `bodyLimit`, and then `dispatch`ed.
+    [[nodiscard]] std::optional<Reply> admit(RequestHead head, const Transport& transport,
+                                             Door::Place& place);
     [[nodiscard]] std::uint64_t bodyLimit() const noexcept { return bodyLimit_; }
-    [[nodiscard]] BodyBudget::Share bodyShare() const { return BodyBudget::Share(loop_.services().bodies); }
+    /// What is to pay for the body.
+    [[nodiscard]] BodyBudget::Share bodyShare() const;
 
     /// The body has been read.
     [[nodiscard]] std::optional<Reply> dispatch(ReceivedBody body);

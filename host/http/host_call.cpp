@@ -5,8 +5,9 @@
 namespace sallyport::host::http {
 
 HostCall::HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket,
-                   Parts parts)
-    : HostCall(std::make_unique<Kept>(Kept{std::move(route), std::move(ticket), std::move(identity)}),
+                   BodyBudget::Share share, Parts parts)
+    : HostCall(std::make_unique<Kept>(
+                   Kept{std::move(route), std::move(ticket), std::move(identity), std::move(share)}),
                std::move(parts)) {}
 
 HostCall::HostCall(std::unique_ptr<Kept> kept, Parts parts)

@@ -6,16 +6,19 @@
 #include <sallyport/call.h>
 
 #include "host/auth/filter.h"
+#include "host/http/body_budget.h"
 #include "host/http/gate.h"
 #include "host/http/router.h"
 
 namespace sallyport::host::http {
 
-/// A call with everything that must live as long as it: who calls, the plugin's code, and the count that
-/// keeps the plugin from being stopped.
+/// A call with everything that must live as long as it: who calls, the plugin's code, the count that keeps
+/// the plugin from being stopped, and what the body has of the memory.
 class HostCall final : public Call {
 public:
-    HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket, Parts parts);
+    /// @param share pays for the body.
+    HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket,
+             BodyBudget::Share share, Parts parts);
 
     [[nodiscard]] const Route& route() const noexcept { return *kept_->route; }
     [[nodiscard]] const std::shared_ptr<auth::Lease>& lease() const noexcept { return kept_->identity.lease; }
@@ -27,6 +30,7 @@ private:
         std::shared_ptr<const Route> route;
         Gate::Ticket ticket;
         auth::Identity identity;
+        BodyBudget::Share share;
     };
     HostCall(std::unique_ptr<Kept> kept, Parts parts);
 

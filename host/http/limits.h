@@ -19,8 +19,10 @@ struct Limits {
     std::size_t bodyMemory = std::size_t{256} * 1024 * 1024;
     std::chrono::milliseconds headerTimeout{10'000};
     std::chrono::milliseconds bodyTimeout{60'000};
+    std::size_t minBodyRate = std::size_t{16} * 1024;  ///< bytes a second of a request's body; 0: any
     std::chrono::milliseconds idleTimeout{75'000};
-    std::chrono::milliseconds writeTimeout{30'000};           ///< without the peer taking a single byte
+    std::chrono::milliseconds anonymousTimeout{10'000};  ///< of a connection without an authenticated request
+    std::chrono::milliseconds writeTimeout{30'000};      ///< without the peer taking a single byte
     std::size_t subscriberBuffer = std::size_t{1024} * 1024;  ///< bytes queued for one event subscriber
     std::chrono::milliseconds heartbeat{15'000};
 };

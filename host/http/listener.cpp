@@ -61,6 +61,12 @@ std::unique_ptr<Poco::Net::StreamSocket> ownCopy(const Poco::Net::StreamSocket& 
     return std::make_unique<Poco::Net::StreamSocket>(new Poco::Net::StreamSocketImpl(descriptor));
 }
 
+/// What is counted by address; all that come by a Unix socket are of this host, and not told apart.
+std::string addressOf(const Poco::Net::StreamSocket& accepted) {
+    const auto peer = accepted.peerAddress();
+    return peer.family() == SocketAddress::UNIX_LOCAL ? std::string() : peer.host().toString();
+}
+
 /// Moves accepted connections to the event loops.
 class Handover final : public Poco::Net::TCPServerConnectionFilter {
 public:
@@ -68,19 +74,17 @@ public:
 
     /// @return whether Poco keeps the connection.
     bool accept(const Poco::Net::StreamSocket& accepted) override {
-        if (++door_.connections > door_.maxConnections) {
-            --door_.connections;
-            return true;
-        }
         try {
+            auto place = door_.enter(addressOf(accepted));
+            if (!place)
+                return true;
             auto socket = ownCopy(accepted);
             socket->setBlocking(false);
             if (socket->address().family() != SocketAddress::UNIX_LOCAL)
                 socket->setNoDelay(true);
-            nextLoop_().adopt(std::make_unique<SocketTransport>(std::move(socket)), door_);
+            nextLoop_().adopt(std::make_unique<SocketTransport>(std::move(socket)), std::move(place), door_);
         } catch (const Poco::Exception&) {
             // The peer has gone already, or no descriptor is left.
-            --door_.connections;
         }
         return false;
     }

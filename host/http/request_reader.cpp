@@ -21,8 +21,19 @@ constexpr std::uint64_t bodyReserve = std::uint64_t{1024} * 1024;
 /// A buffer above this size is given back once it is empty.
 constexpr std::size_t keptBuffer = std::size_t{16} * 1024;
 
+/// What is read at once of heads, and of bodies.
+constexpr std::size_t headPiece = std::size_t{16} * 1024;
+constexpr std::size_t piece = std::size_t{64} * 1024;
+
 RequestError overloaded() {
     RequestError error(503, "overloaded", "too many request bodies are being received at once");
+    error.retryAfter(1s);
+    return error;
+}
+
+RequestError tooManyBodies() {
+    RequestError error(429, "too_many_bodies",
+                       "too many request bodies of this job are being received at once");
     error.retryAfter(1s);
     return error;
 }
@@ -55,7 +66,7 @@ void RequestReader::supply(std::span<char> input) {
     rest_ = buffer_;
 }
 
-void RequestReader::store() {
+bool RequestReader::store() {
     if (borrowed()) {
         const auto input = std::exchange(input_, {});
         buffer_.assign(rest_);
@@ -65,6 +76,7 @@ void RequestReader::store() {
     }
     if (rest_.empty())
         releaseBuffer();
+    return share_.grow(buffer_.size()) == BodyBudget::Outcome::granted;
 }
 
 void RequestReader::discard() {
@@ -81,9 +93,17 @@ void RequestReader::releaseBuffer() {
     }
     input_ = {};
     rest_ = {};
+    share_.release();
     buffer_.clear();
     if (buffer_.capacity() > keptBuffer)
         buffer_.shrink_to_fit();
+}
+
+std::size_t RequestReader::appetite() const {
+    if (stage_ != Stage::body && stage_ != Stage::dropping)
+        return headPiece;
+    const auto counted = decoder_.remaining();
+    return counted == 0 ? piece : static_cast<std::size_t>(std::min<std::uint64_t>(counted, piece));
 }
 
 RequestReader::Progress RequestReader::advance() {
@@ -144,8 +164,9 @@ RequestReader::Progress RequestReader::readBody() {
     const auto before = body_.text.size();
     use(decoder_.feed(rest_, body_.text));
     json_.add(std::string_view(body_.text).substr(before));
-    if (!body_.share.grow(body_.text.size() + json_.bytes()))
-        return fail(overloaded());
+    const auto memory = body_.share.grow(body_.text.size() + json_.bytes());
+    if (memory != BodyBudget::Outcome::granted)
+        return fail(memory == BodyBudget::Outcome::jobHasTooMuch ? tooManyBodies() : overloaded());
     switch (decoder_.state()) {
         case BodyDecoder::State::reading:
             return Progress::starved;

@@ -48,8 +48,9 @@ public:
         failed,   ///< `error` says why
     };
 
-    /// @param limits outlive the reader.
-    explicit RequestReader(const Limits& limits) : limits_(limits), head_(limits) {}
+    /// @param limits outlive the reader. @param share pays for what was received and not used.
+    RequestReader(const Limits& limits, BodyBudget::Share share)
+        : limits_(limits), head_(limits), share_(std::move(share)) {}
     ~RequestReader();
     RequestReader(const RequestReader&) = delete;
     RequestReader& operator=(const RequestReader&) = delete;
@@ -58,9 +59,13 @@ public:
     /// stored.
     void supply(std::span<char> input);
     /// Gives back what was borrowed: a copy is kept of what has not been used.
-    void store();
+    /// @return false when there is no memory left for it: the connection is of no use any more.
+    [[nodiscard]] bool store();
     /// Forgets what has not been used, and the body.
     void discard();
+
+    /// How many bytes can be used at once. More would only have to be kept.
+    [[nodiscard]] std::size_t appetite() const;
 
     /// Reads on, to the next thing that somebody has to decide about.
     [[nodiscard]] Progress advance();
@@ -88,6 +93,8 @@ public:
     [[nodiscard]] Stage stage() const noexcept { return stage_; }
     /// Bytes that were received and not used.
     [[nodiscard]] std::size_t buffered() const noexcept { return rest_.size(); }
+    /// Bytes of the body that have come.
+    [[nodiscard]] std::size_t bodySize() const noexcept { return body_.text.size(); }
     /// Why it failed.
     [[nodiscard]] const RequestError& error() const { return *error_; }
 
@@ -109,10 +116,11 @@ private:
     HeadParser head_;
     BodyDecoder decoder_;
     ReceivedBody body_;
-    JsonMemory json_;        ///< that the body may need
-    std::span<char> input_;  ///< what is borrowed
-    std::string buffer_;     ///< what was kept; holds `rest_` unless something is borrowed
-    std::string_view rest_;  ///< received and not used
+    JsonMemory json_;          ///< that the body may need
+    BodyBudget::Share share_;  ///< pays for `buffer_`
+    std::span<char> input_;    ///< what is borrowed
+    std::string buffer_;       ///< what was kept; holds `rest_` unless something is borrowed
+    std::string_view rest_;    ///< received and not used
     std::optional<RequestError> error_;
 };
 

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t gathered = 16;
 /// A body up to this size is copied to stand behind its head: one buffer goes out faster than two.
 constexpr std::size_t copied = std::size_t{4} * 1024;
+/// Bytes handed over in one `flush`; others wait for their answers, too.
+constexpr std::size_t flushShare = std::size_t{1024} * 1024;
 /// A buffer above this size is given back once it is empty.
 constexpr std::size_t keptBuffer = std::size_t{16} * 1024;
 
@@ -98,7 +100,9 @@ void ResponseWriter::push(Segment segment) {
 
 ResponseWriter::Outcome ResponseWriter::flush() {
     progressed_ = false;
-    while (backlog_ > 0) {
+    for (std::size_t handed = 0; backlog_ > 0;) {
+        if (handed >= flushShare)
+            return Outcome::paused;
         std::array<std::string_view, gathered> buffers;
         std::size_t count = 0;
         for (auto i = first_; i < segments_.size() && count < gathered; ++i)
@@ -112,6 +116,7 @@ ResponseWriter::Outcome ResponseWriter::flush() {
         if (result.status != Transport::Status::moved)
             return Outcome::failed;
         progressed_ = true;
+        handed += result.bytes;
         sent(result.bytes);
     }
     discard();

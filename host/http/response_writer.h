@@ -23,6 +23,7 @@ public:
     enum class Outcome {
         drained,  ///< nothing is left
         blocked,  ///< the network takes no more for now
+        paused,   ///< the network may take more, but that was one connection's share
         failed,   ///< the transport is of no use any more
     };
 
@@ -45,7 +46,7 @@ public:
     /// Queues the end of the body.
     void end();
 
-    /// Hands the queue to the transport as far as that takes it.
+    /// Hands the queue to the transport as far as that takes it, and no more than a share at once.
     [[nodiscard]] Outcome flush();
     /// Whether the last `flush` got anything over.
     [[nodiscard]] bool progressed() const noexcept { return progressed_; }

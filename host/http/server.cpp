@@ -9,7 +9,7 @@ namespace sallyport::host::http {
 Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
                Logger& log)
     : pool_(options.pool, log),
-      bodies_(options.limits.bodyMemory),
+      bodies_(options.limits.bodyMemory, options.largestBody),
       services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, log} {
     for (std::size_t i = 0; i < options.loops; ++i) {
         auto& loop = *loops_.emplace_back(std::make_unique<EventLoop>(services_, options.busyPoll));
@@ -25,12 +25,8 @@ Server::~Server() {
     stop();
 }
 
-std::string Server::open(Realm realm, const std::string& address, std::size_t maxBody,
-                         std::size_t maxConnections) {
-    auto& door = *doors_.emplace_back(std::make_unique<Door>());
-    door.realm = realm;
-    door.maxBody = maxBody;
-    door.maxConnections = maxConnections;
+std::string Server::open(const Door::Options& options, const std::string& address) {
+    auto& door = *doors_.emplace_back(std::make_unique<Door>(options));
     const auto& listener = listeners_.emplace_back(std::make_unique<Listener>(
         address, door, [this]() -> EventLoop& { return *loops_[turn_++ % loops_.size()]; }));
     return listener->url();
@@ -45,8 +41,12 @@ void Server::onEveryLoop(const std::function<void(EventLoop&)>& task) {
     std::latch done(static_cast<std::ptrdiff_t>(loops_.size()));
     for (const auto& loop : loops_) {
         loop->post([&, target = loop.get()] {
+            // Whatever becomes of the task, somebody waits for its end.
+            const struct CountDown {
+                std::latch& latch;
+                ~CountDown() { latch.count_down(); }
+            } end{done};
             task(*target);
-            done.count_down();
         });
     }
     done.wait();
@@ -116,7 +116,7 @@ std::vector<EventLoop*> Server::loops() const {
 std::size_t Server::connections() const {
     std::size_t count = 0;
     for (const auto& door : doors_)
-        count += door->connections;
+        count += door->connections();
     return count;
 }
 

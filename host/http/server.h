@@ -23,6 +23,7 @@ public:
         std::size_t loops = 1;
         std::chrono::microseconds busyPoll{0};  ///< of a loop with little to do; see EventLoop
         WorkerPool::Options pool;               ///< on which handlers may block
+        std::size_t largestBody = 0;            ///< of a worker's request; a job may hold it in any case
     };
     using StartJob = decltype(Services::startJob);
 
@@ -35,8 +36,7 @@ public:
     /// Binds a door, so that a taken port is known early. [before start]
     /// @return how a client on this host reaches it.
     /// @throws std::runtime_error a sentence naming the address.
-    std::string open(Realm realm, const std::string& address, std::size_t maxBody,
-                     std::size_t maxConnections);
+    std::string open(const Door::Options& options, const std::string& address);
 
     /// Begins to accept connections.
     void start();

@@ -1,12 +1,8 @@
 // What every connection needs from the rest of the host.
 #pragma once
 
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <functional>
-#include <string>
 
 #include <sallyport/caller.h>
 #include <sallyport/log.h>
@@ -19,14 +15,6 @@
 #include "host/http/worker_pool.h"
 
 namespace sallyport::host::http {
-
-/// One of the two listeners.
-struct Door {
-    Realm realm = Realm::worker;
-    std::size_t maxBody = 0;         ///< bytes of a request's body
-    std::size_t maxConnections = 0;  ///< open at once
-    std::atomic<std::size_t> connections{0};
-};
 
 /// Shared by all loops; outlives them.
 struct Services {

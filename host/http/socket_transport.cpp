@@ -30,7 +30,8 @@ SocketTransport::~SocketTransport() = default;
 Transport::Readiness SocketTransport::onEvents(std::uint32_t events) {
     Readiness ready;
     ready.failed = (events & EPOLLERR) != 0;
-    ready.ended = (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+    ready.gone = (events & EPOLLHUP) != 0;
+    ready.ended = ready.gone || (events & EPOLLRDHUP) != 0;
     ready.readable = ready.ended || (events & EPOLLIN) != 0;
     ready.writable = (events & EPOLLOUT) != 0;
     ended_ |= ready.ended;

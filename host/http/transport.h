@@ -32,6 +32,7 @@ public:
         bool readable = false;
         bool writable = false;
         bool ended = false;   ///< the peer has shut down its sending side, or gone
+        bool gone = false;    ///< the peer takes nothing any more
         bool failed = false;  ///< the connection is of no use any more
     };
 

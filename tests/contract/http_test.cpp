@@ -532,16 +532,17 @@ public:
     /// One more than allowed gets no service, and the daemon goes on as soon as there is room.
     void connectionsAreLimited() {
         Daemon& daemon = sharedDaemon({{"worker.max_connections", "8"}});
+        Client worker = workerClient(daemon, createJob(daemon));
         std::vector<Connection> open;
         for (int i = 0; i < 8; ++i) {
             open.emplace_back(daemon.worker());
-            ASSERT_STATUS(200, open.back().exchange(Request("GET", "/health")));
+            ASSERT_STATUS(200, open.back().exchange(worker.request("GET", "/job")));
         }
         Connection extra(daemon.worker());
         extra.trySend(Request("GET", "/health").bytes());
         // The other door is not touched by that.
         ASSERT_STATUS(200, exchange(daemon.operators(), Request("GET", "/health")));
-        ASSERT_STATUS(200, open.front().exchange(Request("GET", "/health")));
+        ASSERT_STATUS(200, open.front().exchange(worker.request("GET", "/job")));
         CPPUNIT_ASSERT_MESSAGE("more connections were served than are allowed",
                                !extra.readable() || refusedOrClosed(extra));
         open.clear();

@@ -9,6 +9,7 @@
 namespace {
 
 using namespace sallyport::host::http;
+using sallyport::Realm;
 using sallyport::fuzz::Pieces;
 using sallyport::fuzz::require;
 using Progress = RequestReader::Progress;
@@ -46,7 +47,7 @@ void advance(RequestReader& reader, BodyBudget& budget, Outcome& outcome) {
                 outcome.requests.push_back(writtenOut(head));
                 require(head.path.starts_with('/') || head.path == "*", "a path begins with a slash");
                 const bool reads = head.method == "POST"
-                                       ? reader.expectBody(head, longestBody, BodyBudget::Share(budget))
+                                       ? reader.expectBody(head, longestBody, {budget, Realm::worker})
                                        : reader.dropBody();
                 if (!reads) {
                     reader.nextRequest();
@@ -74,7 +75,7 @@ void feed(RequestReader& reader, std::string_view bytes, BodyBudget& budget, Out
     std::string input(bytes);
     reader.supply(input);
     advance(reader, budget, outcome);
-    reader.store();
+    require(reader.store(), "there is memory for what is kept");
     require(outcome.status != 0 || reader.buffered() <= mostKept, "no more is kept than a head may have");
 }
 
@@ -84,10 +85,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view input = sallyport::fuzz::textOf(data, size);
     BodyBudget budget(std::size_t{1024} * 1024);
     Outcome whole;
-    RequestReader atOnce(limits);
+    RequestReader atOnce(limits, {budget, Realm::worker});
     feed(atOnce, input, budget, whole);
     Outcome cut;
-    RequestReader byPieces(limits);
+    RequestReader byPieces(limits, {budget, Realm::worker});
     for (Pieces pieces(input); cut.status == 0 && !pieces.atEnd();) {
         feed(byPieces, pieces.next(), budget, cut);
     }

@@ -78,6 +78,12 @@ Command Daemon::command() const {
         command.arguments.push_back(std::string("-D").append(key).append("=").append(value));
     }
     command.arguments.insert(command.arguments.end(), options_.arguments.begin(), options_.arguments.end());
+    if (!options_.wrapper.empty()) {
+        command.arguments.insert(command.arguments.begin(), command.program);
+        command.program = options_.wrapper.front();
+        command.arguments.insert(command.arguments.begin(), options_.wrapper.begin() + 1,
+                                 options_.wrapper.end());
+    }
     return command;
 }
 

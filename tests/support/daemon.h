@@ -25,6 +25,8 @@ public:
         std::map<std::string, std::string> settings{};  ///< given as `-Dkey=value`
         std::map<std::string, std::string> environment{};
         std::vector<std::string> arguments{};
+        /// A program that turns into the daemon, such as prlimit(1), and its own arguments.
+        std::vector<std::string> wrapper{};
     };
 
     /// @throws std::runtime_error with the daemon's log when it ends before it is ready.

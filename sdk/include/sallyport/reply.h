@@ -57,8 +57,9 @@ public:
     void fulfil(Reply reply) const;
 
     /// Calls `abandoned` once if the client goes away, or its token is revoked, before the request is
-    /// answered; at once if that has happened. A client that shuts down its sending side counts as gone
-    /// then. To be asked for while the request is being deferred. On the connection's thread: do not block.
+    /// answered; at once if that has happened. A client that has only shut down its sending side still waits,
+    /// but on HTTP/1.0. To be asked for while the request is being deferred. On the connection's thread: do
+    /// not block.
     void onAbandoned(std::function<void()> abandoned) const;
 
 private:

@@ -51,6 +51,7 @@ class BodyDecoderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(malformedChunks);
     CPPUNIT_TEST(chunksOverTheLimit);
     CPPUNIT_TEST(endlessLinesAndTrailersAreCut);
+    CPPUNIT_TEST(overheadStaysInProportion);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -100,6 +101,31 @@ public:
         CPPUNIT_ASSERT(feed(chunked(), "5\r\nhello\r\n0\r\n\r\n", 3, 5).state == State::complete);
         CPPUNIT_ASSERT(feed(chunked(), "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", 3, 5).state == State::tooLarge);
         CPPUNIT_ASSERT(feed(chunked(), "FFFFFFFFFFFFFFFF\r\n", 3, 5).state == State::tooLarge);
+    }
+
+    void overheadStaysInProportion() {
+        constexpr std::uint64_t limit = 100'000'000;
+        constexpr int chunks = 10'000;
+        std::string plain;
+        std::string extended;
+        std::string empty;
+        for (int i = 0; i < chunks; ++i) {
+            plain += "1\r\nx\r\n";
+            extended += "1;" + std::string(200, 'e') + "\r\nx\r\n";
+            empty += "00000000000000000001;\r\nx\r\n";
+        }
+        // A byte a chunk is how some clients write.
+        const auto dribbled = feed(chunked(), plain + "0\r\n\r\n", 1000, limit);
+        CPPUNIT_ASSERT(dribbled.state == State::complete);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{chunks}, dribbled.body.size());
+        for (const auto* text : {&extended, &empty}) {
+            const auto refused = feed(chunked(), *text, 1000, limit);
+            CPPUNIT_ASSERT(refused.state == State::malformed);
+            CPPUNIT_ASSERT(refused.used < text->size() / 2);
+        }
+        // A few are nothing to speak of.
+        CPPUNIT_ASSERT(feed(chunked(), extended.substr(0, 50 * 207) + "0\r\n\r\n", 1000, limit).state ==
+                       State::complete);
     }
 
     void endlessLinesAndTrailersAreCut() {

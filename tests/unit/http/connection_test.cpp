@@ -36,6 +36,8 @@ class ConnectionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(nothingMoreIsReadWhileARequestIsUnderWay);
     CPPUNIT_TEST(deferredAnswer);
     CPPUNIT_TEST(brokenPromiseOfAClosedConnection);
+    CPPUNIT_TEST(halfClosedClientIsAnswered);
+    CPPUNIT_TEST(clientThatHasGoneIsNoticed);
     CPPUNIT_TEST(parkedRequest);
     CPPUNIT_TEST(stream);
     CPPUNIT_TEST(streamOfAClosedConnection);
@@ -56,7 +58,8 @@ class ConnectionTest : public CppUnit::TestFixture {
     bus::LiveHub hub_;
     BodyBudget bodies_{std::size_t{1024} * 1024};
     Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, log_};
-    Door door_;
+    std::unique_ptr<Door> door_ = std::make_unique<Door>(
+        Door::Options{.realm = Realm::operators, .maxBody = 1000, .maxConnections = 10});
     MemoryPeer peer_;
     std::unique_ptr<EventLoop> loop_;
     std::shared_ptr<Gate> gate_ = std::make_shared<Gate>("test");
@@ -79,8 +82,7 @@ class ConnectionTest : public CppUnit::TestFixture {
         loop_->start();
         loop_->post(
             [this, routes = std::make_shared<const RouteTable>(routes_)] { loop_->setRoutes(routes); });
-        ++door_.connections;
-        loop_->adopt(std::make_unique<MemoryTransport>(peer_, piece), door_);
+        loop_->adopt(std::make_unique<MemoryTransport>(peer_, piece), door_->enter("memory"), *door_);
     }
 
     [[nodiscard]] std::string request(std::string_view method, std::string_view path,
@@ -91,15 +93,12 @@ class ConnectionTest : public CppUnit::TestFixture {
 
 public:
     void setUp() override {
-        door_.realm = Realm::operators;
-        door_.maxBody = 1000;
-        door_.maxConnections = 10;
         addRoute("GET", "/hello", [](const Call&) { return Reply::text(200, "text/plain", "hello"); });
     }
 
     void tearDown() override {
         loop_.reset();
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, door_.connections.load());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, door_->connections());
     }
 
     void requestsAreAnsweredInOrder() {
@@ -180,24 +179,57 @@ public:
         CPPUNIT_ASSERT(output.find("HTTP/1.1 404 ") != std::string::npos);
     }
 
-    void brokenPromiseOfAClosedConnection() {
+    /// A route whose answer is promised, and whose maker wants to hear when nobody waits for it.
+    struct Watched {
         std::promise<Promise> promised;
         std::promise<void> abandoned;
-        addRoute("GET", "/later", [&](const Call&) {
+    };
+    void addWatched(Watched& watched) {
+        addRoute("GET", "/watched", [&](const Call&) {
             return Reply::deferred([&](Promise promise) {
-                promise.onAbandoned([&] { abandoned.set_value(); });
-                promised.set_value(std::move(promise));
+                promise.onAbandoned([&] { watched.abandoned.set_value(); });
+                watched.promised.set_value(std::move(promise));
             });
         });
+    }
+
+    void brokenPromiseOfAClosedConnection() {
+        Watched watched;
+        addWatched(watched);
         connect();
-        peer_.send(request("GET", "/later"));
-        const auto promise = promised.get_future().get();
+        peer_.send(request("GET", "/watched"));
+        const auto promise = watched.promised.get_future().get();
         peer_.reset();
         peer_.awaitGone();
-        abandoned.get_future().get();
+        watched.abandoned.get_future().get();
         std::promise<bool> delivered;
         promise.fulfil(Reply::empty(204).onDelivered([&](bool whole) { delivered.set_value(whole); }));
         CPPUNIT_ASSERT(!delivered.get_future().get());
+    }
+
+    void halfClosedClientIsAnswered() {
+        Watched watched;
+        addWatched(watched);
+        connect();
+        peer_.send(request("GET", "/watched"));
+        const auto promise = watched.promised.get_future().get();
+        peer_.finishSending();
+        // Which also tells that it was not taken for gone.
+        peer_.await("HTTP/1.1 100 Continue\r\n\r\n");
+        promise.fulfil(Reply::text(200, "text/plain", "late"));
+        CPPUNIT_ASSERT(peer_.await("late").ends_with("late"));
+        peer_.awaitGone();
+    }
+
+    void clientThatHasGoneIsNoticed() {
+        Watched watched;
+        addWatched(watched);
+        connect();
+        peer_.send(request("GET", "/watched"));
+        const auto promise = watched.promised.get_future().get();
+        peer_.leave();
+        watched.abandoned.get_future().get();
+        peer_.awaitGone();
     }
 
     void parkedRequest() {

@@ -34,6 +34,10 @@ public:
     void finishSending() {
         change([&] { finished_ = true; });
     }
+    /// Closes both directions, which shows as `finishSending` does until the client is sent something.
+    void leave() {
+        change([&] { finished_ = left_ = true; });
+    }
     void reset() {
         change([&] { failed_ = true; });
     }
@@ -96,6 +100,7 @@ private:
     std::string output_;
     std::size_t room_ = std::string::npos;
     bool finished_ = false;  ///< by the client
+    bool left_ = false;
     bool failed_ = false;
     bool ended_ = false;  ///< by the transport
     bool gone_ = false;
@@ -116,7 +121,7 @@ public:
 
     [[nodiscard]] Readiness onEvents(std::uint32_t) override {
         const std::lock_guard lock(peer_.mutex_);
-        return {true, true, peer_.finished_, peer_.failed_};
+        return {true, true, peer_.finished_, peer_.failed_, peer_.failed_};
     }
 
     [[nodiscard]] Result read(std::span<char> into) override {
@@ -131,7 +136,7 @@ public:
 
     [[nodiscard]] Result write(std::span<const std::string_view> buffers) override {
         const std::lock_guard lock(peer_.mutex_);
-        if (peer_.failed_)
+        if (peer_.failed_ || peer_.left_)
             return {Status::failed};
         const auto limit = std::min(piece_, peer_.room_);
         std::size_t bytes = 0;

@@ -38,6 +38,9 @@ class RequestReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(malformedAndTooLongBodiesEndTheConnection);
     CPPUNIT_TEST(bodiesTakeFromTheBudget);
     CPPUNIT_TEST(whatABodyIsTakenApartIntoCounts);
+    CPPUNIT_TEST(bodiesOfAJobTakeFromItsShare);
+    CPPUNIT_TEST(whatIsKeptTakesFromTheBudget);
+    CPPUNIT_TEST(readsNoMoreThanItCanUse);
     CPPUNIT_TEST(whatIsStoredOutlivesItsInput);
     CPPUNIT_TEST(secretInputIsOverwritten);
     CPPUNIT_TEST(discardForgetsEverything);
@@ -47,21 +50,21 @@ class RequestReaderTest : public CppUnit::TestFixture {
     BodyBudget budget_{std::size_t{1024} * 1024};
     std::string input_;
 
+    BodyBudget::Share share() { return {budget_, Realm::worker}; }
+
     /// Lends the reader a copy, which is overwritten by the next one.
     Progress supply(RequestReader& reader, std::string_view text) {
-        reader.store();
+        CPPUNIT_ASSERT(reader.store());
         input_ = text;
         reader.supply(input_);
         return reader.advance();
     }
 
-    bool expectBody(RequestReader& reader) {
-        return reader.expectBody(reader.takeHead(), maxBody, BodyBudget::Share(budget_));
-    }
+    bool expectBody(RequestReader& reader) { return reader.expectBody(reader.takeHead(), maxBody, share()); }
 
 public:
     void beginsIdle() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(reader.stage() == Stage::idle);
         CPPUNIT_ASSERT(reader.advance() == Progress::starved);
         CPPUNIT_ASSERT(reader.stage() == Stage::idle);
@@ -72,7 +75,7 @@ public:
     void requestInPiecesOfEverySize() {
         const auto text = post("hello");
         for (std::size_t piece = 1; piece <= text.size(); ++piece) {
-            RequestReader reader(limits_);
+            RequestReader reader(limits_, share());
             auto progress = Progress::starved;
             for (std::size_t at = 0; at < text.size(); at += piece) {
                 progress = supply(reader, std::string_view(text).substr(at, piece));
@@ -88,7 +91,7 @@ public:
     }
 
     void nothingIsReadBeforeItIsAskedFor() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, get + get) == Progress::head);
         CPPUNIT_ASSERT(reader.advance() == Progress::starved);
         CPPUNIT_ASSERT(!expectBody(reader));
@@ -100,7 +103,7 @@ public:
     }
 
     void pipelinedRequestsComeInOrder() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         std::string text;
         for (int i = 0; i < 5; ++i)
             text += post(std::to_string(i), "/" + std::to_string(i));
@@ -109,7 +112,7 @@ public:
             CPPUNIT_ASSERT(progress == Progress::head);
             auto head = reader.takeHead();
             CPPUNIT_ASSERT_EQUAL("/" + std::to_string(i), head.path);
-            CPPUNIT_ASSERT(reader.expectBody(head, maxBody, BodyBudget::Share(budget_)));
+            CPPUNIT_ASSERT(reader.expectBody(head, maxBody, share()));
             CPPUNIT_ASSERT(reader.advance() == Progress::body);
             CPPUNIT_ASSERT_EQUAL(std::to_string(i), reader.takeBody().text);
             reader.nextRequest();
@@ -119,7 +122,7 @@ public:
     }
 
     void unwantedBodyIsDropped() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 2)) == Progress::head);
         static_cast<void>(reader.takeHead());
         CPPUNIT_ASSERT(reader.canGoOn());
@@ -134,7 +137,7 @@ public:
     }
 
     void longUnwantedBodyEndsTheConnection() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post(std::string(100'000, 'x'))) == Progress::head);
         static_cast<void>(reader.takeHead());
         CPPUNIT_ASSERT(!reader.canGoOn());
@@ -142,7 +145,7 @@ public:
     }
 
     void malformedHeadEndsTheConnection() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, "GET /\r\n") == Progress::failed);
         CPPUNIT_ASSERT_EQUAL(400, reader.error().status());
         CPPUNIT_ASSERT(!reader.canGoOn());
@@ -152,7 +155,7 @@ public:
     void malformedAndTooLongBodiesEndTheConnection() {
         const std::string head = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         for (const auto& [body, status] : {std::pair("x\r\n", 400), std::pair("fff\r\n", 413)}) {
-            RequestReader reader(limits_);
+            RequestReader reader(limits_, share());
             CPPUNIT_ASSERT(supply(reader, head) == Progress::head);
             CPPUNIT_ASSERT(expectBody(reader));
             CPPUNIT_ASSERT(supply(reader, body) == Progress::failed);
@@ -162,12 +165,14 @@ public:
     }
 
     void bodiesTakeFromTheBudget() {
-        BodyBudget small(std::size_t{64} * 1024);
-        RequestReader first(limits_);
-        RequestReader second(limits_);
+        // Three quarters of it are one door's.
+        BodyBudget small(std::size_t{6} * 1024);
+        RequestReader first(limits_, share());
+        RequestReader second(limits_, share());
         for (auto* reader : {&first, &second}) {
             CPPUNIT_ASSERT(supply(*reader, post("hello")) == Progress::head);
-            CPPUNIT_ASSERT(reader->expectBody(reader->takeHead(), maxBody, BodyBudget::Share(small)));
+            CPPUNIT_ASSERT(
+                reader->expectBody(reader->takeHead(), maxBody, BodyBudget::Share(small, Realm::worker)));
         }
         CPPUNIT_ASSERT(first.advance() == Progress::body);
         {
@@ -176,18 +181,18 @@ public:
             CPPUNIT_ASSERT(second.advance() == Progress::failed);
             CPPUNIT_ASSERT_EQUAL(503, second.error().status());
         }
-        RequestReader third(limits_);
+        RequestReader third(limits_, share());
         CPPUNIT_ASSERT(supply(third, post("hello")) == Progress::head);
-        CPPUNIT_ASSERT(third.expectBody(third.takeHead(), maxBody, BodyBudget::Share(small)));
+        CPPUNIT_ASSERT(third.expectBody(third.takeHead(), maxBody, BodyBudget::Share(small, Realm::worker)));
         CPPUNIT_ASSERT(third.advance() == Progress::body);
     }
 
     void whatABodyIsTakenApartIntoCounts() {
         constexpr std::size_t size = 40'000;
         const auto read = [&](const std::string& body) {
-            RequestReader reader(limits_);
+            RequestReader reader(limits_, share());
             CPPUNIT_ASSERT(supply(reader, post(body)) == Progress::head);
-            CPPUNIT_ASSERT(reader.expectBody(reader.takeHead(), size, BodyBudget::Share(budget_)));
+            CPPUNIT_ASSERT(reader.expectBody(reader.takeHead(), size, share()));
             return reader.advance() == Progress::body ? 200 : reader.error().status();
         };
         std::string numbers = "[0";
@@ -199,11 +204,44 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, read(numbers.substr(0, size / 4) + "]"));
     }
 
+    void bodiesOfAJobTakeFromItsShare() {
+        const auto account = std::make_shared<BodyBudget::Account>(budget_.perJob());
+        RequestReader reader(limits_, share());
+        CPPUNIT_ASSERT(supply(reader, post("hello")) == Progress::head);
+        CPPUNIT_ASSERT(reader.expectBody(reader.takeHead(), maxBody, {budget_, Realm::worker, account}));
+        CPPUNIT_ASSERT(reader.advance() == Progress::failed);
+        CPPUNIT_ASSERT_EQUAL(429, reader.error().status());
+        CPPUNIT_ASSERT(reader.error().retryAfter());
+    }
+
+    void whatIsKeptTakesFromTheBudget() {
+        BodyBudget small(std::size_t{6} * 1024);
+        RequestReader first(limits_, {small, Realm::worker});
+        RequestReader second(limits_, {small, Realm::worker});
+        CPPUNIT_ASSERT(supply(first, "GET /") == Progress::starved);
+        CPPUNIT_ASSERT(first.store());
+        CPPUNIT_ASSERT(supply(second, "GET /") == Progress::starved);
+        CPPUNIT_ASSERT(!second.store());
+        CPPUNIT_ASSERT(supply(first, " HTTP/1.1\r\nHost: a\r\n\r\n") == Progress::head);
+        CPPUNIT_ASSERT(first.store());
+        CPPUNIT_ASSERT(second.store());
+    }
+
+    void readsNoMoreThanItCanUse() {
+        RequestReader reader(limits_, share());
+        const auto head = reader.appetite();
+        CPPUNIT_ASSERT(head >= 1024 && head <= limits_.maxHeaderBytes + limits_.maxUriBytes);
+        CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 3)) == Progress::head);
+        CPPUNIT_ASSERT(expectBody(reader));
+        CPPUNIT_ASSERT(reader.advance() == Progress::starved);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, reader.appetite());
+    }
+
     void whatIsStoredOutlivesItsInput() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, get + "GET /la") == Progress::head);
         static_cast<void>(reader.takeHead());
-        reader.store();
+        CPPUNIT_ASSERT(reader.store());
         std::fill(input_.begin(), input_.end(), '!');
         reader.nextRequest();
         CPPUNIT_ASSERT(reader.advance() == Progress::starved);
@@ -212,18 +250,18 @@ public:
     }
 
     void secretInputIsOverwritten() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello")) == Progress::head);
         CPPUNIT_ASSERT(expectBody(reader));
         reader.keepSecret();
         CPPUNIT_ASSERT(reader.advance() == Progress::body);
-        reader.store();
+        CPPUNIT_ASSERT(reader.store());
         CPPUNIT_ASSERT_EQUAL(std::string(post("hello").size(), '\0'), input_);
         CPPUNIT_ASSERT_EQUAL(std::string("hello"), reader.takeBody().text);
     }
 
     void discardForgetsEverything() {
-        RequestReader reader(limits_);
+        RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 1)) == Progress::head);
         CPPUNIT_ASSERT(expectBody(reader));
         CPPUNIT_ASSERT(reader.advance() == Progress::starved);

@@ -1,0 +1,184 @@
+#include "host/http/door.h"
+
+#include <vector>
+
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+namespace sallyport::tests {
+
+using namespace host::http;
+using namespace std::chrono_literals;
+
+class DoorTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(DoorTest);
+    CPPUNIT_TEST(oldestAnonymousGivesWay);
+    CPPUNIT_TEST(newcomersHaveAMomentToSayWhoTheyAre);
+    CPPUNIT_TEST(whoeverSaidWhoItIsStays);
+    CPPUNIT_TEST(forgottenIsAnonymousAgain);
+    CPPUNIT_TEST(addressGivesWayToItself);
+    CPPUNIT_TEST(jobHasABound);
+    CPPUNIT_TEST(evictionBeforeAnybodyListens);
+    CPPUNIT_TEST(loopThatIsFarBehindIsNotPushedFurther);
+    CPPUNIT_TEST(descriptorsSuffice);
+    CPPUNIT_TEST(operatorsKeepPlaces);
+    CPPUNIT_TEST_SUITE_END();
+
+    using Place = std::unique_ptr<Door::Place>;
+    using Clock = Door::Clock;
+    const JobId job_ = JobId::random();
+    Clock::time_point now_{};
+
+    static Door::Options options(std::size_t connections, std::size_t perJob = 0,
+                                 std::size_t perAddress = 0) {
+        return {.maxConnections = connections, .maxPerJob = perJob, .maxPerAddress = perAddress};
+    }
+
+    /// One more, a second later each.
+    Place enter(Door& door, std::string address = "a") {
+        now_ += 1s;
+        return door.enter(std::move(address), now_);
+    }
+
+    /// Takes down which of them have to go.
+    static void record(std::vector<int>& gone, int number, Place& place) {
+        place->onEvicted([&gone, number] { gone.push_back(number); });
+    }
+
+public:
+    void oldestAnonymousGivesWay() {
+        Door door(options(3));
+        std::vector<int> gone;
+        std::vector<Place> places;
+        for (int i = 0; i < 5; ++i) {
+            places.push_back(enter(door));
+            CPPUNIT_ASSERT(places.back());
+            record(gone, i, places.back());
+        }
+        CPPUNIT_ASSERT((gone == std::vector{0, 1}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{5}, door.connections());
+        places.clear();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, door.connections());
+    }
+
+    void newcomersHaveAMomentToSayWhoTheyAre() {
+        Door door(options(1));
+        const auto first = door.enter("a", now_);
+        CPPUNIT_ASSERT(!door.enter("a", now_ + 900ms));
+        CPPUNIT_ASSERT(door.enter("a", now_ + 1s));
+    }
+
+    void whoeverSaidWhoItIsStays() {
+        Door door(options(2));
+        std::vector<int> gone;
+        auto known = enter(door);
+        auto operators = enter(door);
+        record(gone, 0, known);
+        record(gone, 1, operators);
+        CPPUNIT_ASSERT(known->authenticate(&job_));
+        CPPUNIT_ASSERT(operators->authenticate(nullptr));
+        CPPUNIT_ASSERT(!enter(door));
+        CPPUNIT_ASSERT(gone.empty());
+        known.reset();
+        CPPUNIT_ASSERT(enter(door));
+    }
+
+    void forgottenIsAnonymousAgain() {
+        Door door(options(1, 1));
+        std::vector<int> gone;
+        auto place = enter(door);
+        record(gone, 0, place);
+        CPPUNIT_ASSERT(place->authenticate(&job_));
+        CPPUNIT_ASSERT(place->isOf(job_));
+        place->forget();
+        CPPUNIT_ASSERT(!place->isAuthenticated());
+        const auto other = door.enter("a", Clock::now() + 1min);
+        CPPUNIT_ASSERT(other);
+        CPPUNIT_ASSERT((gone == std::vector{0}));
+        CPPUNIT_ASSERT(other->authenticate(&job_));
+    }
+
+    void addressGivesWayToItself() {
+        Door door(options(100, 0, 2));
+        std::vector<int> gone;
+        std::vector<Place> places;
+        for (const char* address : {"a", "b", "b", "c", "b", "", "", ""}) {
+            places.push_back(enter(door, address));
+            CPPUNIT_ASSERT(places.back());
+            record(gone, static_cast<int>(places.size()) - 1, places.back());
+        }
+        CPPUNIT_ASSERT((gone == std::vector{1}));
+        // Those that have said who they are do not count.
+        CPPUNIT_ASSERT(places[2]->authenticate(nullptr));
+        CPPUNIT_ASSERT(enter(door, "b"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, gone.size());
+    }
+
+    void jobHasABound() {
+        Door door(options(100, 2));
+        const JobId other = JobId::random();
+        auto first = enter(door);
+        auto second = enter(door);
+        auto third = enter(door);
+        CPPUNIT_ASSERT(first->authenticate(&job_));
+        CPPUNIT_ASSERT(second->authenticate(&job_));
+        CPPUNIT_ASSERT(first->authenticate(&job_));
+        CPPUNIT_ASSERT(!third->authenticate(&job_));
+        CPPUNIT_ASSERT(!third->isAuthenticated());
+        CPPUNIT_ASSERT(third->authenticate(&other));
+        // A connection counts for the job that it was last used by.
+        CPPUNIT_ASSERT(second->authenticate(&other));
+        CPPUNIT_ASSERT(enter(door)->authenticate(&job_));
+        first.reset();
+        second.reset();
+        CPPUNIT_ASSERT(third->authenticate(&job_));
+    }
+
+    void evictionBeforeAnybodyListens() {
+        Door door(options(1));
+        std::vector<int> gone;
+        auto first = enter(door);
+        const auto second = enter(door);
+        CPPUNIT_ASSERT(second);
+        record(gone, 0, first);
+        CPPUNIT_ASSERT((gone == std::vector{0}));
+    }
+
+    void loopThatIsFarBehindIsNotPushedFurther() {
+        Door door(options(1));
+        std::vector<Place> places;
+        while (auto place = enter(door)) {
+            places.push_back(std::move(place));
+            CPPUNIT_ASSERT(places.size() < 10'000);
+        }
+        CPPUNIT_ASSERT(places.size() > 1);
+        places.clear();
+        CPPUNIT_ASSERT(enter(door));
+    }
+
+    void descriptorsSuffice() {
+        auto worker = options(4096);
+        auto operators = options(4096);
+        CPPUNIT_ASSERT(!fitToDescriptors(worker, operators, 65'536));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4096}, worker.maxConnections);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4096}, operators.maxConnections);
+    }
+
+    void operatorsKeepPlaces() {
+        for (const auto& [workers, ops] : {std::pair<std::size_t, std::size_t>{4096, 4096},
+                                           {1'000'000, 10},
+                                           {10, 1'000'000},
+                                           {1'000'000, 1'000'000}}) {
+            auto worker = options(workers);
+            auto operators = options(ops);
+            CPPUNIT_ASSERT(fitToDescriptors(worker, operators, 1024));
+            CPPUNIT_ASSERT(worker.maxConnections + operators.maxConnections <= 768);
+            CPPUNIT_ASSERT(operators.maxConnections >= std::min<std::size_t>(ops, 128));
+            CPPUNIT_ASSERT(worker.maxConnections >= std::min<std::size_t>(workers, 640));
+        }
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(DoorTest);
+
+}  // namespace sallyport::tests
