@@ -152,6 +152,21 @@ void LlmGatewayTest::answerAll() {
     }
 }
 
+std::shared_ptr<Permits> LlmGatewayTest::holdAll() {
+    auto permits = std::make_shared<Permits>();
+    for (const Api api : {Api::openai, Api::anthropic}) {
+        upstream().on(upstreamPathOf(api), [permits, api](UpstreamExchange& exchange) {
+            exchange.await(*permits);
+            exchange.answer(200, answerOf(api));
+        });
+    }
+    return permits;
+}
+
+void LlmGatewayTest::awaitReceived() {
+    ASSERT_STATUS(200, exchange(daemon().worker(), Request("GET", "/health")));
+}
+
 Response LlmGatewayTest::ask(Api api, std::string_view text, std::string_view model) {
     return worker().post(pathOf(api), question(api, text, model));
 }

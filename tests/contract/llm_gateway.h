@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,6 +70,11 @@ protected:
     void answerAll();
     /// The same for one request.
     void answerNext(Api api = Api::seed) { upstream().next(scripts::answer(200, answerOf(api))); }
+
+    /// Has each request wait for a permit, to be answered well then.
+    std::shared_ptr<Permits> holdAll();
+    /// With one loop for all connections: what was sent on others before has been received when this returns.
+    void awaitReceived();
 
     Response ask(Api api = Api::seed, std::string_view text = "hello", std::string_view model = "");
     /// A request that waits for its answer on a connection of its own.

@@ -1,0 +1,114 @@
+// The LLM gateway when more calls come than it may make at once.
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/contract/llm_gateway.h"
+
+namespace sallyport::tests {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+class LlmTurnsTest : public LlmGatewayTest {
+    CPPUNIT_TEST_SUITE(LlmTurnsTest);
+    CPPUNIT_TEST(fullQueueIsRefused);
+    CPPUNIT_TEST(waitingForATurnEnds);
+    CPPUNIT_TEST(turnsGoRoundTheJobs);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void fullQueueIsRefused() {
+        start({{"llm.concurrency", "1"}, {"llm.queue.max", "1"}});
+        const auto permits = holdAll();
+        Connection first = begin();
+        awaitAsked(1);
+        for (const Api api : allApis) {
+            Connection one = begin(api);
+            Connection other = begin(api);
+            Connection& refused = awaitEither(one, other);
+            const Response response = refused.receive();
+            ASSERT_GATEWAY_ERROR(503, "overloaded", response);
+            CPPUNIT_ASSERT(std::stoi(response.header("Retry-After")) > 0);
+            ASSERT_TELLS_NOTHING(response);
+            // The other one waits until the job is out of the way, and its place is free again then.
+            const std::size_t before = asked();
+            permits->grant();
+            ASSERT_STATUS(200, first.receive());
+            awaitAsked(before + 1);
+            first = std::move(&refused == &one ? other : one);
+        }
+        permits->grant();
+        ASSERT_STATUS(200, first.receive());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, asked());
+    }
+
+    void waitingForATurnEnds() {
+        start({{"llm.concurrency", "1"}, {"llm.queue.timeout", "1ms"}});
+        const auto permits = holdAll();
+        Connection first = begin();
+        awaitAsked(1);
+        for (const Api api : allApis) {
+            const Response response = ask(api);
+            ASSERT_GATEWAY_ERROR(503, "overloaded", response);
+            CPPUNIT_ASSERT(std::stoi(response.header("Retry-After")) > 0);
+        }
+        permits->grant();
+        ASSERT_STATUS(200, first.receive());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, asked());
+    }
+
+    void turnsGoRoundTheJobs() {
+        start({{"llm.concurrency", "1"}, {"http.loops", "1"}});
+        answerAll();
+        const CreatedJob greedy = createJob(daemon());
+        const CreatedJob modest = createJob(daemon());
+        for (const CreatedJob& job : {greedy, modest}) {
+            ASSERT_STATUS(200, workerClient(daemon(), job).post(pathOf(Api::seed), question(Api::seed)));
+        }
+        const auto permits = holdAll();
+        std::vector<Connection> waiting;
+        for (const auto& [job, text] :
+             std::vector<std::pair<const CreatedJob*, std::string>>{{&greedy, "first"},
+                                                                    {&greedy, "second"},
+                                                                    {&greedy, "third"},
+                                                                    {&greedy, "fourth"},
+                                                                    {&modest, "alone"}}) {
+            waiting.push_back(begin(workerClient(daemon(), *job), Api::seed, text));
+            // The first one has its turn, and the others wait.
+            awaitAsked(3);
+            awaitReceived();
+        }
+        permits->grant(5);
+        for (Connection& connection : waiting) {
+            ASSERT_STATUS(200, connection.receive());
+        }
+        std::string order;
+        for (const SeenRequest& request : upstream().requests()) {
+            order += jsonAt(request.body, "messages.0.content") + " ";
+        }
+        CPPUNIT_ASSERT_EQUAL(std::string("hello hello first second alone third fourth "), order);
+    }
+
+private:
+    /// The one of the two that is answered first.
+    static Connection& awaitEither(Connection& one, Connection& other) {
+        const Deadline deadline;
+        while (!one.readable() && !other.readable()) {
+            CPPUNIT_ASSERT_MESSAGE("neither was answered", deadline.pollTimeout() > 0);
+            std::this_thread::yield();
+        }
+        return one.readable() ? one : other;
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(LlmTurnsTest);
+
+}  // namespace sallyport::tests
