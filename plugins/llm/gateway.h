@@ -39,9 +39,8 @@ struct GatewayOptions {
     std::chrono::milliseconds greatestDelay{};
     int breakerFailures = 5;
     std::chrono::milliseconds breakerCooldown{};
-    std::size_t concurrency = 0;           ///< calls to providers under way at once
-    std::size_t places = 0;                ///< calls that may wait for their turn
-    std::chrono::milliseconds patience{};  ///< how long they wait
+    FairQueue::Bounds queue;
+    std::chrono::milliseconds patience{};  ///< how long calls wait for their turn
     std::chrono::milliseconds keepKeys{};
     bool logContent = false;
     /// Whether models without a price are refused: a limit on cost could not be kept with them.
@@ -84,7 +83,7 @@ public:
           options_(options),
           backoff_(options.baseDelay, options.greatestDelay),
           keys_(parts.host, options.keepKeys),
-          queue_(options.concurrency, options.places),
+          queue_(options.queue),
           providers_(std::move(providers)) {}
 
     /// Answers a request, later. `call` is the one that `translation` was made from.

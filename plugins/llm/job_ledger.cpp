@@ -123,11 +123,6 @@ void JobLedger::requireBudget(const Account& account) const {
 
 /// Also brings what is left of the rate up to date.
 void JobLedger::requireRate(Account& account, Time now) const {
-    if (isReached(limits_.concurrency, account.underWay)) {
-        throw exceededForNow("concurrency_limit",
-                             std::to_string(limits_.concurrency) + " requests under way at once",
-                             std::chrono::seconds(1));
-    }
     if (limits_.requestsPerMinute == 0) {
         return;
     }

@@ -23,7 +23,6 @@ struct JobLimits {
     std::int64_t outputTokens = 0;
     std::int64_t costNano = 0;  ///< billionths of a dollar
     std::int64_t requestsPerMinute = 0;
-    std::int64_t concurrency = 0;  ///< calls under way at once
 };
 
 /// The sums of each job that is not over, in memory, and the limits on them. [any thread]
@@ -70,8 +69,7 @@ public:
 
     /// Lets a job begin a call. It must be known; one that is not has ended since.
     /// @throws RequestError 429 with a code that names the limit: `request_limit`, `input_token_limit`,
-    ///         `output_token_limit`, `cost_limit`, and with `Retry-After` `rate_limit` and
-    ///         `concurrency_limit`; 409 `job_over`.
+    ///         `output_token_limit`, `cost_limit`, and with `Retry-After` `rate_limit`; 409 `job_over`.
     [[nodiscard]] Admission admit(const JobId& job, Time now);
 
     /// Ends a call that was begun, whatever became of it.

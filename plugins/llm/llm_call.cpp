@@ -141,7 +141,8 @@ void LlmCall::admit() {
          [self = shared_from_this()](const RequestError& error) {
              Lock lock(self->mutex_);
              self->refuse(lock, error);
-         }});
+         },
+         call_->body().size()});
     Lock lock(mutex_);
     if (!ended_) {
         ticket_ = ticket;

@@ -39,8 +39,7 @@ JobLimits readLimits(const Settings& settings) {
             .inputTokens = settings.integer("limit.input_tokens"),
             .outputTokens = settings.integer("limit.output_tokens"),
             .costNano = readCost(settings),
-            .requestsPerMinute = settings.integer("limit.requests_per_minute"),
-            .concurrency = settings.integer("limit.concurrency")};
+            .requestsPerMinute = settings.integer("limit.requests_per_minute")};
 }
 
 GatewayOptions readOptions(const Settings& settings) {
@@ -49,8 +48,10 @@ GatewayOptions readOptions(const Settings& settings) {
             .greatestDelay = settings.duration("retry.max_delay"),
             .breakerFailures = static_cast<int>(settings.integer("breaker.failures")),
             .breakerCooldown = settings.duration("breaker.cooldown"),
-            .concurrency = static_cast<std::size_t>(settings.integer("concurrency")),
-            .places = static_cast<std::size_t>(settings.integer("queue.max")),
+            .queue = {.slots = static_cast<std::size_t>(settings.integer("concurrency")),
+                      .perJob = static_cast<std::size_t>(settings.integer("limit.concurrency")),
+                      .places = static_cast<std::size_t>(settings.integer("queue.max")),
+                      .bytes = settings.size("queue.memory")},
             .patience = settings.duration("queue.timeout"),
             .keepKeys = settings.duration("key_cache"),
             .logContent = settings.boolean("log_content"),

@@ -200,7 +200,7 @@ public:
     }
 
     void callsAtOnceAreLimited() {
-        start({{"llm.limit.concurrency", "2"}});
+        start({{"llm.limit.concurrency", "2"}, {"llm.queue.timeout", "1ms"}});
         const auto permits = std::make_shared<Permits>();
         holdNext(permits, 2);
         Connection first = begin();

@@ -22,6 +22,10 @@ class LlmTurnsTest : public LlmGatewayTest {
     CPPUNIT_TEST(fullQueueIsRefused);
     CPPUNIT_TEST(waitingForATurnEnds);
     CPPUNIT_TEST(turnsGoRoundTheJobs);
+    CPPUNIT_TEST(jobWhoseCallsHangLeavesRoomForOthers);
+    CPPUNIT_TEST(callsOverTheLimitOfAJobWait);
+    CPPUNIT_TEST(whateverIsAskedTakesATurn);
+    CPPUNIT_TEST(largeCallsThatWaitAreBounded);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -95,6 +99,85 @@ public:
             order += jsonAt(request.body, "messages.0.content") + " ";
         }
         CPPUNIT_ASSERT_EQUAL(std::string("hello hello first second alone third fourth "), order);
+    }
+
+    void jobWhoseCallsHangLeavesRoomForOthers() {
+        for (const char* limit : {"0", "3", "64"}) {
+            start({{"llm.concurrency", "8"}, {"llm.limit.concurrency", limit}});
+            const std::size_t share = std::string(limit) == "3" ? 3 : 4;
+            upstream().on(upstreamPathOf(Api::openai), scripts::silence());
+            const std::size_t before = asked();
+            std::vector<Connection> hanging;
+            for (int i = 0; i < 16; ++i) {
+                hanging.push_back(begin(Api::openai));
+            }
+            awaitAsked(before + share);
+            awaitReceived();
+            for (const Api api : allApis) {
+                newJob();
+                answerNext(api);
+                ASSERT_STATUS(200, ask(api));
+            }
+            CPPUNIT_ASSERT_EQUAL(before + share + std::size(allApis), asked());
+        }
+    }
+
+    void callsOverTheLimitOfAJobWait() {
+        start({{"llm.limit.concurrency", "2"}});
+        const auto permits = holdAll();
+        std::vector<Connection> calls;
+        for (const Api api : allApis) {
+            calls.push_back(begin(api));
+        }
+        awaitAsked(2);
+        awaitReceived();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, asked());
+        // Of others nobody waits.
+        newJob();
+        answerNext();
+        ASSERT_STATUS(200, ask());
+        permits->grant(3);
+        for (Connection& call : calls) {
+            ASSERT_STATUS(200, call.receive());
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, asked());
+    }
+
+    void whateverIsAskedTakesATurn() {
+        start({{"llm.concurrency", "1"}, {"llm.queue.timeout", "1ms"}});
+        const auto permits = holdAll();
+        Connection first = begin();
+        awaitAsked(1);
+        for (const char* path : {"/openai/v1/models", "/openai/v1/models/model-x", "/anthropic/v1/models"}) {
+            ASSERT_GATEWAY_ERROR(503, "overloaded", worker().get(path));
+        }
+        for (const char* path : {"/openai/v1/embeddings", "/openai/v1/responses"}) {
+            const Response response = worker().post(path, R"({"model":"model-x","input":"hello"})");
+            ASSERT_GATEWAY_ERROR(503, "overloaded", response);
+        }
+        ASSERT_GATEWAY_ERROR(503, "overloaded",
+                             worker().post("/anthropic/v1/messages/count_tokens", question(Api::anthropic)));
+        ASSERT_GATEWAY_ERROR(503, "overloaded", exchange(daemon().worker(), streamRequest(Api::seed)));
+        permits->grant();
+        ASSERT_STATUS(200, first.receive());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, asked());
+    }
+
+    void largeCallsThatWaitAreBounded() {
+        start({{"llm.concurrency", "1"}, {"llm.queue.memory", "8KiB"}});
+        const auto permits = holdAll();
+        Connection first = begin();
+        awaitAsked(1);
+        Connection waiting = begin(Api::seed, std::string(6000, 'x'));
+        awaitReceived();
+        ASSERT_GATEWAY_ERROR(503, "overloaded", ask(Api::openai, std::string(6000, 'y')));
+        // Who has less of the queue takes it from who has more.
+        newJob();
+        Connection modest = begin(Api::seed, std::string(3000, 'z'));
+        ASSERT_GATEWAY_ERROR(503, "overloaded", waiting.receive());
+        permits->grant(2);
+        ASSERT_STATUS(200, first.receive());
+        ASSERT_STATUS(200, modest.receive());
     }
 
 private:
