@@ -8,77 +8,8 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-constexpr const char* eventStream = "text/event-stream";
-
-/// The upstream waits while the client's network has more than this to take.
-constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
 /// Of a body that is recorded.
 constexpr std::size_t recordedContent = std::size_t{256} * 1024;
-/// Of a refusal that is handed on.
-constexpr std::size_t relayedRefusal = std::size_t{64} * 1024;
-/// A larger answer is read on the pool, as the loop has others to serve.
-constexpr std::size_t loopAnswer = std::size_t{64} * 1024;
-/// What is shorter is a placeholder such as `none`, and may well be a word of an answer.
-constexpr std::size_t shortestKey = 8;
-
-bool isSuccess(int status) {
-    return status >= 200 && status < 300;
-}
-
-/// Whether the answer may be better in a while (RFC 9110; 529 is Anthropic's word for overloaded).
-bool isPassing(int status) {
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-           status == 504 || status == 529;
-}
-
-/// Whether the client can do something about it, so that another provider would say the same.
-bool isClients(int status) {
-    return status >= 400 && status < 500 && status != 401 && status != 402 && status != 403 &&
-           status != 404 && !isPassing(status);
-}
-
-std::string_view headerOf(const UpstreamHead& head, std::string_view name) {
-    for (const auto& [key, value] : head.headers) {
-        if (key == name) {
-            return value;
-        }
-    }
-    return {};
-}
-
-const char* sentence(UpstreamProblem problem) {
-    switch (problem) {
-        case UpstreamProblem::resolve:
-        case UpstreamProblem::connect:
-        case UpstreamProblem::connectTimeout:
-            return "the provider cannot be reached";
-        case UpstreamProblem::tls:
-            return "there is no trusted connection to the provider";
-        case UpstreamProblem::firstByteTimeout:
-        case UpstreamProblem::idleTimeout:
-        case UpstreamProblem::totalTimeout:
-            return "the provider took too long to answer";
-        case UpstreamProblem::tooLarge:
-            return "the provider's answer is too large";
-        case UpstreamProblem::none:
-        case UpstreamProblem::broken:
-        case UpstreamProblem::cancelled:
-            break;
-    }
-    return "the provider's answer broke off";
-}
-
-RequestError badGateway(const char* code, const std::string& message) {
-    return {502, code, message};
-}
-
-std::chrono::seconds atLeastASecond(std::chrono::milliseconds delay) {
-    return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(delay));
-}
-
-void append(std::string& text, std::string_view piece, std::size_t limit) {
-    text.append(piece.substr(0, limit - std::min(limit, text.size())));
-}
 
 }  // namespace
 
@@ -225,9 +156,9 @@ void LlmCall::send(Lock& lock, KeyRing::HeaderLine key) {
                                                         gateway_.parts_.models.dropped(candidate().model));
         key_ = std::move(key);
         request.keyHeader = key_;
-        if (gateway_.options_.logContent && request.body) {
+        if (request.body) {
             requestBody_.clear();
-            append(requestBody_, *request.body, recordedContent);
+            keep(requestBody_, *request.body);
         }
         upstream_ = gateway_.parts_.upstream.start(std::move(request), shared_from_this());
     } catch (const RequestError& error) {
@@ -259,227 +190,11 @@ void LlmCall::playEcho(Lock& lock) {
     finish(lock, CallOutcome::ok, "", std::nullopt);
 }
 
-// The answer
-
-void LlmCall::onHead(const UpstreamHead& head) {
-    const Lock lock(mutex_);
-    head_ = head;
-}
-
-void LlmCall::onBody(std::string_view piece) {
-    Lock lock(mutex_);
-    if (ended_ || bad_) {
-        return;
-    }
-    if (!isStreamed()) {
-        body_.append(piece);
-        return;
-    }
-    try {
-        reader_->feed(piece, [this](std::string_view bytes) { relay(bytes); });
-    } catch (const BadAnswer& error) {
-        bad_ = error;
-        const auto id = *upstream_;
-        lock.unlock();
-        gateway_.parts_.upstream.cancel(id);
-        return;
-    }
-    const std::size_t backlog = stream_ ? stream_->pending() : unsent_.size();
-    if (paused_ || backlog <= greatestBacklog) {
-        return;
-    }
-    paused_ = true;
-    const auto id = *upstream_;
-    const auto stream = stream_;
-    lock.unlock();
-    gateway_.parts_.upstream.pause(id);
-    if (stream) {
-        awaitDrained(*stream);
-    }
-}
-
-/// Whether what comes is handed on as it comes. A provider that was asked for a stream may refuse, or answer
-/// in one piece.
-bool LlmCall::isStreamed() const {
-    const std::string_view type = headerOf(head_, "content-type");
-    return translation_->streams() && isSuccess(head_.status) &&
-           (type.starts_with(eventStream) || type.starts_with("application/x-ndjson"));
-}
-
-/// Hands bytes on to the client; the first ones make the answer a stream. With the lock held.
-void LlmCall::relay(std::string_view bytes) {
-    if (!opened_) {
-        opened_ = true;
-        promise_->fulfil(Reply::stream(200, eventStream,
-                                       [self = shared_from_this()](const std::shared_ptr<Stream>& stream) {
-                                           self->attach(stream);
-                                       })
-                             .header("X-Accel-Buffering", "no"));
-    }
-    if (gateway_.options_.logContent) {
-        append(answerBody_, bytes, recordedContent);
-    }
-    if (stream_) {
-        stream_->write(bytes);
-    } else {
-        unsent_.append(bytes);
-    }
-}
-
-/// The last byte has been handed on. With the lock held.
-void LlmCall::endBody() {
-    bodyEnded_ = true;
-    if (stream_) {
-        stream_->end();
-    }
-}
-
-/// The connection can take the body. If the call has ended without one, the stream is cut by letting go of
-/// it.
-void LlmCall::attach(const std::shared_ptr<Stream>& stream) {
-    Lock lock(mutex_);
-    if (ended_ && !bodyEnded_) {
-        return;
-    }
-    stream->write(std::exchange(unsent_, {}));
-    if (bodyEnded_) {
-        stream->end();
-        return;
-    }
-    stream_ = stream;
-    const bool paused = paused_;
-    lock.unlock();
-    stream->onClosed([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) {
-            self->clientLeft();
-        }
-    });
-    if (paused) {
-        awaitDrained(*stream);
-    }
-}
-
-void LlmCall::awaitDrained(Stream& stream) {
-    stream.onDrained([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) {
-            self->drained();
-        }
-    });
-}
-
-void LlmCall::drained() {
-    Lock lock(mutex_);
-    if (ended_ || !upstream_ || !std::exchange(paused_, false)) {
-        return;
-    }
-    const auto id = *upstream_;
-    lock.unlock();
-    gateway_.parts_.upstream.resume(id);
-}
-
-// The end of a try
-
-void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
-    Lock lock(mutex_);
-    if (ended_) {
-        return;
-    }
-    upstream_.reset();
-    paused_ = false;
-    if (bad_) {
-        failed(lock, badAnswer(), bad_->what());
-    } else if (problem != UpstreamProblem::none) {
-        failed(lock, failureOf(problem), detail);
-    } else if (!isSuccess(head_.status)) {
-        hideKey();
-        failed(lock, refusalOf(), upstreamErrorText(body_));
-    } else if (body_.size() > loopAnswer) {
-        lock.unlock();
-        gateway_.parts_.host.run([self = shared_from_this()] {
-            Lock later(self->mutex_);
-            if (!self->ended_) {
-                self->deliver(later);
-            }
-        });
-    } else {
-        deliver(lock);
-    }
-}
-
-void LlmCall::deliver(Lock& lock) {
-    std::optional<Reply> reply;
-    try {
-        if (isStreamed()) {
-            const std::string end = reader_->end();
-            if (!end.empty() || !opened_) {
-                relay(end);
-            }
-            endBody();
-        } else {
-            if (gateway_.options_.logContent) {
-                append(answerBody_, body_, recordedContent);
-            }
-            reply = reader_->whole(head_, std::move(body_));
-        }
-    } catch (const BadAnswer& error) {
-        failed(lock, badAnswer(), error.what());
-        return;
-    }
-    finish(lock, CallOutcome::ok, "", std::move(reply));
-}
-
-LlmCall::Failure LlmCall::badAnswer() {
-    return {.error = badGateway("bad_answer", "the provider's answer is not what it should be"),
-            .elsewhere = true};
-}
-
-LlmCall::Failure LlmCall::failureOf(UpstreamProblem problem) {
-    // What was too large, or took the whole time, would be so again.
-    const bool again = problem != UpstreamProblem::tooLarge && problem != UpstreamProblem::totalTimeout &&
-                       problem != UpstreamProblem::tls;
-    return {.error = badGateway(name(problem), sentence(problem)), .again = again, .elsewhere = true};
-}
-
-/// A refusal may quote the key that it is about, and its words go to the log and to the client.
-void LlmCall::hideKey() {
-    constexpr std::string_view instead = "[key]";
-    const std::string_view key =
-        key_ ? key_->reveal().substr(dialect(provider().type).keyHeader().size()) : std::string_view{};
-    if (key.size() < shortestKey) {
-        return;
-    }
-    for (auto at = body_.find(key); at != std::string::npos; at = body_.find(key, at + instead.size())) {
-        body_.replace(at, key.size(), instead);
-    }
-}
-
-/// What an answer with another status than 2xx means.
-LlmCall::Failure LlmCall::refusalOf() {
-    const int status = head_.status;
-    Failure failure{
-        .error = badGateway("provider_error", "the provider answered with status " + std::to_string(status)),
-        .again = isPassing(status),
-        .elsewhere = !isClients(status),
-        .blamesProvider = !isClients(status) && status != 404};
-    if (status == 401 || status == 403) {
+Failure LlmCall::refusal() {
+    if (head_.status == 401 || head_.status == 403) {
         gateway_.keys_.forget(provider());
-        failure.error = badGateway("provider_key", "the provider does not accept its key");
-    } else if (status == 429) {
-        failure.error = badGateway("provider_busy", "the provider takes no more requests for now");
-    } else if (isClients(status)) {
-        failure.error =
-            badGateway("provider_refused", "the provider refused the request: " + upstreamErrorText(body_));
     }
-    failure.retryAfter = parseRetryAfter(headerOf(head_, "retry-after"), now());
-    if (failure.retryAfter) {
-        failure.error.retryAfter(atLeastASecond(*failure.retryAfter));
-    }
-    // Its words about the key may quote it.
-    if (translation_->relaysRefusals() && status >= 400 && status < 500 && status != 401 && status != 402 &&
-        status != 403 && body_.size() <= relayedRefusal) {
-        failure.relayed = Relayed{status, std::string(headerOf(head_, "content-type")), body_};
-    }
-    return failure;
+    return refusalOf(head_, body_, translation_->relaysRefusals());
 }
 
 void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
@@ -611,6 +326,13 @@ void LlmCall::finish(Lock& lock, CallOutcome outcome, const std::string& reason,
         promise->fulfil(*std::move(reply));
     }
     gateway_.leave(this);
+}
+
+/// Adds to what is recorded of the request or the answer.
+void LlmCall::keep(std::string& text, std::string_view piece) const {
+    if (gateway_.options_.logContent) {
+        text.append(piece.substr(0, recordedContent - std::min(recordedContent, text.size())));
+    }
 }
 
 /// Books what was used. A call that was not admitted never was.

@@ -14,6 +14,7 @@
 #include <sallyport/reply.h>
 
 #include "circuit_breaker.h"
+#include "failure.h"
 #include "fair_queue.h"
 #include "gateway.h"
 #include "job_ledger.h"
@@ -48,23 +49,6 @@ private:
     using Lock = std::unique_lock<std::mutex>;
     using Clock = std::chrono::steady_clock;
 
-    /// A provider's own words, for a client that understands them.
-    struct Relayed {
-        int status;
-        std::string contentType;
-        std::string body;
-    };
-
-    /// What is said of a try that failed.
-    struct Failure {
-        RequestError error;          ///< for the client, should it be the last
-        bool again = false;          ///< whether the same provider may do better in a while
-        bool elsewhere = false;      ///< whether another provider may do better
-        bool blamesProvider = true;  ///< whether the circuit breaker counts it
-        std::optional<std::chrono::milliseconds> retryAfter{};
-        std::optional<Relayed> relayed{};
-    };
-
     [[nodiscard]] Candidate& candidate() { return candidates_[at_]; }
     [[nodiscard]] const Provider& provider() { return candidate().state->provider; }
 
@@ -84,16 +68,15 @@ private:
     void drained();
     void deliver(Lock& lock);
 
-    [[nodiscard]] static Failure badAnswer();
-    [[nodiscard]] static Failure failureOf(UpstreamProblem problem);
     void hideKey();
-    [[nodiscard]] Failure refusalOf();
+    [[nodiscard]] Failure refusal();
     void failed(Lock& lock, Failure failure, const std::string& detail);
     void giveUp(Lock& lock, Failure failure);
     void clientLeft();
     void abandon(Lock& lock, CallOutcome outcome, const std::string& reason, std::optional<Reply> reply);
     void refuse(Lock& lock, const RequestError& error);
     void finish(Lock& lock, CallOutcome outcome, const std::string& reason, std::optional<Reply> reply);
+    void keep(std::string& text, std::string_view piece) const;
     void settle(CallOutcome outcome, const std::string& reason);
 
     Gateway& gateway_;
