@@ -98,17 +98,27 @@ std::string setting(const Provider& provider) {
     return "llm.provider." + provider.name + ".key";
 }
 
-/// What keeps the key from being had; empty if nothing does. The key itself is not looked at.
-std::string problemWithFile(const std::string& file) {
+/// What keeps the key from being used; empty if nothing does.
+std::string problemWithFile(const Provider& provider) {
+    const std::string& file = provider.key.name;
     std::ifstream input(file);
     std::string word;
+    const WipedAtExit wiped(word);
     if (!input) {
         return file + " cannot be read by " + currentAccount().name + " (" +
                std::generic_category().message(errno) + "): put the key there, readable by that user";
     }
-    const bool empty = !(input >> word);
-    wipe(word);
-    return empty ? file + " is empty: put the key there" : "";
+    if (!(input >> word)) {
+        return file + " is empty: put the key there";
+    }
+    const std::string problem = problemWithKey(provider, word);
+    return problem.empty() ? "" : "the key in " + file + " " + problem;
+}
+
+/// What is wrong with the key in the environment that a daemon would be started with from here.
+std::string problemWithVariable(const Subject& subject, const Provider& provider) {
+    const char* const key = subject.process ? nullptr : std::getenv(provider.key.name.c_str());
+    return key == nullptr ? "" : problemWithKey(provider, key);
 }
 
 void checkVariable(const Subject& subject, const Provider& provider, Report& report) {
@@ -117,6 +127,8 @@ void checkVariable(const Subject& subject, const Provider& provider, Report& rep
     if (subject.variables && !subject.variables->contains(name)) {
         report.fail(check, setting(provider) + ": the daemon's environment has no " + name +
                                ": set it there and restart the daemon" + advice);
+    } else if (const std::string problem = problemWithVariable(subject, provider); !problem.empty()) {
+        report.fail(check, setting(provider) + ": the key in " + name + " " + problem);
     } else if (subject.variables || (!subject.process && std::getenv(name.c_str()) != nullptr)) {
         report.ok(check, setting(provider) + ": the key is there");
     } else {
@@ -158,7 +170,7 @@ void checkProvider(const Subject& subject, const Provider& provider, store::Data
             checkVariable(subject, provider, report);
             return;
         case KeySource::Kind::file:
-            problem = problemWithFile(provider.key.name);
+            problem = problemWithFile(provider);
             warnIfOthersRead(provider, report);
             break;
         case KeySource::Kind::secret:

@@ -1,6 +1,9 @@
 #include "chat_translation.h"
 
 #include <utility>
+#include <vector>
+
+#include "stream_mask.h"
 
 namespace sallyport::plugins::llm {
 
@@ -13,14 +16,25 @@ bool acceptsEvents(const Call& call) {
     return accept && accept->find(eventStream) != std::string_view::npos;
 }
 
+/// Where the event has the delta's text. @param offset of the event among others
+TextPiece pieceIn(std::string_view event, const Delta& delta, std::size_t offset) {
+    // In a string such a mark would be escaped.
+    const std::string_view mark = delta.toolCall ? R"("arguments":")" : R"("content":")";
+    const auto begin = event.find(mark) + mark.size();
+    return {.channel = delta.toolCall ? delta.toolCall->index + 1 : 0,
+            .begin = offset + begin,
+            .size = event.rfind('"') - begin};
+}
+
 class ChatReader final : public AnswerReader {
 public:
-    ChatReader(const Dialect& dialect, const ChatRequest& request) : dialect_(dialect), request_(request) {}
+    ChatReader(const Dialect& dialect, const ChatRequest& request, const SecretMask& mask)
+        : dialect_(dialect), request_(request), mask_(mask), stream_(mask) {}
 
     [[nodiscard]] Reply whole(const UpstreamHead& /*head*/, std::string body) override {
         const Completion completion = dialect_.parse(body);
         usage_ = completion.usage;
-        return Reply::jsonText(200, completionJson(completion, request_.withTools));
+        return Reply::jsonText(200, mask_.masked(completionJson(completion, request_.withTools)));
     }
 
     void feed(std::string_view bytes, const Pass& pass) override {
@@ -28,9 +42,14 @@ public:
             decoder_ = dialect_.decoder();
         }
         std::string events;
-        decoder_->feed(bytes, [&events](const Delta& delta) { events += deltaEvent(delta); });
+        std::vector<TextPiece> pieces;
+        decoder_->feed(bytes, [&](const Delta& delta) {
+            const std::string event = deltaEvent(delta);
+            pieces.push_back(pieceIn(event, delta, events.size()));
+            events += event;
+        });
         if (!events.empty()) {
-            pass(events);
+            stream_.feed(events, pieces, pass);
         }
     }
 
@@ -40,8 +59,10 @@ public:
         }
         const Completion completion = decoder_->finish();
         usage_ = completion.usage;
-        return completionEvent(completion, request_.withTools);
+        return stream_.end() + mask_.masked(completionEvent(completion, request_.withTools));
     }
+
+    [[nodiscard]] std::string rest() override { return stream_.end(); }
 
     [[nodiscard]] Usage usage() const override {
         Usage usage = decoder_ ? decoder_->usage() : usage_;
@@ -54,6 +75,8 @@ public:
 private:
     const Dialect& dialect_;
     const ChatRequest& request_;
+    const SecretMask& mask_;
+    StreamMask stream_;
     std::unique_ptr<StreamDecoder> decoder_;
     Usage usage_;
 };
@@ -91,8 +114,9 @@ UpstreamRequest ChatTranslation::request(const Provider& provider, const std::st
     return request;
 }
 
-std::unique_ptr<AnswerReader> ChatTranslation::reader(const Provider& provider) const {
-    return std::make_unique<ChatReader>(dialect(provider.type), request_);
+std::unique_ptr<AnswerReader> ChatTranslation::reader(const Provider& provider,
+                                                      const SecretMask& mask) const {
+    return std::make_unique<ChatReader>(dialect(provider.type), request_, mask);
 }
 
 EchoAnswer ChatTranslation::echo(Echo& echo, const JobId& job, const std::string& /*id*/) const {

@@ -33,7 +33,8 @@ public:
     [[nodiscard]] bool streams() const override { return streams_; }
     [[nodiscard]] UpstreamRequest request(const Provider& provider, const std::string& model,
                                           std::vector<std::string> dropped) const override;
-    [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider) const override;
+    [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider,
+                                                       const SecretMask& mask) const override;
     [[nodiscard]] EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const override;
     [[nodiscard]] Reply refusal(const RequestError& error) const override { return Reply::error(error); }
     [[nodiscard]] std::string brokenEvent(const RequestError& error) const override;

@@ -21,10 +21,11 @@ bool isPassing(int status) {
            status == 504 || status == 529;
 }
 
-/// Whether the client can do something about it, so that another provider would say the same.
+/// Whether the client can do something about it, so that another provider would say the same. 407 is of a
+/// proxy between here and the provider.
 bool isClients(int status) {
     return status >= 400 && status < 500 && status != 401 && status != 402 && status != 403 &&
-           status != 404 && !isPassing(status);
+           status != 404 && status != 407 && !isPassing(status);
 }
 
 const char* sentence(UpstreamProblem problem) {
@@ -105,7 +106,7 @@ Failure refusalOf(const UpstreamHead& head, const std::string& body, bool relays
     }
     // Its words about the key may quote it.
     if (relays && status >= 400 && status < 500 && status != 401 && status != 402 && status != 403 &&
-        body.size() <= relayedRefusal) {
+        status != 407 && body.size() <= relayedRefusal) {
         failure.relayed = Relayed{status, std::string(headerOf(head, "content-type")), body};
     }
     return failure;

@@ -59,6 +59,17 @@ bool Gateway::isPriced(const Provider& provider, const Translation& translation,
            parts_.prices.find(model);
 }
 
+void Gateway::examineKeys() {
+    for (const auto& state : providers_) {
+        try {
+            keys_.examine(state->provider);
+        } catch (const NoKey& error) {
+            parts_.host.log().error("the key of a provider cannot be used",
+                                    {{"provider", state->provider.name}, {"reason", error.what()}});
+        }
+    }
+}
+
 void Gateway::expire() {
     queue_.expire(std::chrono::steady_clock::now());
 }
@@ -106,10 +117,12 @@ std::optional<std::string> Gateway::trouble() const {
             names += (names.empty() ? "" : ", ") + state->provider.name;
         }
     }
-    if (names.empty()) {
-        return std::nullopt;
+    std::string trouble =
+        names.empty() ? "" : "not asked for now, because calls failed: " + names + "; the log says why";
+    if (const std::string keys = keys_.trouble(); !keys.empty()) {
+        trouble += (trouble.empty() ? "" : "; ") + keys;
     }
-    return "not asked for now, because calls failed: " + names + "; the log says why";
+    return trouble.empty() ? std::nullopt : std::optional(trouble);
 }
 
 }  // namespace sallyport::plugins::llm

@@ -89,6 +89,9 @@ public:
     /// Answers a request, later. `call` is the one that `translation` was made from.
     [[nodiscard]] Reply answer(const Call& call, std::unique_ptr<Translation> translation);
 
+    /// Says of each provider whose key is in a file or the environment if it cannot be used.
+    void examineKeys();
+
     /// Refuses calls that have waited too long for their turn. To be called every now and then.
     void expire();
 

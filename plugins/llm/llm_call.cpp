@@ -116,7 +116,7 @@ void LlmCall::tryNext(Lock& lock) {
     if (provider().type == ProviderType::echo) {
         playEcho(lock);
     } else if (auto key = gateway_.keys_.kept(provider(), time)) {
-        send(lock, *std::move(key));
+        send(lock, std::move(key));
     } else {
         fetchKey();
     }
@@ -124,7 +124,7 @@ void LlmCall::tryNext(Lock& lock) {
 
 void LlmCall::fetchKey() {
     gateway_.parts_.host.run([self = shared_from_this(), &asked = provider()] {
-        KeyRing::HeaderLine key;
+        KeyRing::Key key;
         std::string problem;
         try {
             key = self->gateway_.keys_.read(asked, Clock::now());
@@ -146,16 +146,17 @@ void LlmCall::fetchKey() {
     });
 }
 
-void LlmCall::send(Lock& lock, KeyRing::HeaderLine key) {
+void LlmCall::send(Lock& lock, KeyRing::Key key) {
     head_ = {};
     body_.clear();
     bad_.reset();
-    reader_ = translation_->reader(provider());
+    reader_ = nullptr;
+    key_ = std::move(key);
+    reader_ = translation_->reader(provider(), key_->mask);
     try {
         UpstreamRequest request = translation_->request(provider(), candidate().model,
                                                         gateway_.parts_.models.dropped(candidate().model));
-        key_ = std::move(key);
-        request.keyHeader = key_;
+        request.keyHeader = key_->line;
         if (request.body) {
             requestBody_.clear();
             keep(requestBody_, *request.body);
@@ -198,14 +199,15 @@ Failure LlmCall::refusal() {
 }
 
 void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
-    gateway_.parts_.host.log().warn("a call of a model failed", {{"provider", provider().name},
-                                                                 {"model", candidate().model},
-                                                                 {"status", head_.status},
-                                                                 {"reason", failure.error.code()},
-                                                                 {"detail", detail},
-                                                                 {"try", retries_ + 1},
-                                                                 {"job", call_->caller().job().str()},
-                                                                 {"request", call_->requestId()}});
+    gateway_.parts_.host.log().warn("a call of a model failed",
+                                    {{"provider", provider().name},
+                                     {"model", candidate().model},
+                                     {"status", head_.status},
+                                     {"reason", failure.error.code()},
+                                     {"detail", key_ ? key_->mask.maskedCut(detail) : detail},
+                                     {"try", retries_ + 1},
+                                     {"job", call_->caller().job().str()},
+                                     {"request", call_->requestId()}});
     if (pass_) {
         CircuitBreaker& breaker = candidate().state->breaker;
         if (failure.blamesProvider) {
@@ -247,7 +249,7 @@ void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
 void LlmCall::giveUp(Lock& lock, Failure failure) {
     const std::string reason = failure.error.code();
     if (opened_) {
-        relay(translation_->brokenEvent(failure.error));
+        relay(heldBack() + translation_->brokenEvent(failure.error));
         endBody();
         finish(lock, CallOutcome::failed, reason, std::nullopt);
     } else if (failure.relayed) {
@@ -275,7 +277,7 @@ void LlmCall::stop() {
     const RequestError error = unavailable("stopping", "the gateway is stopping; try again in a moment");
     std::optional<Reply> reply;
     if (opened_) {
-        relay(translation_->brokenEvent(error));
+        relay(heldBack() + translation_->brokenEvent(error));
         endBody();
     } else {
         reply = translation_->refusal(error);

@@ -57,18 +57,19 @@ private:
     void takeTurn(FairQueue::Slot slot);
     void tryNext(Lock& lock);
     void fetchKey();
-    void send(Lock& lock, KeyRing::HeaderLine key);
+    void send(Lock& lock, KeyRing::Key key);
     void playEcho(Lock& lock);
 
     [[nodiscard]] bool isStreamed() const;
     void relay(std::string_view bytes);
+    [[nodiscard]] std::string heldBack();
     void endBody();
     void attach(const std::shared_ptr<Stream>& stream);
     void awaitDrained(Stream& stream);
     void drained();
+    void conclude(Lock& lock);
     void deliver(Lock& lock);
 
-    void hideKey();
     [[nodiscard]] Failure refusal();
     void failed(Lock& lock, Failure failure, const std::string& detail);
     void giveUp(Lock& lock, Failure failure);
@@ -99,7 +100,7 @@ private:
 
     // The try that is under way.
     std::optional<Upstream::Id> upstream_;
-    KeyRing::HeaderLine key_;
+    KeyRing::Key key_;
     UpstreamHead head_;
     std::unique_ptr<AnswerReader> reader_;
     std::string body_;  ///< of an answer that is read whole

@@ -13,14 +13,15 @@ constexpr const char* eventStream = "text/event-stream";
 constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
 /// A larger answer is read on the pool, as the loop has others to serve.
 constexpr std::size_t loopAnswer = std::size_t{64} * 1024;
-/// What is shorter is a placeholder such as `none`, and may well be a word of an answer.
-constexpr std::size_t shortestKey = 8;
 
 }  // namespace
 
 void LlmCall::onHead(const UpstreamHead& head) {
     const Lock lock(mutex_);
     head_ = head;
+    for (auto& [name, value] : head_.headers) {
+        key_->mask.apply(value);
+    }
 }
 
 void LlmCall::onBody(std::string_view piece) {
@@ -79,6 +80,11 @@ void LlmCall::relay(std::string_view bytes) {
     } else {
         unsent_.append(bytes);
     }
+}
+
+/// What the client has not seen yet of a stream that breaks off. With the lock held.
+std::string LlmCall::heldBack() {
+    return reader_ ? reader_->rest() : std::string();
 }
 
 /// The last byte has been handed on. With the lock held.
@@ -145,32 +151,26 @@ void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
         failed(lock, badAnswer(), bad_->what());
     } else if (problem != UpstreamProblem::none) {
         failed(lock, failureOf(problem), detail);
-    } else if (!isSuccess(head_.status)) {
-        hideKey();
-        failed(lock, refusal(), upstreamErrorText(body_));
     } else if (body_.size() > loopAnswer) {
         lock.unlock();
         gateway_.parts_.host.run([self = shared_from_this()] {
             Lock later(self->mutex_);
             if (!self->ended_) {
-                self->deliver(later);
+                self->conclude(later);
             }
         });
     } else {
-        deliver(lock);
+        conclude(lock);
     }
 }
 
-/// A refusal may quote the key that it is about, and its words go to the log and to the client.
-void LlmCall::hideKey() {
-    constexpr std::string_view instead = "[key]";
-    const std::string_view key =
-        key_ ? key_->reveal().substr(dialect(provider().type).keyHeader().size()) : std::string_view{};
-    if (key.size() < shortestKey) {
-        return;
-    }
-    for (auto at = body_.find(key); at != std::string::npos; at = body_.find(key, at + instead.size())) {
-        body_.replace(at, key.size(), instead);
+/// The whole answer is there.
+void LlmCall::conclude(Lock& lock) {
+    key_->mask.apply(body_);
+    if (isSuccess(head_.status)) {
+        deliver(lock);
+    } else {
+        failed(lock, refusal(), upstreamErrorText(body_));
     }
 }
 

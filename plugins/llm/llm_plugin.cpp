@@ -117,6 +117,7 @@ void LlmPlugin::start(Host& host) {
                                                         .prices = *prices_,
                                                         .upstream = *upstream_},
                                          options, std::move(states));
+    gateway_->examineKeys();
     log_->delayBy([this](std::function<void()> task) { upstream_->after(recordDelay, std::move(task)); });
     host.bus().subscribe<JobFinished>([this](const JobFinished& message) { gateway_->forget(message.job); });
     host.every(expiryInterval, [this] { gateway_->expire(); });

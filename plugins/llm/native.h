@@ -15,6 +15,7 @@
 #include "chat.h"
 #include "dialect.h"
 #include "sse_reader.h"
+#include "stream_mask.h"
 
 namespace sallyport::plugins::llm {
 
@@ -82,6 +83,8 @@ public:
     /// together. An event that is no JSON is passed on too: the client will know what to do.
     /// @throws SseTooLarge
     void feed(std::string_view bytes, const Pass& pass);
+    /// Where the bytes that are being passed on have running text. Valid inside `pass`.
+    [[nodiscard]] const std::vector<TextPiece>& pieces() const noexcept { return pieces_; }
     /// A whole JSON answer. @throws BadAnswer if it is no JSON object
     void whole(std::string_view answer);
 
@@ -104,12 +107,16 @@ private:
     void lookAtAnswer(const json::Object& answer);
     void lookAtResponse(const json::Object& response);
     void countPiece(const json::Object& object, std::string_view name);
+    void notePieces(const json::Object& delta, std::int64_t index);
+    void notePiece(const json::Object::Member& member, std::int64_t index);
 
     const NativeEndpoint endpoint_;
     const std::int64_t estimatedInput_;
     const bool hideUsage_;
     SseReader reader_{maxEventSize};
     std::string passed_;  ///< the blocks of one piece
+    std::vector<TextPiece> pieces_;
+    std::string_view block_;  ///< that is being looked at
     std::optional<Usage> told_;
     bool outputTold_ = false;
     std::int64_t estimatedOutput_ = 0;

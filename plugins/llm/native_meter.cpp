@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include <sallyport/json.h>
 
@@ -13,9 +14,14 @@ NativeMeter::NativeMeter(NativeEndpoint endpoint, std::int64_t estimatedInput, b
 
 void NativeMeter::feed(std::string_view bytes, const Pass& pass) {
     passed_.clear();
+    pieces_.clear();
     reader_.feed(bytes, [&](const SseBlock& block) {
+        const std::size_t before = pieces_.size();
+        block_ = block.raw;
         if (look(block)) {
             passed_ += block.raw;
+        } else {
+            pieces_.resize(before);
         }
     });
     if (!passed_.empty()) {
@@ -66,10 +72,14 @@ bool NativeMeter::lookAtChunk(const json::Object& chunk) {
     for (const json::Value& element : choices) {
         const json::Object choice = element.object();
         const json::Object delta = objectAt(choice, "delta");
+        const std::int64_t index = countAt(choice, "index");
+        notePieces(delta, index);
         countPiece(delta, "content");
         countPiece(delta, "reasoning_content");
         for (const json::Value& call : elementsAt(delta, "tool_calls")) {
-            countPiece(objectAt(call.object(), "function"), "arguments");
+            const json::Object function = objectAt(call.object(), "function");
+            countPiece(function, "arguments");
+            notePieces(function, (index << 32) + countAt(call.object(), "index"));
         }
         if (const std::string reason = textAt(choice, "finish_reason"); !reason.empty()) {
             finish_ = chatFinish(reason);
@@ -83,6 +93,11 @@ void NativeMeter::lookAtResponseEvent(const json::Object& event) {
     const std::string type = textAt(event, "type");
     if (type.ends_with(".delta")) {
         countPiece(event, "delta");
+        for (const json::Object::Member& member : event.members()) {
+            if (member.name == "delta") {
+                notePiece(member, countAt(event, "output_index"));
+            }
+        }
     } else if (type == "error") {
         complete_ = true;
     } else if (hasObject(event, "response")) {
@@ -96,6 +111,7 @@ void NativeMeter::lookAtMessageEvent(const json::Object& event) {
     const std::string type = textAt(event, "type");
     if (type == "content_block_delta") {
         const json::Object delta = objectAt(event, "delta");
+        notePieces(delta, countAt(event, "index"));
         countPiece(delta, "text");
         countPiece(delta, "thinking");
         countPiece(delta, "partial_json");
@@ -165,6 +181,30 @@ void NativeMeter::countPiece(const json::Object& object, std::string_view name) 
     const json::Value* const piece = object.find(name);
     if (piece != nullptr && piece->kind() != json::Kind::null && piece->raw().size() > quotes) {
         estimatedOutput_ += estimatedTokens(piece->raw().size() - quotes);
+    }
+}
+
+/// Every string of a delta may be a piece of a text, but for what says which delta it is.
+void NativeMeter::notePieces(const json::Object& delta, std::int64_t index) {
+    for (const json::Object::Member& member : delta.members()) {
+        if (member.name != "type" && member.name != "role") {
+            notePiece(member, index);
+        }
+    }
+}
+
+/// Data that was joined out of several lines has no place in the bytes.
+void NativeMeter::notePiece(const json::Object::Member& member, std::int64_t index) {
+    constexpr std::size_t quotes = 2;
+    const std::string_view raw = member.value.raw();
+    const std::less_equal<> notAfter;
+    if (member.value.kind() == json::Kind::string && raw.size() > quotes &&
+        notAfter(block_.data(), raw.data()) &&
+        notAfter(raw.data() + raw.size(), block_.data() + block_.size())) {
+        const auto offset = static_cast<std::size_t>(raw.data() - block_.data());
+        pieces_.push_back({.channel = std::hash<std::string>()(member.name) + static_cast<std::size_t>(index),
+                           .begin = passed_.size() + offset + 1,
+                           .size = raw.size() - quotes});
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <Poco/URI.h>
 
+#include "stream_mask.h"
+
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -53,10 +55,11 @@ void addHeaders(UpstreamRequest& request, ProviderType type, const Call& call,
 
 class NativeReader final : public AnswerReader {
 public:
-    NativeReader(const NativeRequest& request, bool hideUsage)
+    NativeReader(const NativeRequest& request, bool hideUsage, const SecretMask& mask)
         : meter_(request.endpoint,
                  // Counting is free.
-                 request.endpoint == NativeEndpoint::countTokens ? 0 : request.estimatedInput, hideUsage) {}
+                 request.endpoint == NativeEndpoint::countTokens ? 0 : request.estimatedInput, hideUsage),
+          stream_(mask) {}
 
     [[nodiscard]] Reply whole(const UpstreamHead& head, std::string body) override {
         meter_.whole(body);
@@ -65,7 +68,7 @@ public:
 
     void feed(std::string_view bytes, const Pass& pass) override {
         try {
-            meter_.feed(bytes, pass);
+            meter_.feed(bytes, [&](std::string_view passed) { stream_.feed(passed, meter_.pieces(), pass); });
         } catch (const SseTooLarge& error) {
             throw BadAnswer(error.what());
         }
@@ -75,13 +78,16 @@ public:
         if (!meter_.complete()) {
             throw BadAnswer("the stream ended before the answer did");
         }
-        return {};
+        return stream_.end();
     }
+
+    [[nodiscard]] std::string rest() override { return stream_.end(); }
 
     [[nodiscard]] Usage usage() const override { return meter_.usage(); }
 
 private:
     NativeMeter meter_;
+    StreamMask stream_;
 };
 
 /// Reads a list of models, or one.
@@ -190,8 +196,9 @@ UpstreamRequest NativeTranslation::request(const Provider& provider, const std::
     return request;
 }
 
-std::unique_ptr<AnswerReader> NativeTranslation::reader(const Provider& /*provider*/) const {
-    return std::make_unique<NativeReader>(request_, addsUsage());
+std::unique_ptr<AnswerReader> NativeTranslation::reader(const Provider& /*provider*/,
+                                                        const SecretMask& mask) const {
+    return std::make_unique<NativeReader>(request_, addsUsage(), mask);
 }
 
 EchoAnswer NativeTranslation::echo(Echo& echo, const JobId& job, const std::string& id) const {
@@ -242,7 +249,8 @@ UpstreamRequest ModelsTranslation::request(const Provider& provider, const std::
     return request;
 }
 
-std::unique_ptr<AnswerReader> ModelsTranslation::reader(const Provider& /*provider*/) const {
+std::unique_ptr<AnswerReader> ModelsTranslation::reader(const Provider& /*provider*/,
+                                                        const SecretMask& /*mask*/) const {
     return std::make_unique<ModelsReader>(models_);
 }
 

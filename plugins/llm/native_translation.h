@@ -37,7 +37,8 @@ public:
     [[nodiscard]] bool streams() const override { return request_.stream; }
     [[nodiscard]] UpstreamRequest request(const Provider& provider, const std::string& model,
                                           std::vector<std::string> dropped) const override;
-    [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider) const override;
+    [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider,
+                                                       const SecretMask& mask) const override;
     [[nodiscard]] EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const override;
     [[nodiscard]] Reply refusal(const RequestError& error) const override;
     [[nodiscard]] std::string brokenEvent(const RequestError& error) const override;
@@ -66,7 +67,8 @@ public:
     [[nodiscard]] bool streams() const override { return false; }
     [[nodiscard]] UpstreamRequest request(const Provider& provider, const std::string& model,
                                           std::vector<std::string> dropped) const override;
-    [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider) const override;
+    [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider,
+                                                       const SecretMask& mask) const override;
     [[nodiscard]] EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const override;
     [[nodiscard]] Reply refusal(const RequestError& error) const override;
     [[nodiscard]] std::string brokenEvent(const RequestError& error) const override;

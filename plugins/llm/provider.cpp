@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include <Poco/Exception.h>
+#include <Poco/Net/IPAddress.h>
 #include <Poco/URI.h>
 
 #include "upstream/route.h"
@@ -145,6 +146,28 @@ std::optional<std::string> ServedModels::nameOf(std::string_view model) const {
         return std::nullopt;
     }
     return entry->name.empty() ? std::string(model) : entry->name;
+}
+
+bool isOnLoopback(const Provider& provider) {
+    try {
+        const Route route = routeTo(Url::parse(provider.baseUrl), provider.endpoint, EnvironmentProxies());
+        Poco::Net::IPAddress address;
+        return !route.proxy &&
+               (route.host == "localhost" || route.host.ends_with(".localhost") ||
+                (Poco::Net::IPAddress::tryParse(route.host, address) && address.isLoopback()));
+    } catch (const std::invalid_argument&) {
+        return false;  // it cannot be reached at all
+    }
+}
+
+std::string problemWithKey(const Provider& provider, std::string_view key) {
+    if (key.size() >= shortestKey || provider.type == ProviderType::echo || isOnLoopback(provider)) {
+        return {};
+    }
+    return "has fewer than " + std::to_string(shortestKey) +
+           " characters, so that it could not be masked in an answer that repeats it: only a provider on "
+           "this "
+           "machine (127.0.0.1, localhost) may have such a key";
 }
 
 std::vector<Provider> readProviders(const Settings& settings) {

@@ -28,6 +28,9 @@ struct KeySource {
 /// @throws std::invalid_argument with a sentence.
 [[nodiscard]] KeySource readKeySource(std::string_view text);
 
+/// Of a key in characters. What is shorter may be a word, and is not masked.
+constexpr std::size_t shortestKey = 8;
+
 /// Models that a provider serves, and what it calls them.
 class ServedModels {
 public:
@@ -59,6 +62,13 @@ struct Provider {
     Endpoint endpoint;
     std::string script;  ///< of an echo: the file it plays
 };
+
+/// Whether the provider is on this machine and reached without a proxy.
+[[nodiscard]] bool isOnLoopback(const Provider& provider);
+
+/// Why the key must not be used, as the rest of a sentence about it; empty if it may. It may be masked in
+/// answers only if it cannot be mistaken for a word.
+[[nodiscard]] std::string problemWithKey(const Provider& provider, std::string_view key);
 
 /// The configured providers in order of failover; the built-in echo alone when there is none.
 /// @throws std::invalid_argument with a sentence that names the key.

@@ -16,6 +16,7 @@
 #include "dialect.h"
 #include "echo.h"
 #include "provider.h"
+#include "secret_mask.h"
 #include "upstream/upstream.h"
 
 namespace sallyport::plugins::llm {
@@ -30,10 +31,12 @@ public:
     /// The whole answer, for a request that was not to be streamed. @throws BadAnswer
     [[nodiscard]] virtual Reply whole(const UpstreamHead& head, std::string body) = 0;
 
-    /// The next bytes of a stream; `pass` gets what the client is to see of them. @throws BadAnswer
+    /// The next bytes of a stream; `pass` gets what the client is to see of them, masked. @throws BadAnswer
     virtual void feed(std::string_view bytes, const Pass& pass) = 0;
     /// What the client is to see after the last byte. @throws BadAnswer if the answer is not complete
     [[nodiscard]] virtual std::string end() = 0;
+    /// What was held back, masked, of a stream that breaks off.
+    [[nodiscard]] virtual std::string rest() { return {}; }
 
     /// What was used as far as the provider has told, and estimates for the rest.
     [[nodiscard]] virtual Usage usage() const = 0;
@@ -67,7 +70,10 @@ public:
     /// @param model as the provider names it. @throws RequestError 422 for what it cannot be asked
     [[nodiscard]] virtual UpstreamRequest request(const Provider& provider, const std::string& model,
                                                   std::vector<std::string> dropped) const = 0;
-    [[nodiscard]] virtual std::unique_ptr<AnswerReader> reader(const Provider& provider) const = 0;
+    /// @param mask that a stream goes through, and what is put together of pieces; it must outlive the
+    /// reader.
+    [[nodiscard]] virtual std::unique_ptr<AnswerReader> reader(const Provider& provider,
+                                                               const SecretMask& mask) const = 0;
     [[nodiscard]] virtual EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const = 0;
 
     /// An error in the client's language.

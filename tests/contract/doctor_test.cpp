@@ -315,6 +315,17 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(finished.describe(), 0, finished.status);
         ASSERT_CONTAINS("llm.provider.a.key: the key is there", finished.output);
         ASSERT_LACKS("sk-in", finished.output + finished.errors);
+        // It could not be masked, wherever it came back from.
+        writeFile(places_ / "key", "h7-Qz\n");
+        // No resolver asks anybody for a name that cannot be.
+        const auto at = [&](const std::string& host) {
+            return doctor(daemon, {"-Dllm.provider.b.type=openai",
+                                   "-Dllm.provider.b.base_url=http://" + host + ":1/v1"});
+        };
+        finished = at(std::string(64, 'a') + ".invalid");
+        assertFailed("has fewer than 8 characters", finished);
+        ASSERT_LACKS("h7-Qz", finished.output + finished.errors);
+        ASSERT_LACKS("fewer than 8", at("localhost").output);
         writeFile(places_ / "key", "\n");
         assertFailed("llm.provider.b.key: " + (places_ / "key").string() + " is empty", doctor(daemon));
         std::filesystem::remove(places_ / "key");

@@ -118,11 +118,11 @@ std::string decoded(std::string_view text) {
     return plain;
 }
 
-/// Basic, by RFC 7617. @param user `USER[:PASSWORD]`, percent-encoded
-std::string basicCredentials(std::string_view user) {
+/// @param user `USER[:PASSWORD]`, percent-encoded
+std::string loginOf(std::string_view user) {
     const auto colon = user.find(':');
     const std::string_view password = colon == std::string_view::npos ? "" : user.substr(colon + 1);
-    return "Basic " + base64(decoded(user.substr(0, colon)) + ":" + decoded(password));
+    return decoded(user.substr(0, colon)) + ":" + decoded(password);
 }
 
 std::string variable(std::initializer_list<const char*> names) {
@@ -220,7 +220,8 @@ Proxy Proxy::parse(std::string_view text) {
     std::string_view authority = text.substr(0, text.find('/'));
     Proxy proxy;
     if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-        proxy.authorization = basicCredentials(authority.substr(0, at));
+        proxy.login = loginOf(authority.substr(0, at));
+        proxy.authorization = "Basic " + base64(proxy.login);  // RFC 7617
         authority.remove_prefix(at + 1);
     }
     try {

@@ -27,7 +27,8 @@ struct Url {
 struct Proxy {
     std::string host;
     std::uint16_t port = 0;
-    std::string authorization;  ///< of a Proxy-Authorization header; empty: the address named nobody
+    std::string login;          ///< `USER:PASSWORD`, decoded; empty: the address named nobody
+    std::string authorization;  ///< of a Proxy-Authorization header with that; empty likewise
 
     /// @param text `http://[USER:PASSWORD@]HOST[:PORT]`, also without `http://`; without a port it is 1080,
     ///             as with curl.
