@@ -121,7 +121,7 @@ public:
           hostBus_(bus_.group()),
           operators_(database_, &intents_),
           registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits, &intents_),
-          terms_(registry_, tokens_, options_.longestHold),
+          terms_(registry_, tokens_, options_.server.limits.longestHold),
           retention_(registry_, database_, *jobsLog_, options_.keepJobs),
           filter_(tokens_, operators_),
           server_(

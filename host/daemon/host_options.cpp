@@ -57,6 +57,7 @@ http::Limits readLimits(const Settings& settings) {
     limits.writeTimeout = settings.duration("http.write_timeout");
     limits.subscriberBuffer = settings.size("sse.buffer");
     limits.heartbeat = settings.duration("sse.heartbeat");
+    limits.longestHold = settings.duration("jobs.limit.hold");
     return limits;
 }
 
@@ -95,7 +96,6 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.workerSilence = settings.duration("worker.silence_limit");
     options.keepJobs = settings.duration("jobs.keep");
     options.jobLimits = readJobLimits(settings);
-    options.longestHold = settings.duration("jobs.limit.hold");
 
     options.server.limits = readLimits(settings);
     options.server.largestBody = options.worker.door.maxBody;

@@ -30,7 +30,6 @@ struct HostOptions {
     std::chrono::milliseconds workerSilence{0};  ///< 0: never interrupt
     std::chrono::milliseconds keepJobs{0};       ///< after their end; 0: for ever
     JobLimits jobLimits;                         ///< of jobs that have none of their own
-    std::chrono::milliseconds longestHold{0};    ///< of a request of a job over its rate
     http::Server::Options server;
     store::Database::Options database;
     log::Sink::Options log;

@@ -1,6 +1,7 @@
 #include "host/http/admission.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -97,6 +98,11 @@ Routed route(const RouteTable& routes, Realm realm, std::string_view method, con
         routed.answer = refusal(badRequest("the path's percent-encoding is malformed"));
     }
     return routed;
+}
+
+bool isPaced(const Route& route) {
+    constexpr std::array<std::string_view, 5> free{"/job", "/credentials", "/prompt", "/status", "/complete"};
+    return route.realm == Realm::worker && std::find(free.begin(), free.end(), route.pattern) == free.end();
 }
 
 BodyAdmission admitBody(const RequestHead& head, const Route& route, std::uint64_t maxBody) {

@@ -42,6 +42,10 @@ struct Routed {
 [[nodiscard]] Routed route(const RouteTable& routes, Realm realm, std::string_view method,
                            const Authenticated& who);
 
+/// Whether requests to it count towards what a job may make in a second. Those do not without which a worker
+/// cannot begin, go on or end: they are never slowed or refused for their rate.
+[[nodiscard]] bool isPaced(const Route& route);
+
 /// Whether a request's body is read.
 struct BodyAdmission {
     std::uint64_t limit = 0;              ///< bytes of content, if it is

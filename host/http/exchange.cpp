@@ -44,6 +44,14 @@ RequestError tooManyConnections() {
     return error;
 }
 
+RequestError tooManyRequests(std::int64_t perSecond, std::chrono::seconds retryAfter) {
+    RequestError error(429, "rate_limited",
+                       "the job makes more than " + std::to_string(perSecond) +
+                           " requests in a second (jobs.limit.requests_per_second)");
+    error.retryAfter(retryAfter);
+    return error;
+}
+
 bool isCredential(const std::string& header) {
     return header == "authorization" || header == "x-api-key" || header == "cookie" ||
            header == "proxy-authorization";
@@ -99,6 +107,8 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
     }
     if (auto answer = reroute())
         return answer;
+    if (auto answer = pace())
+        return answer;
     auto admission = admitBody(head_, *match_.route, door_.options().maxBody);
     if (admission.refusal) {
         if (admission.refusal->status() == 413)
@@ -125,12 +135,32 @@ BodyBudget::Share Exchange::bodyShare() const {
     return {loop_.services().bodies, door_.options().realm, std::move(account)};
 }
 
+/// Slows a job that is over its rate, and refuses what would have to wait for too long.
+std::optional<Reply> Exchange::pace() {
+    const auto& lease = identity().lease;
+    if (!lease || !isPaced(*match_.route))
+        return std::nullopt;
+    const auto verdict = lease->requests.take(1, loop_.now(), loop_.services().limits.longestHold);
+    if (verdict.refused)
+        return refuse(tooManyRequests(lease->requests.rate(), verdict.retryAfter));
+    heldUntil_ = loop_.now() + verdict.wait;
+    return std::nullopt;
+}
+
 std::optional<Reply> Exchange::dispatch(ReceivedBody body) {
     // What a route has no use for takes no memory while the request waits.
     if (match_.route->body != Body::none)
         body_ = std::move(body);
     else if (secret_)
         wipe(body.text);
+    if (heldUntil_ <= loop_.now())
+        return startJob();
+    state_ = State::held;
+    parkedUntil_ = heldUntil_;
+    return std::nullopt;
+}
+
+std::optional<Reply> Exchange::startJob() {
     const auto& lease = identity().lease;
     if (!lease || lease->started)
         return enterHandler();
@@ -259,6 +289,10 @@ std::optional<Reply> Exchange::retry() {
 }
 
 std::optional<Reply> Exchange::giveUp() {
+    if (state_ == State::held) {
+        parkedUntil_ = EventLoop::Clock::time_point::max();
+        return startJob();
+    }
     auto otherwise = std::move(*parked_->otherwise);
     return unpark(std::move(otherwise));
 }
@@ -277,6 +311,8 @@ void Exchange::leaveTopic() {
 }
 
 std::optional<Reply> Exchange::revoke() {
+    if (state_ == State::held)
+        return refuse(unauthorized());
     if (isParked())
         return unpark(refusal(unauthorized()));
     if (!isWatched())
@@ -311,12 +347,22 @@ void Exchange::log(LogLevel level) const {
         return;
     const auto micros =
         std::chrono::duration_cast<std::chrono::microseconds>(EventLoop::Clock::now() - began_);
-    log.write(level, "request",
-              {{"method", head_.method},
+    const auto write = [&](Logger::Fields fields) { log.write(level, "request", fields); };
+    // The job has its lines counted apart from those of others.
+    if (identity().lease) {
+        write({{"method", head_.method},
+               {"path", head_.path},
+               {"status", status_},
+               {"micros", micros.count()},
+               {"job", identity().lease->job.str()},
+               {"request", requestId_}});
+    } else {
+        write({{"method", head_.method},
                {"path", head_.path},
                {"status", status_},
                {"micros", micros.count()},
                {"request", requestId_}});
+    }
 }
 
 }  // namespace sallyport::host::http

@@ -54,13 +54,14 @@ public:
     [[nodiscard]] std::optional<Reply> complete(Reply reply);
     /// The topic that it is parked on was woken.
     [[nodiscard]] std::optional<Reply> retry();
-    /// The answer of a parked request whose time is over.
+    /// The time of a parked request is over, or it shall wait no longer.
     [[nodiscard]] std::optional<Reply> giveUp();
     /// Its token has been revoked.
     [[nodiscard]] std::optional<Reply> revoke();
 
     [[nodiscard]] bool awaitsReply() const noexcept { return state_ == State::running; }
-    [[nodiscard]] bool isParked() const noexcept { return state_ == State::parked; }
+    /// Whether it waits for nothing but a time, or a topic until then.
+    [[nodiscard]] bool isParked() const noexcept { return state_ == State::parked || state_ == State::held; }
     /// Until when it is parked; for ever, if it is not.
     [[nodiscard]] EventLoop::Clock::time_point parkedUntil() const noexcept { return parkedUntil_; }
     /// Whether nobody but its client wants the answer, and whoever makes it wants to hear that the client
@@ -94,6 +95,7 @@ public:
 private:
     enum class State {
         reading,  ///< the head has been admitted, or not yet
+        held,     ///< until its job is within its rate again
         waiting,  ///< for what must come before the handler
         running,  ///< the handler has it, or the promise it made
         parked,   ///< until a topic is woken
@@ -102,6 +104,8 @@ private:
 
     [[nodiscard]] const auth::Identity& identity() const noexcept { return who_.identity; }
     [[nodiscard]] std::optional<Reply> reroute();
+    [[nodiscard]] std::optional<Reply> pace();
+    [[nodiscard]] std::optional<Reply> startJob();
     [[nodiscard]] std::optional<Reply> enterHandler();
     void makeCall(Gate::Ticket ticket);
     [[nodiscard]] std::optional<Reply> runHandler();
@@ -137,6 +141,7 @@ private:
     std::shared_ptr<Abandonment> abandonment_;  ///< of a promise
     std::optional<Reply::Parked> parked_;
     Topics::Key topicKey_ = 0;
+    EventLoop::Clock::time_point heldUntil_;
     EventLoop::Clock::time_point parkedUntil_ = EventLoop::Clock::time_point::max();
 };
 

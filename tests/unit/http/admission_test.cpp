@@ -52,6 +52,7 @@ class AdmissionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(routesAndWhatIsNone);
     CPPUNIT_TEST(rolesAreDemanded);
     CPPUNIT_TEST(bodiesAreAdmittedByLengthAndType);
+    CPPUNIT_TEST(whatAWorkerCannotDoWithoutIsNotPaced);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory directory_;
@@ -187,6 +188,16 @@ public:
         head.framing = Framing::chunked;
         head.headers.emplace_back("content-encoding", "gzip");
         CPPUNIT_ASSERT_EQUAL(415, admitBody(head, *json, limit).refusal->status());
+    }
+
+    void whatAWorkerCannotDoWithoutIsNotPaced() {
+        for (const char* pattern : {"/job", "/credentials", "/prompt", "/status", "/complete"}) {
+            CPPUNIT_ASSERT_MESSAGE(pattern, !isPaced(*routeFor(Realm::worker, "GET", pattern)));
+        }
+        for (const char* pattern : {"/event", "/llm/complete", "/jobs", "/job/x"}) {
+            CPPUNIT_ASSERT_MESSAGE(pattern, isPaced(*routeFor(Realm::worker, "POST", pattern)));
+        }
+        CPPUNIT_ASSERT(!isPaced(*routeFor(Realm::operators, "GET", "/jobs")));
     }
 };
 
