@@ -17,7 +17,9 @@ namespace sallyport::host::log {
 
 struct Sink::State {
     explicit State(const Options& options)
-        : level(options.level), format(options.format), output(std::make_unique<Output>(options.file)) {}
+        : level(options.level), format(options.format), output(std::make_unique<Output>(options.file)) {
+        noteOutput();
+    }
     ~State();
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -28,6 +30,7 @@ struct Sink::State {
 
     void say(const std::vector<LineLimiter::Held>& held);
     void writeLine(const Entry& entry);
+    void noteOutput();
 
     std::atomic<LogLevel> level;
     std::atomic<Format> format;
@@ -36,10 +39,17 @@ struct Sink::State {
     std::mutex mutex;
     std::unique_ptr<Output> output;  ///< guarded by mutex
     std::uint64_t lost = 0;          ///< lines, since the last one that was written; guarded by mutex
+    Emergency emergency;
 };
 
 Sink::State::~State() {
     say(limiter.takeAll());
+}
+
+void Sink::State::noteOutput() {
+    emergency.format = format.load();
+    emergency.journald = output->journald();
+    emergency.descriptor = output->descriptor();
 }
 
 void Sink::State::write(const Entry& entry) {
@@ -136,9 +146,14 @@ void Sink::reopen(const Options& options) {
         auto output = std::make_unique<Output>(options.file);
         const std::lock_guard lock(state_->mutex);
         state_->output.swap(output);
+        state_->noteOutput();
     } catch (const std::runtime_error& problem) {
         logger("log")->error("log file not changed", {{"error", problem.what()}});
     }
+}
+
+const Emergency& Sink::emergency() const {
+    return state_->emergency;
 }
 
 std::unique_ptr<Logger> Sink::logger(std::string component) {

@@ -1,6 +1,7 @@
 // Where log lines go.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,13 @@
 namespace sallyport::host::log {
 
 enum class Format { text, json };
+
+/// Where a crash handler writes its line: it can take no lock, and asks for no memory. [signal handlers]
+struct Emergency {
+    std::atomic<int> descriptor{-1};
+    std::atomic<Format> format{Format::text};
+    std::atomic<bool> journald{false};  ///< the reader takes a priority in front of a line
+};
 
 /// The one place that log lines are written to: standard error, or a file. Lines of several threads
 /// never mix. A target that takes nothing (a full disk, a reader that is slow or gone) loses lines and
@@ -36,6 +44,9 @@ public:
     /// Says how many lines of a flood were held back in seconds that are over, as the next line would. To be
     /// called every second. What is left is said when the last logger has gone.
     void writeHeld();
+
+    /// Lives as long as this, and is kept up to date.
+    [[nodiscard]] const Emergency& emergency() const;
 
     /// A logger whose lines carry `component` (`http`, `store`, a plugin's name).
     [[nodiscard]] std::unique_ptr<Logger> logger(std::string component);

@@ -23,6 +23,11 @@ public:
     /// @return false when it was lost, or a part of it.
     bool write(LogLevel level, std::string line);
 
+    /// What is written to.
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    /// Whether the reader is journald, which takes a priority in front of a line.
+    [[nodiscard]] bool journald() const noexcept { return journal_; }
+
 private:
     enum class Kind { file, pipe, socket, terminal };
 
