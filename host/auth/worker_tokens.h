@@ -26,6 +26,7 @@ struct Lease {
     std::string user;
     Digest digest;
     std::atomic<bool> revoked{false};
+    std::atomic<bool> quarantined{false};        ///< its requests are refused until an operator releases it
     std::atomic<bool> started{false};            ///< whether the job has left pending
     std::atomic<std::int64_t> lastSeenMs{0};     ///< `monotonicMs` of the last beginning or end of a request
     std::atomic<std::int64_t> underWay{0};       ///< authenticated requests that have not ended

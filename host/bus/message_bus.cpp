@@ -102,7 +102,7 @@ void MessageBus::State::call(const Subscriber& subscriber, std::string_view topi
 
 class MessageBus::Group final : public Bus {
 public:
-    explicit Group(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    Group(std::shared_ptr<State> state, Wrap wrap) : state_(std::move(state)), wrap_(std::move(wrap)) {}
 
     ~Group() override {
         Subscribers ended;
@@ -141,6 +141,9 @@ public:
 
 private:
     void subscribeRaw(std::string_view topic, std::function<void(const void*)> receive) override {
+        if (wrap_) {
+            receive = wrap_(std::move(receive));
+        }
         auto subscriber = std::make_shared<Subscriber>(Subscriber{calls_, std::move(receive)});
         const std::lock_guard lock(state_->mutex);
         state_->topics[std::string(topic)].push_back(std::move(subscriber));
@@ -164,6 +167,7 @@ private:
     }
 
     std::shared_ptr<State> state_;
+    const Wrap wrap_;
     std::shared_ptr<Calls> calls_ = std::make_shared<Calls>();
 };
 
@@ -177,8 +181,8 @@ void MessageBus::onWake(std::function<void(std::string_view topic)> wake) {
     state_->wake = std::move(shared);
 }
 
-std::unique_ptr<Bus> MessageBus::group() {
-    return std::make_unique<Group>(state_);
+std::unique_ptr<Bus> MessageBus::group(Wrap wrap) {
+    return std::make_unique<Group>(state_, std::move(wrap));
 }
 
 }  // namespace sallyport::host::bus

@@ -19,10 +19,15 @@ public:
     /// What `wake` calls; set by the HTTP server that parks requests. [before any wake]
     void onWake(std::function<void(std::string_view topic)> wake);
 
+    using Receiver = std::function<void(const void* message)>;
+    /// Makes what is called in a receiver's place.
+    using Wrap = std::function<Receiver(Receiver)>;
+
     /// A bus for one subscriber group (the host, or one plugin). Destroying it ends its subscriptions and
     /// waits for calls in progress on other threads. A receiver may destroy its own group: its own call
     /// then goes on to its end. Two receivers of two groups that destroy each other's wait for ever.
-    [[nodiscard]] std::unique_ptr<Bus> group();
+    /// @param wrap for each of its receivers; null: they are called as they are.
+    [[nodiscard]] std::unique_ptr<Bus> group(Wrap wrap = nullptr);
 
 private:
     class Group;

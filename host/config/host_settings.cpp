@@ -79,6 +79,8 @@ constexpr Setting settings[] = {
     {"http.stuck_after", SettingKind::duration, "60s",
      "Time without a handler that begins or ends, while some wait, after which the watchdog is not fed", 100,
      hour},
+    {"http.handler_warning", SettingKind::duration, "5s",
+     "A plugin's code that runs longer than this is named in the log, by status and by doctor", 10, hour},
     {"http.header_timeout", SettingKind::duration, "10s", "Time for a request's whole head to arrive", 100,
      hour},
     {"http.body_timeout", SettingKind::duration, "60s", "Time for a request's whole body to arrive", 100,

@@ -161,7 +161,10 @@ int Application::serve() {
     systemd::notifyReady(daemon.summary());
     waitForSignals(daemon);
     systemd::notifyStopping();
-    daemon.shutDown();
+    if (!daemon.shutDown()) {
+        // Destructors, of static objects too, would run under code that goes on.
+        ::_exit(EX_OK);
+    }
     return EX_OK;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <Poco/URI.h>
@@ -20,9 +21,13 @@
 #include "host/bus/event_hub.h"
 #include "host/bus/message_bus.h"
 #include "host/config/host_settings.h"
+#include "host/daemon/crash_watch.h"
 #include "host/daemon/host_options.h"
 #include "host/daemon/host_routes.h"
 #include "host/daemon/inspection.h"
+#include "host/daemon/last_resort.h"
+#include "host/daemon/reloader.h"
+#include "host/entry/slow_calls.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/retention.h"
 #include "host/jobs/terms.h"
@@ -49,6 +54,8 @@ constexpr std::chrono::seconds longestRetry = 30s;
 
 /// What a plugin's tables take at the most when they are made.
 constexpr std::uintmax_t roomForTables = std::uintmax_t{1} << 20U;
+/// Beyond the times that a shutdown waits for requests and plugins.
+constexpr auto shutdownSlack = 10s;
 constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
@@ -119,6 +126,7 @@ public:
           intents_(options_.dataDirectory + "/sallyport.intents", *storeLog_),
           bus_(*hostLog_),
           hostBus_(bus_.group()),
+          crashes_(options_.dataDirectory, log_.emergency(), tokens_, *pluginLog_),
           operators_(database_, &intents_),
           registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits, &intents_),
           terms_(registry_, tokens_, options_.server.limits.longestHold),
@@ -132,10 +140,11 @@ public:
               },
               hub_, *httpLog_),
           ticker_(server_.pool()),
-          plugins_(
-              {registry_, database_, hub_, bus_, log_, server_, services_, ticker_, options_.dataDirectory,
-               [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
-              hostRoutes(view()), *pluginLog_) {
+          slowCalls_(options_.handlerWarning, *pluginLog_),
+          plugins_({registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_,
+                    options_.dataDirectory,
+                    [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
+                   hostRoutes(view()), *pluginLog_) {
         if (!options_.coreDumps)
             closeMemory();
         warnAboutPort();
@@ -146,6 +155,8 @@ public:
         tokens_.onRevoked([this](const JobId& job) { server_.revoked(job); });
         services_.add(JobTermsService::serviceName, this, std::make_shared<http::Gate>("sallyportd"),
                       {std::shared_ptr<void>(), static_cast<JobTermsService*>(&terms_)});
+        crashes_.begin();
+        offerQuarantine();
         openDoors();
         emptyWorkspace();
         loadPlugins();
@@ -160,7 +171,10 @@ public:
         ticker_.add(this, http::hostName, retryBeat, [this] { retryPlugins(); });
     }
 
-    ~Parts() { shutDown(); }
+    ~Parts() {
+        if (!shutDown())
+            ::_exit(EX_SOFTWARE);
+    }
     Parts(const Parts&) = delete;
     Parts& operator=(const Parts&) = delete;
 
@@ -173,7 +187,41 @@ public:
             {{"worker", workerUrl_}, {"operator", operatorUrl_}, {"version", version}, {"pid", ::getpid()}});
     }
 
-    plugins::ReloadReport reload() {
+    plugins::ReloadReport reload() { return reloader_.reload(); }
+
+    bool responsive(std::chrono::milliseconds patience) { return server_.responsive(patience); }
+
+    [[nodiscard]] std::string summary() const {
+        return "worker door " + workerUrl_ + ", operator door " + operatorUrl_;
+    }
+
+    /// @return whether all has ended, and may be destroyed.
+    bool shutDown() {
+        if (stopped_)
+            return ended_;
+        stopped_ = true;
+        const auto patience = std::clamp<std::chrono::milliseconds>(options_.shutdownGrace, 1s, 5s);
+        const LastResort lastResort(options_.shutdownGrace + patience + shutdownSlack, *hostLog_);
+        watch_.stop();
+        reloader_.stop();
+        hostLog_->info("stopping");
+        if (!server_.drain(options_.shutdownGrace))
+            hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
+        ticker_.remove(this);
+        ended_ = plugins_.stop(patience);
+        if (ended_)
+            server_.stop();
+        writeUnwritten();
+        database_.close();
+        std::error_code ignored;
+        fs::remove(addressFile("worker"), ignored);
+        fs::remove(addressFile("operator"), ignored);
+        hostLog_->info(ended_ ? "stopped" : "stopped, leaving behind what did not end");
+        return ended_;
+    }
+
+private:
+    plugins::ReloadReport reloadNow() {
         const std::lock_guard lock(reloading_);
         std::string problem;
         try {
@@ -196,32 +244,6 @@ public:
         return report;
     }
 
-    bool responsive(std::chrono::milliseconds patience) { return server_.responsive(patience); }
-
-    [[nodiscard]] std::string summary() const {
-        return "worker door " + workerUrl_ + ", operator door " + operatorUrl_;
-    }
-
-    void shutDown() {
-        if (stopped_)
-            return;
-        stopped_ = true;
-        watch_.stop();
-        hostLog_->info("stopping");
-        if (!server_.drain(options_.shutdownGrace))
-            hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
-        ticker_.remove(this);
-        plugins_.stop();
-        server_.stop();
-        writeUnwritten();
-        database_.close();
-        std::error_code ignored;
-        fs::remove(addressFile("worker"), ignored);
-        fs::remove(addressFile("operator"), ignored);
-        hostLog_->info("stopped");
-    }
-
-private:
     [[nodiscard]] fs::path addressFile(const std::string& door) const {
         return fs::path(options_.dataDirectory) / (door + ".address");
     }
@@ -239,8 +261,11 @@ private:
     HostView view() {
         return {operators_,
                 registry_,
+                *hostLog_,
+                crashes_,
+                options_.handlerWarning,
                 [this] { return plugins_.list(); },
-                [this] { return reload(); },
+                [this](Reloader::Done done) { return reloader_.request(std::move(done)); },
                 [this] { return server_.connections(); },
                 [this] { return hub_.subscribers(); },
                 [this] { return database_.trouble(); },
@@ -257,6 +282,11 @@ private:
         intents_.reserve();
         operators_.writeUnwritten();
         registry_.writeUnwritten();
+    }
+
+    void offerQuarantine() {
+        services_.add(Quarantine::serviceName, this, std::make_shared<http::Gate>("sallyportd"),
+                      {std::shared_ptr<void>(), static_cast<Quarantine*>(&crashes_)});
     }
 
     void openDoors() {
@@ -369,6 +399,7 @@ private:
     std::unique_ptr<Bus> hostBus_;
     bus::LiveHub hub_;
     auth::WorkerTokens tokens_;
+    CrashWatch crashes_;
     auth::Operators operators_;
     jobs::Registry registry_;
     jobs::Terms terms_;
@@ -377,6 +408,7 @@ private:
     http::Server server_;
     plugins::ServiceDirectory services_;
     plugins::Ticker ticker_;
+    entry::SlowCalls slowCalls_;
     plugins::PluginSet plugins_;
     std::string workerUrl_;
     std::string operatorUrl_;
@@ -386,6 +418,8 @@ private:
     std::chrono::seconds retryPause_{retryBeat};           ///< used by one timer alone
     std::chrono::steady_clock::time_point nextRetry_;
     bool stopped_ = false;
+    bool ended_ = false;
+    Reloader reloader_{[this] { return reloadNow(); }};
     plugins::Watch watch_{*pluginLog_, [this] {
                               pluginLog_->info("plugin files have changed");
                               static_cast<void>(reload());
@@ -412,8 +446,8 @@ std::string Daemon::summary() const {
     return parts_->summary();
 }
 
-void Daemon::shutDown() {
-    parts_->shutDown();
+bool Daemon::shutDown() {
+    return parts_->shutDown();
 }
 
 std::vector<std::string> Daemon::check(const Source& source) {

@@ -42,7 +42,9 @@ public:
     [[nodiscard]] std::string summary() const;
 
     /// Stops accepting, finishes what is in flight within the grace, stops plugins, closes the store.
-    void shutDown();
+    /// @return false when a plugin's code has not returned. Then nothing may be destroyed, this object
+    ///         included: the process is to end at once.
+    [[nodiscard]] bool shutDown();
 
     /// Reads and checks a configuration as a start would, the settings of the plugins it names included.
     /// @return one sentence for each key that is not known.

@@ -117,6 +117,7 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
 
     options.plugins = plugins::readPluginSources(settings);
     options.plugins.trusted = plugins::readTrustedSums(configuration, settings, trust);
+    options.handlerWarning = settings.duration("http.handler_warning");
     options.shutdownGrace = settings.duration("shutdown.grace");
     options.plugins.grace = options.shutdownGrace;
     options.coreDumps = settings.boolean("process.core_dumps");

@@ -34,6 +34,7 @@ struct HostOptions {
     store::Database::Options database;
     log::Sink::Options log;
     plugins::PluginSources plugins;
+    std::chrono::milliseconds handlerWarning{0};
     std::chrono::milliseconds shutdownGrace{0};
     bool coreDumps = false;
     std::string portWarning;  ///< what is wrong with ORCHESTRATOR_PORT, if anything

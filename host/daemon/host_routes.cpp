@@ -38,7 +38,53 @@ Poco::Dynamic::Var orNull(const T& value, bool present) {
     return present ? Poco::Dynamic::Var(value) : Poco::Dynamic::Var();
 }
 
-Object describe(const plugins::PluginInfo& info) {
+Object describe(const entry::Running& call) {
+    auto result = object();
+    result.set("callback", call.callback);
+    result.set("route", orNull(call.route, !call.route.empty()));
+    result.set("request_id", orNull(call.request, !call.request.empty()));
+    result.set("job_id", orNull(call.job.value_or(JobId()).str(), call.job.has_value()));
+    result.set("running_ms", static_cast<std::int64_t>(call.time.count()));
+    return result;
+}
+
+Object describe(const entry::Crash& crash) {
+    auto result = object();
+    result.set("crashed_at", crash.time);
+    result.set("version", crash.version);
+    result.set("callback", orNull(crash.callback, !crash.callback.empty()));
+    result.set("route", orNull(crash.route, !crash.route.empty()));
+    result.set("request_id", orNull(crash.request, !crash.request.empty()));
+    result.set("job_id", orNull(crash.job.value_or(JobId()).str(), crash.job.has_value()));
+    result.set("signal", crash.signal);
+    result.set("error", orNull(crash.error, !crash.error.empty()));
+    return result;
+}
+
+/// What plugins do wrong, at this moment and in earlier runs.
+struct Faults {
+    std::vector<entry::Running> slow;
+    entry::CrashHistory history;
+
+    [[nodiscard]] Array slowOf(const std::string& plugin) const {
+        Array list;
+        for (const auto& call : slow) {
+            if (call.plugin == plugin)
+                list.add(describe(call));
+        }
+        return list;
+    }
+    [[nodiscard]] Array crashesOf(const std::string& plugin) const {
+        Array list;
+        for (const auto& crash : history.crashes) {
+            if (crash.plugin == plugin)
+                list.add(describe(crash));
+        }
+        return list;
+    }
+};
+
+Object describe(const plugins::PluginInfo& info, const Faults& faults) {
     Array routes;
     for (std::size_t i = 0; i < info.paths.size(); ++i) {
         auto route = object();
@@ -56,6 +102,8 @@ Object describe(const plugins::PluginInfo& info) {
     result.set("error", orNull(info.error, !info.running));
     result.set("retried", info.postponed);
     result.set("trouble", orNull(info.trouble.value_or(""), info.trouble.has_value()));
+    result.set("slow", faults.slowOf(info.name));
+    result.set("crashes", faults.crashesOf(info.name));
     result.set("routes", routes);
     return result;
 }
@@ -103,6 +151,8 @@ class HostHandlers {
 public:
     explicit HostHandlers(HostView view) : view_(std::move(view)), startedAt_(now()) {}
 
+    [[nodiscard]] Logger& log() const { return view_.log; }
+
     [[nodiscard]] Reply status() const {
         Array listeners;
         for (const auto& [realm, address] : view_.listeners()) {
@@ -111,13 +161,22 @@ public:
             listener.set("address", address);
             listeners.add(listener);
         }
+        const auto known = faults();
         Array running;
         for (const auto& info : view_.plugins()) {
+            const auto slow = known.slowOf(info.name).size();
             auto plugin = object();
             plugin.set("name", info.name);
             plugin.set("version", info.version);
-            plugin.set("healthy", info.running && !info.trouble);
+            plugin.set("healthy", info.running && !info.trouble && slow == 0);
+            plugin.set("slow_calls", static_cast<std::uint64_t>(slow));
+            plugin.set("crashes", static_cast<std::uint64_t>(known.crashesOf(info.name).size()));
             running.add(plugin);
+        }
+        Array quarantined;
+        for (const auto& job : known.history.quarantined) {
+            if (view_.crashes.holds(job))
+                quarantined.add(job.str());
         }
         auto result = object();
         result.set("version", version);
@@ -132,19 +191,57 @@ public:
         result.set("jobs", whileReadable([this] { return jobs(); }));
         result.set("store", store());
         result.set("plugins", running);
+        result.set("daemon_crashes", known.crashesOf(http::hostName));
+        result.set("quarantined_jobs", quarantined);
         return Reply::json(200, result);
     }
 
     [[nodiscard]] Reply plugins() const {
+        const auto known = faults();
         Array list;
         for (const auto& info : view_.plugins())
-            list.add(describe(info));
+            list.add(describe(info, known));
         auto result = object();
         result.set("plugins", list);
         return Reply::json(200, result);
     }
 
-    [[nodiscard]] Reply reload() const { return Reply::json(200, describe(view_.reload())); }
+    /// Needs no thread of those that it may have to wait for.
+    [[nodiscard]] Reply reload() const {
+        return Reply::deferred([this](const Promise& promise) {
+            const bool accepted = view_.reload(
+                [promise](const plugins::ReloadReport* report, const std::exception_ptr& problem) {
+                    promise.fulfil(report != nullptr ? Reply::json(200, describe(*report))
+                                                     : Reply::failure(problem));
+                });
+            if (!accepted)
+                promise.fulfil(Reply::error(RequestError(503, "stopping", "the daemon is stopping")));
+        });
+    }
+
+    [[nodiscard]] Reply acknowledge(const Call& call) const {
+        const std::string plugin(call.param("name"));
+        const auto count = view_.crashes.acknowledge(plugin);
+        if (count == 0)
+            throw notFound("no crash of that plugin waits to be acknowledged");
+        auto result = object();
+        result.set("status", "acknowledged");
+        result.set("plugin", plugin);
+        result.set("crashes", static_cast<std::uint64_t>(count));
+        return Reply::json(200, result);
+    }
+
+    [[nodiscard]] Reply release(const Call& call) const {
+        const auto job = JobId::parse(call.param("job_id"));
+        if (!job)
+            throw RequestError(400, "invalid_job_id", "the job id in the path is not a UUID");
+        if (!view_.crashes.release(*job))
+            throw notFound("the job is not quarantined");
+        auto result = object();
+        result.set("status", "released");
+        result.set("job_id", job->str());
+        return Reply::json(200, result);
+    }
 
     [[nodiscard]] Reply tokens() const {
         Array list;
@@ -193,6 +290,8 @@ public:
     }
 
 private:
+    [[nodiscard]] Faults faults() const { return {entry::running(view_.slowAfter), view_.crashes.history()}; }
+
     [[nodiscard]] Object jobs() const {
         auto counts = object();
         std::uint64_t total = 0;
@@ -239,23 +338,31 @@ private:
 
 http::RouteTable::Routes hostRoutes(HostView view) {
     const auto handlers = std::make_shared<const HostHandlers>(std::move(view));
-    const auto gate = std::make_shared<http::Gate>(http::hostName);
+    const auto gate = std::make_shared<http::Gate>(http::hostName, version, &handlers->log());
     http::RouteTable::Routes routes;
-    const auto add = [&](const char* method, const char* pattern, Role role, Body body, Handler handler) {
+    const auto add = [&](const char* method, const char* pattern, Role role, Body body, Handler handler,
+                         Run run = Run::pool) {
         auto route = std::make_shared<http::Route>();
         route->gate = gate;
         route->realm = Realm::operators;
         route->method = method;
         route->pattern = pattern;
+        route->label = std::string(method) + " " + http::mountedPath(*route);
         route->role = role;
         route->body = body;
+        route->run = run;
         route->handler = std::move(handler);
         routes.push_back(std::move(route));
     };
     add("GET", "/status", Role::viewer, Body::none, [handlers](const Call&) { return handlers->status(); });
     add("GET", "/plugins", Role::viewer, Body::none, [handlers](const Call&) { return handlers->plugins(); });
-    add("POST", "/plugins/reload", Role::admin, Body::none,
-        [handlers](const Call&) { return handlers->reload(); });
+    add(
+        "POST", "/plugins/reload", Role::admin, Body::none,
+        [handlers](const Call&) { return handlers->reload(); }, Run::loop);
+    add("POST", "/plugins/{name}/acknowledge", Role::admin, Body::none,
+        [handlers](const Call& call) { return handlers->acknowledge(call); });
+    add("POST", "/jobs/{job_id}/release", Role::admin, Body::none,
+        [handlers](const Call& call) { return handlers->release(call); });
     add("GET", "/tokens", Role::admin, Body::none, [handlers](const Call&) { return handlers->tokens(); });
     add("POST", "/tokens", Role::admin, Body::json,
         [handlers](const Call& call) { return handlers->createToken(call); });

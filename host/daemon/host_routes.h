@@ -1,11 +1,14 @@
 // The routes that are the host's own: what runs, and who may use it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 #include <sallyport/jobs.h>
 
 #include "host/auth/operators.h"
+#include "host/daemon/crash_watch.h"
+#include "host/daemon/reloader.h"
 #include "host/http/router.h"
 #include "host/plugins/plugin_set.h"
 #include "host/store/database.h"
@@ -16,8 +19,12 @@ namespace sallyport::host {
 struct HostView {
     auth::Operators& operators;
     Jobs& jobs;
+    Logger& log;
+    CrashWatch& crashes;
+    std::chrono::milliseconds slowAfter;  ///< what runs longer is shown
     std::function<std::vector<plugins::PluginInfo>()> plugins;
-    std::function<plugins::ReloadReport()> reload;
+    /// False when no reload is made any more.
+    std::function<bool(Reloader::Done)> reload;
     std::function<std::size_t()> connections;
     std::function<std::size_t()> subscribers;
     std::function<std::optional<std::string>()> storeTrouble;
@@ -28,7 +35,8 @@ struct HostView {
     std::function<std::vector<std::pair<std::string, std::string>>()> listeners;
 };
 
-/// `/api/status`, `/api/plugins`, `/api/plugins/reload`, `/api/tokens`.
+/// `/api/status`, `/api/plugins`, `/api/plugins/reload`, `/api/plugins/{name}/acknowledge`,
+/// `/api/jobs/{job_id}/release`, `/api/tokens`.
 [[nodiscard]] http::RouteTable::Routes hostRoutes(HostView view);
 
 }  // namespace sallyport::host

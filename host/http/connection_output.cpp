@@ -92,7 +92,7 @@ void Connection::startStream(Reply reply) {
     const auto handle = stream_->handle();
     flush();
     // Also when that has found the client gone: whoever made the reply hears of it from the stream alone.
-    if (!http::startStream(streamed.producer, handle, *call, loop_.services().log))
+    if (!http::startStream(streamed.producer, handle, *call))
         close();
 }
 

@@ -8,7 +8,12 @@ namespace sallyport::host::http {
 
 ConnectionStream::ConnectionStream(EventLoop& loop, EventLoop::ConnectionId connection,
                                    std::uint64_t exchange, std::shared_ptr<HostCall> call)
-    : call_(std::move(call)), loop_(loop), connection_(connection), exchange_(exchange) {}
+    : gate_(call->route().gate),
+      origin_(call->origin()),
+      loop_(loop),
+      connection_(connection),
+      exchange_(exchange),
+      call_(std::move(call)) {}
 
 std::shared_ptr<Stream> ConnectionStream::handle() {
     return {this, [self = shared_from_this()](Stream* stream) { stream->abort(); }};
@@ -32,13 +37,23 @@ void ConnectionStream::abort() {
 }
 
 void ConnectionStream::finish(Ending ending) {
-    const std::lock_guard lock(mutex_);
-    if (detached_ || ending_ != Ending::none)
-        return;
-    ending_ = ending;
-    gone_ = nullptr;
-    drained_ = nullptr;
-    schedule();
+    std::function<void()> gone;
+    std::function<void()> drained;
+    {
+        const std::lock_guard lock(mutex_);
+        if (detached_ || ending_ != Ending::none)
+            return;
+        ending_ = ending;
+        gone.swap(gone_);
+        drained.swap(drained_);
+        schedule();
+    }
+    drop(std::move(gone));
+    drop(std::move(drained));
+}
+
+void ConnectionStream::drop(std::function<void()> closure) const {
+    entry::destroy(gate_->owner(), "destructor", closure);
 }
 
 std::size_t ConnectionStream::pending() const {
@@ -47,29 +62,31 @@ std::size_t ConnectionStream::pending() const {
 }
 
 void ConnectionStream::onClosed(std::function<void()> gone) {
+    bool now = false;
     {
         const std::lock_guard lock(mutex_);
-        if (ending_ != Ending::none)
-            return;
-        if (!detached_) {
-            gone_ = std::move(gone);
-            return;
-        }
+        now = detached_ && ending_ == Ending::none;
+        // What was there before is destroyed without the lock.
+        if (!detached_ && ending_ == Ending::none)
+            gone.swap(gone_);
     }
-    gone();
+    if (now)
+        entry::guarded(gate_->owner(), "Stream::onClosed", origin_, gone);
+    drop(std::move(gone));
 }
 
 void ConnectionStream::onDrained(std::function<void()> drained) {
+    bool now = false;
     {
         const std::lock_guard lock(mutex_);
-        if (detached_ || ending_ != Ending::none)
-            return;
-        if (!buffer_.empty() || backlog_ > 0) {
-            drained_ = std::move(drained);
-            return;
-        }
+        const bool open = !detached_ && ending_ == Ending::none;
+        now = open && buffer_.empty() && backlog_ == 0;
+        if (open && !now)
+            drained.swap(drained_);
     }
-    drained();
+    if (now)
+        entry::guarded(gate_->owner(), "Stream::onDrained", origin_, drained);
+    drop(std::move(drained));
 }
 
 void ConnectionStream::setBacklog(std::size_t bytes) {
@@ -81,7 +98,8 @@ void ConnectionStream::setBacklog(std::size_t bytes) {
             drained.swap(drained_);
     }
     if (drained)
-        drained();
+        entry::guarded(gate_->owner(), "Stream::onDrained", origin_, drained);
+    drop(std::move(drained));
 }
 
 void ConnectionStream::schedule() {
@@ -113,14 +131,19 @@ void ConnectionStream::transfer() {
 
 void ConnectionStream::detach() {
     std::function<void()> gone;
+    std::function<void()> drained;
+    std::shared_ptr<HostCall> call;
     {
         const std::lock_guard lock(mutex_);
         detached_ = true;
         gone.swap(gone_);
-        drained_ = nullptr;
+        drained.swap(drained_);
+        call.swap(call_);
     }
     if (gone)
-        gone();
+        entry::guarded(gate_->owner(), "Stream::onClosed", origin_, gone);
+    drop(std::move(gone));
+    drop(std::move(drained));
 }
 
 }  // namespace sallyport::host::http

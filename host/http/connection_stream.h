@@ -43,13 +43,18 @@ private:
     /// Has the loop fetch what is buffered. Called with the lock held.
     void schedule();
     void transfer();
+    /// Destroys a closure of the plugin's. Not with the lock held.
+    void drop(std::function<void()> closure) const;
 
-    const std::shared_ptr<HostCall> call_;
+    const std::shared_ptr<Gate> gate_;
+    const entry::Origin origin_;
     EventLoop& loop_;
     const EventLoop::ConnectionId connection_;
     const std::uint64_t exchange_;
     std::atomic<std::size_t> backlog_{0};
-    mutable std::mutex mutex_;
+    mutable std::mutex mutex_;  ///< guards what follows; never held in the plugin's code
+    /// Until the connection has ended or the body has been sent: as long as it counts as the plugin's.
+    std::shared_ptr<HostCall> call_;
     std::string buffer_;
     Ending ending_ = Ending::none;
     bool scheduled_ = false;

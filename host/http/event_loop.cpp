@@ -102,8 +102,9 @@ void EventLoop::stop() {
         return;
     post([this] { stopping_ = true; });
     thread_.join();
-    const std::lock_guard lock(mutex_);
-    tasks_.clear();
+    // What is destroyed here may be a plugin's, and post another task.
+    for (auto left = takeTasks(); !left.empty(); left = takeTasks())
+        left.clear();
 }
 
 void EventLoop::post(Task task) {
@@ -157,7 +158,7 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
         if (taken)
             return;
         if (const auto delivered = completion.reply.takeDelivered())
-            reportDelivery(delivered, false, *completion.call, services_.log);
+            reportDelivery(delivered, false, *completion.call);
         if (completion.call->route().secret)
             wipeBody(completion.reply);
     });
@@ -226,16 +227,19 @@ int EventLoop::timeout() {
 
 void EventLoop::runTasks() {
     for (int i = 0; i < generations; ++i) {
-        std::vector<Task> tasks;
-        {
-            const std::lock_guard lock(mutex_);
-            tasks.swap(tasks_);
-        }
+        auto tasks = takeTasks();
         if (tasks.empty())
             return;
-        for (auto& task : tasks)
-            guarded([&task] { task(); });
+        for (auto& task : tasks) {
+            Task current = std::move(task);
+            guarded([&current] { current(); });
+        }
     }
+}
+
+std::vector<Task> EventLoop::takeTasks() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(tasks_, {});
 }
 
 void EventLoop::serveWaiting() {

@@ -131,6 +131,7 @@ private:
     void handle(std::uint64_t key, std::uint32_t events);
     [[nodiscard]] int timeout();
     void runTasks();
+    [[nodiscard]] std::vector<Task> takeTasks();
     void serveWaiting();
     /// Runs what must not end the loop. @return whether it returned.
     template <class F>

@@ -7,7 +7,6 @@
 #include <sallyport/secret_text.h>
 
 #include "host/http/connection.h"
-#include "host/http/plugin_entry.h"
 
 namespace sallyport::host::http {
 
@@ -22,6 +21,11 @@ bool failed(int status) {
 
 RequestError unauthorized() {
     return {401, "unauthorized", "the token has been revoked"};
+}
+
+RequestError quarantined() {
+    return {403, "job_quarantined",
+            "requests of this job crashed the daemon twice; none is answered until an operator releases it"};
 }
 
 RequestError overloaded() {
@@ -73,7 +77,9 @@ Exchange::Exchange(EventLoop& loop, const Door& door, EventLoop::ConnectionId co
 Exchange::~Exchange() {
     leaveTopic();
     if (abandonment_)
-        declareAbandoned(*abandonment_);
+        declareAbandoned(*abandonment_, *call_);
+    if (pendingAnswer_)
+        static_cast<void>(pendingAnswer_->take());
     reportDelivered(false);
     if (secret_)
         wipe(body_.text);
@@ -105,6 +111,8 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
         closeAfterwards();
         return refuse(tooManyConnections());
     }
+    if (identity().lease && identity().lease->quarantined)
+        return refuse(quarantined());
     if (auto answer = reroute())
         return answer;
     if (auto answer = pace())
@@ -261,9 +269,15 @@ std::optional<Reply> Exchange::handle(Reply reply) {
 
 std::optional<Reply> Exchange::defer(const std::function<void(Promise)>& start) {
     abandonment_ = std::make_shared<Abandonment>();
-    Promise promise([&loop = loop_, id = connection_, number = number_,
-                     call = call_](Reply answer) { loop.postReply(id, number, call, std::move(answer)); },
-                    abandonment_);
+    pendingAnswer_ = std::make_shared<PendingAnswer>(call_);
+    Promise promise(
+        [&loop = loop_, id = connection_, number = number_, pending = pendingAnswer_](Reply answer) {
+            if (auto call = pending->take())
+                loop.postReply(id, number, std::move(call), std::move(answer));
+            else if (const auto delivered = answer.takeDelivered())
+                delivered(false);
+        },
+        abandonment_);
     auto answer = startDeferred(start, std::move(promise), *call_, loop_.services().log);
     return answer ? complete(std::move(*answer)) : std::nullopt;
 }
@@ -317,7 +331,7 @@ std::optional<Reply> Exchange::revoke() {
         return unpark(refusal(unauthorized()));
     if (!isWatched())
         return std::nullopt;
-    declareAbandoned(*abandonment_);
+    declareAbandoned(*abandonment_, *call_);
     return refuse(unauthorized());
 }
 
@@ -338,7 +352,7 @@ void Exchange::finished() {
 
 void Exchange::reportDelivered(bool whole) {
     if (const auto delivered = std::exchange(delivered_, nullptr))
-        reportDelivery(delivered, whole, *call_, loop_.services().log);
+        reportDelivery(delivered, whole, *call_);
 }
 
 void Exchange::log(LogLevel level) const {

@@ -16,6 +16,7 @@
 #include "host/http/admission.h"
 #include "host/http/event_loop.h"
 #include "host/http/host_call.h"
+#include "host/http/plugin_entry.h"
 #include "host/http/request_head.h"
 #include "host/http/request_reader.h"
 #include "host/http/topics.h"
@@ -138,7 +139,8 @@ private:
     bool secret_ = false;
     int status_ = 0;
     std::function<void(bool)> delivered_;
-    std::shared_ptr<Abandonment> abandonment_;  ///< of a promise
+    std::shared_ptr<Abandonment> abandonment_;      ///< of a promise
+    std::shared_ptr<PendingAnswer> pendingAnswer_;  ///< of a promise
     std::optional<Reply::Parked> parked_;
     Topics::Key topicKey_ = 0;
     EventLoop::Clock::time_point heldUntil_;

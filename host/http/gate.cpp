@@ -40,7 +40,8 @@ Gate::Ticket Gate::enterFromInside() {
 }
 
 void Gate::left(std::atomic<std::int64_t>& count) {
-    if (--count == 0 && held_) {
+    // Who waits says so first and looks at the count second: one of the two sees the other.
+    if (--count == 0 && awaited_ > 0) {
         const std::lock_guard lock(mutex_);
         idle_.notify_all();
     }
@@ -75,7 +76,17 @@ void Gate::whenReleased(std::function<void()> resume) {
 
 bool Gate::waitIdle(std::chrono::milliseconds limit) {
     std::unique_lock lock(mutex_);
-    return idle_.wait_for(lock, limit, [this] { return calls_ == 0; });
+    ++awaited_;
+    const bool idle = idle_.wait_for(lock, limit, [this] { return calls_ == 0; });
+    --awaited_;
+    return idle;
+}
+
+void Gate::waitQuiet() {
+    std::unique_lock lock(mutex_);
+    ++awaited_;
+    idle_.wait(lock, [this] { return quiet(); });
+    --awaited_;
 }
 
 }  // namespace sallyport::host::http

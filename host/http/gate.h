@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/entry/entry.h"
+
 namespace sallyport::host::http {
 
 /// Goes for the name of a plugin where the host's own routes and tasks are meant.
@@ -44,9 +46,13 @@ public:
         bool lingering_ = false;
     };
 
-    explicit Gate(std::string plugin) : plugin_(std::move(plugin)) {}
+    /// @param log is told what the plugin's code does wrong, and outlives the gate; null: nobody is.
+    explicit Gate(std::string plugin, std::string version = {}, Logger* log = nullptr)
+        : owner_{std::move(plugin), std::move(version), log} {}
 
-    [[nodiscard]] const std::string& plugin() const noexcept { return plugin_; }
+    [[nodiscard]] const std::string& plugin() const noexcept { return owner_.name; }
+    /// For entering its code.
+    [[nodiscard]] const entry::Plugin& owner() const noexcept { return owner_; }
 
     /// Nothing while the gate is held.
     [[nodiscard]] std::optional<Ticket> enter();
@@ -64,16 +70,20 @@ public:
     /// @return false when `limit` passed first.
     [[nodiscard]] bool waitIdle(std::chrono::milliseconds limit);
 
+    /// Waits, however long that takes, until neither a call nor a stream is left.
+    void waitQuiet();
+
     /// Whether neither a call nor a stream is left.
     [[nodiscard]] bool quiet() const { return calls_ == 0 && lingering_ == 0; }
 
 private:
     void left(std::atomic<std::int64_t>& count);
 
-    const std::string plugin_;
+    const entry::Plugin owner_;
     std::atomic<bool> held_{false};
     std::atomic<std::int64_t> calls_{0};
     std::atomic<std::int64_t> lingering_{0};
+    std::atomic<int> awaited_{0};  ///< threads in waitIdle and waitQuiet
     std::mutex mutex_;
     std::condition_variable idle_;
     std::vector<std::function<void()>> waiting_;

@@ -22,6 +22,8 @@ public:
 
     [[nodiscard]] const Route& route() const noexcept { return *kept_->route; }
     [[nodiscard]] const std::shared_ptr<auth::Lease>& lease() const noexcept { return kept_->identity.lease; }
+    /// For entering the plugin's code.
+    [[nodiscard]] const entry::Origin& origin() const noexcept { return kept_->origin; }
     /// The reply has become a stream, which a reload of the plugin does not wait for.
     void linger() { kept_->ticket.linger(); }
 
@@ -31,8 +33,9 @@ private:
         Gate::Ticket ticket;
         auth::Identity identity;
         BodyBudget::Share share;
+        entry::Origin origin;
     };
-    HostCall(std::unique_ptr<Kept> kept, Parts parts);
+    HostCall(std::unique_ptr<Kept> kept, Parts&& parts);
 
     std::unique_ptr<Kept> kept_;
 };

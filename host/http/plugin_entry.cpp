@@ -18,95 +18,94 @@ store::OnBehalfOf onBehalfOf(const HostCall& call) {
 }
 
 /// The reply for an exception that came out of the plugin's code.
-Reply replyFor(std::exception_ptr error, const HostCall& call, Logger& log) {
-    const auto& route = call.route();
-    const auto failed = [&](const char* what) {
-        log.error("a handler failed", {{"plugin", route.gate->plugin()},
-                                       {"route", route.method + " " + mountedPath(route)},
-                                       {"request", call.requestId()},
-                                       {"error", what}});
-        return Reply::error(RequestError(500, "internal_error", "the request could not be served"));
-    };
+Reply replyFor(const entry::Entry& entry, const std::exception_ptr& error, const HostCall& call,
+               Logger& log) {
     try {
-        std::rethrow_exception(std::move(error));
+        std::rethrow_exception(error);
     } catch (const StoreError& storeError) {
-        log.warn("the store failed", {{"plugin", route.gate->plugin()},
-                                      {"request", call.requestId()},
-                                      {"error", storeError.detail()}});
+        log.warn(
+            "the store failed",
+            {{"plugin", entry.plugin().name}, {"request", call.requestId()}, {"error", storeError.detail()}});
         return Reply::error(storeError);
     } catch (const RequestError& requestError) {
         return Reply::error(requestError);
-    } catch (const std::exception& exception) {
-        return failed(exception.what());
     } catch (...) {
-        return failed("not a std::exception");
+        entry::logFailure(entry, error);
+        return Reply::error(RequestError(500, "internal_error", "the request could not be served"));
     }
 }
 
-struct KeptReplay {
-    std::shared_ptr<HostCall> call;
-    Replay replay;
-    StoredEvents operator()(std::uint64_t after) const { return replay(after); }
+/// Calls what makes an answer. What it throws becomes one.
+template <class F>
+auto answered(const HostCall& call, const char* callback, Logger& log, F function) -> decltype(function()) {
+    const entry::Entry entry(call.route().gate->owner(), callback, call.origin());
+    const auto working = onBehalfOf(call);
+    try {
+        return function();
+    } catch (...) {
+        return replyFor(entry, std::current_exception(), call, log);
+    }
+}
+
+template <class F>
+bool guarded(const HostCall& call, const char* callback, F&& function) noexcept {
+    return entry::guarded(call.route().gate->owner(), callback, call.origin(), std::forward<F>(function));
+}
+
+class KeptReplay {
+public:
+    KeptReplay(std::shared_ptr<HostCall> call, Replay replay)
+        : call_(std::move(call)), replay_(std::move(replay)) {}
+    ~KeptReplay() { entry::destroy(call_->route().gate->owner(), "destructor", replay_); }
+    KeptReplay(const KeptReplay&) = delete;
+    KeptReplay& operator=(const KeptReplay&) = delete;
+
+    [[nodiscard]] StoredEvents operator()(std::uint64_t after) const {
+        const entry::Entry entry(call_->route().gate->owner(), "Subscription::replay", call_->origin());
+        return replay_(after);
+    }
+
+private:
+    std::shared_ptr<HostCall> call_;
+    Replay replay_;
 };
 
 }  // namespace
 
 Reply invoke(const HostCall& call, Logger& log) {
-    const auto working = onBehalfOf(call);
-    try {
-        return call.route().handler(call);
-    } catch (...) {
-        return replyFor(std::current_exception(), call, log);
-    }
+    return answered(call, "handler", log, [&call] { return call.route().handler(call); });
 }
 
 std::optional<Reply> startDeferred(const std::function<void(Promise)>& start, Promise promise,
                                    const HostCall& call, Logger& log) {
-    const auto working = onBehalfOf(call);
-    try {
+    // When it throws, the promise has gone with it and answered already, unless it was kept; whichever comes
+    // first counts.
+    return answered(call, "Reply::deferred", log, [&]() -> std::optional<Reply> {
         start(std::move(promise));
         return std::nullopt;
-    } catch (...) {
-        // The promise has gone with it and answered already, unless it was kept; whichever comes first
-        // counts.
-        return replyFor(std::current_exception(), call, log);
-    }
+    });
 }
 
 std::optional<Reply> retryParked(const Reply::Parked& parked, const HostCall& call, Logger& log) {
-    try {
-        return parked.retry();
-    } catch (...) {
-        return replyFor(std::current_exception(), call, log);
-    }
+    return answered(call, "Reply::waitFor", log, [&parked] { return parked.retry(); });
 }
 
-bool startStream(const Reply::Producer& producer, std::shared_ptr<Stream> stream, const HostCall& call,
-                 Logger& log) {
-    try {
-        producer(std::move(stream));
-        return true;
-    } catch (...) {
-        static_cast<void>(replyFor(std::current_exception(), call, log));
-        return false;
-    }
+bool startStream(const Reply::Producer& producer, std::shared_ptr<Stream> stream, const HostCall& call) {
+    return guarded(call, "Reply::stream", [&] { producer(std::move(stream)); });
 }
 
-void reportDelivery(const std::function<void(bool)>& delivered, bool whole, const HostCall& call,
-                    Logger& log) {
-    try {
-        delivered(whole);
-    } catch (...) {
-        static_cast<void>(replyFor(std::current_exception(), call, log));
-    }
+void reportDelivery(const std::function<void(bool)>& delivered, bool whole, const HostCall& call) {
+    guarded(call, "Reply::onDelivered", [&] { delivered(whole); });
 }
 
-void declareAbandoned(Abandonment& abandonment) {
-    abandonment.declare();
+void declareAbandoned(Abandonment& abandonment, const HostCall& call) {
+    guarded(call, "Promise::onAbandoned", [&abandonment] { abandonment.declare(); });
 }
 
 Replay kept(std::shared_ptr<HostCall> call, Replay replay) {
-    return KeptReplay{std::move(call), std::move(replay)};
+    // Shared, so that copying it runs none of the plugin's code.
+    return [kept = std::make_shared<const KeptReplay>(std::move(call), std::move(replay))](
+               std::uint64_t after) { return (*kept)(after); };
 }
 
 void wipeBody(Reply& reply) {

@@ -93,6 +93,11 @@ std::optional<std::string> percentDecode(std::string_view text) {
     return decoded;
 }
 
+Route::~Route() {
+    if (gate)
+        entry::destroy(gate->owner(), "destructor of a handler", handler);
+}
+
 std::string mountedPath(const Route& route) {
     return (route.realm == Realm::worker ? "/worker/{job_id}" : "/api") + route.pattern;
 }

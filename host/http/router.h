@@ -17,11 +17,18 @@ namespace sallyport::host::http {
 /// One route of one plugin, its options filled in. The gate comes first so that the handler, which is the
 /// plugin's code, is destroyed before whatever keeps that code loaded.
 struct Route {
+    Route() = default;
+    Route(const Route&) = delete;
+    Route& operator=(const Route&) = delete;
+    /// Destroys the handler as the plugin's code that it is.
+    ~Route();
+
     std::shared_ptr<Gate> gate;
     std::shared_ptr<void> code;  ///< keeps the plugin's code loaded
     Realm realm = Realm::worker;
     std::string method;
     std::string pattern;  ///< below the realm's mount point
+    std::string label;    ///< method and mounted path, for people
     Run run = Run::pool;
     Body body = Body::none;
     Role role = Role::viewer;

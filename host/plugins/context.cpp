@@ -15,9 +15,10 @@ public:
         store_.migrate(component, steps);
     }
     void submit(Work work, Done done) override {
-        store_.submit(Kept(code_, gate_, std::move(work)), Kept(code_, gate_, std::move(done)));
+        store_.submit(Kept(code_, gate_, "Store::Work", std::move(work)),
+                      guarded(Kept(code_, gate_, "Store::Done", std::move(done))));
     }
-    void write(Work work) override { store_.write(std::move(work)); }
+    void write(Work work) override { store_.write(Kept(code_, gate_, "Store::Work", std::move(work))); }
     [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
         return store_.query(sql, values);
     }
@@ -43,10 +44,12 @@ public:
     }
     void reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
                       Done done) override {
-        jobs_.reportStatus(id, std::move(message), iteration, Kept(code_, gate_, std::move(done)));
+        jobs_.reportStatus(id, std::move(message), iteration,
+                           guarded(Kept(code_, gate_, "Jobs::Done", std::move(done))));
     }
     void finish(const JobId& id, JobState end, JobResult result, Finished done) override {
-        jobs_.finish(id, end, std::move(result), Kept(code_, gate_, std::move(done)));
+        jobs_.finish(id, end, std::move(result),
+                     guarded(Kept(code_, gate_, "Jobs::Finished", std::move(done))));
     }
     [[nodiscard]] bool durable(const JobId& id) override { return jobs_.durable(id); }
 
@@ -56,6 +59,22 @@ private:
     std::shared_ptr<http::Gate> gate_;
 };
 
+namespace {
+
+/// A callback that is called more than once: each call counts as one in progress, and none begins once the
+/// plugin has been withdrawn.
+template <class F>
+auto counted(Callback<F> callback, std::shared_ptr<const std::atomic<bool>> withdrawn) {
+    return [callback = std::move(callback), withdrawn = std::move(withdrawn)](auto&&... arguments) {
+        // Counted first and looked second: whoever withdraws looks in the other order.
+        const auto ticket = callback.gate()->enterFromInside();
+        if (!*withdrawn)
+            callback.callGuarded(std::forward<decltype(arguments)>(arguments)...);
+    };
+}
+
+}  // namespace
+
 Context::Context(const Facilities& facilities, std::string plugin, std::shared_ptr<void> code,
                  std::shared_ptr<http::Gate> gate, std::shared_ptr<const Settings> settings, Taken taken)
     : facilities_(facilities),
@@ -63,7 +82,7 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       gate_(std::move(gate)),
       settings_(std::move(settings)),
       log_(facilities.log.logger(std::move(plugin))),
-      bus_(facilities.bus.group()),
+      bus_(guardedBus()),
       routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken))),
       store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_)),
       jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)) {
@@ -73,6 +92,13 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
 
 Context::~Context() {
     withdraw();
+}
+
+std::unique_ptr<Bus> Context::guardedBus() {
+    return facilities_.bus.group(
+        [code = code_, gate = gate_, withdrawn = withdrawn_](bus::MessageBus::Receiver receive) {
+            return counted(Callback(code, gate, "Bus::subscribe", std::move(receive)), withdrawn);
+        });
 }
 
 sallyport::Routes& Context::routes() {
@@ -90,13 +116,13 @@ Store& Context::store() {
 void Context::run(std::function<void()> task) {
     const auto& plugin = gate_->plugin();
     if (!facilities_.server.pool().submit({http::Lane::background, plugin, plugin},
-                                          Kept(code_, gate_, std::move(task))))
+                                          guarded(Kept(code_, gate_, "Host::run", std::move(task)))))
         log_->warn("a task was dropped: too many are waiting");
 }
 
 void Context::every(std::chrono::milliseconds interval, std::function<void()> task) {
     facilities_.ticker.add(this, gate_->plugin(), interval,
-                           [code = code_, task = std::move(task)] { task(); });
+                           counted(Callback(code_, gate_, "Host::every", std::move(task)), withdrawn_));
 }
 
 std::vector<std::shared_ptr<IoLoop>> Context::ioLoops() {
@@ -108,25 +134,34 @@ std::vector<std::shared_ptr<const http::Route>> Context::sealRoutes() {
 }
 
 void Context::withdraw() {
-    facilities_.ticker.remove(this);
+    *withdrawn_ = true;
+    facilities_.ticker.end(this);
     facilities_.services.remove(this);
-    bus_ = nullptr;
-    bus_ = facilities_.bus.group();
 }
 
-void Context::endWatches() {
+void Context::release() {
     for (const auto& loop : loops_)
         loop->endWatches();
+    bus_ = nullptr;
+    bus_ = facilities_.bus.group();
 }
 
 void Context::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
     auto* const pointer = provider.get();
     struct Held {
         std::shared_ptr<void> code;
+        std::shared_ptr<http::Gate> gate;
         std::shared_ptr<void> provider;
+
+        Held(std::shared_ptr<void> library, std::shared_ptr<http::Gate> itsGate,
+             std::shared_ptr<void> service)
+            : code(std::move(library)), gate(std::move(itsGate)), provider(std::move(service)) {}
+        ~Held() { entry::destroy(gate->owner(), "destructor of a service", provider); }
+        Held(const Held&) = delete;
+        Held& operator=(const Held&) = delete;
     };
     facilities_.services.add(service, this, gate_,
-                             {std::make_shared<Held>(Held{code_, std::move(provider)}), pointer});
+                             {std::make_shared<Held>(code_, gate_, std::move(provider)), pointer});
 }
 
 std::shared_ptr<void> Context::findRaw(std::string_view service) const {

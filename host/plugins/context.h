@@ -1,6 +1,7 @@
 // The host as one plugin sees it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ struct Facilities {
     EventHub& events;
     bus::MessageBus& bus;
     log::Sink& log;
+    Logger& pluginLog;  ///< for what plugins do wrong
     http::Server& server;
     ServiceDirectory& services;
     Ticker& ticker;
@@ -64,16 +66,19 @@ public:
     /// The routes registered so far. After this no more can be.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
 
-    /// Ends subscriptions, timers and services, waiting for those that are running.
+    /// Ends subscriptions, timers and services: none is called any more. What is running goes on, and is
+    /// counted at the gate.
     void withdraw();
 
-    /// Ends what the plugin still watches on the loops. To be called after it has stopped, and before its
-    /// object goes, whose descriptors they are.
-    void endWatches();
+    /// Ends what the plugin still watches on the loops, and destroys what it subscribed with. To be called
+    /// after it has stopped, and before its object goes, whose descriptors they are.
+    void release();
 
 private:
     class GuardedStore;
     class GuardedJobs;
+
+    [[nodiscard]] std::unique_ptr<Bus> guardedBus();
 
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
     [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
@@ -82,6 +87,7 @@ private:
     std::shared_ptr<void> code_;
     std::shared_ptr<http::Gate> gate_;
     std::shared_ptr<const Settings> settings_;
+    std::shared_ptr<std::atomic<bool>> withdrawn_ = std::make_shared<std::atomic<bool>>(false);
     std::unique_ptr<Logger> log_;
     std::unique_ptr<Bus> bus_;
     std::unique_ptr<RouteCollector> routes_;

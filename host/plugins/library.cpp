@@ -38,10 +38,14 @@ std::string nameOfCopy(const std::string& file, const std::string& workspace) {
 
 Library::Library(const PluginFile& file, const std::string& workspace)
     : file_(file.path), stamp_(file.stamp), sha256_(file.sha256), copy_(nameOfCopy(file.path, workspace)) {
-    static_cast<void>(declarationIn(ObjectFile(*file.bytes)));
+    const auto declaration = declarationIn(ObjectFile(*file.bytes));
+    owner_.name = declaration.name;
+    owner_.version = declaration.version;
     try {
         writeCopy(*file.bytes);
+        const entry::Entry entry(owner_, "loading");
         library_.load(copy_, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+        code_.emplace(owner_, library_.native());
         descriptor_ = &library_.get<const PluginDescriptor>(symbol);
     } catch (const Refused&) {
         ::unlink(copy_.c_str());
@@ -54,7 +58,11 @@ Library::Library(const PluginFile& file, const std::string& workspace)
 }
 
 Library::~Library() {
-    library_.unload();
+    {
+        const entry::Entry entry(owner_, "unloading");
+        library_.unload();
+        code_.reset();
+    }
     ::unlink(copy_.c_str());
 }
 

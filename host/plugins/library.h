@@ -1,6 +1,7 @@
 // One plugin's shared object: copied, opened.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <boost/dll/shared_library.hpp>
@@ -8,6 +9,8 @@
 #include <sallyport/plugin.h>
 #include <sallyport/plugin_name.h>
 
+#include "host/entry/entry.h"
+#include "host/entry/loaded_code.h"
 #include "host/plugins/plugin_file.h"
 
 namespace sallyport::host::plugins {
@@ -37,7 +40,9 @@ private:
     FileStamp stamp_;
     std::string sha256_;
     std::string copy_;
+    entry::Plugin owner_;  ///< its constructors and destructors at namespace scope are its code, too
     boost::dll::shared_library library_;
+    std::optional<entry::LoadedCode> code_;  ///< while it is loaded
     const PluginDescriptor* descriptor_ = nullptr;
 };
 

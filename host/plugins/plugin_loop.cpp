@@ -8,13 +8,14 @@
 namespace sallyport::host::plugins {
 
 void PluginLoop::post(std::function<void()> task) {
-    loop_.post(Kept(code_, gate_, std::move(task)));
+    loop_.post(guarded(Kept(code_, gate_, "IoLoop::post", std::move(task))));
 }
 
 void PluginLoop::watch(int descriptor, std::function<void()> readable) {
     used_ = true;
     unwatch(descriptor);
-    watches_.emplace(descriptor, loop_.watch(descriptor, std::move(readable)));
+    const Callback callback(code_, gate_, "IoLoop::watch", std::move(readable));
+    watches_.emplace(descriptor, loop_.watch(descriptor, [callback] { callback.callGuarded(); }));
 }
 
 void PluginLoop::unwatch(int descriptor) {

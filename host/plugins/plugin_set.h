@@ -15,6 +15,8 @@
 #include "host/plugins/context.h"
 #include "host/plugins/library.h"
 #include "host/plugins/plugin_sources.h"
+#include "host/plugins/retirement.h"
+#include "host/plugins/running_plugin.h"
 
 namespace sallyport::host::plugins {
 
@@ -71,8 +73,11 @@ public:
     /// The files of those that wait to be tried again.
     [[nodiscard]] std::vector<std::string> postponed() const;
 
-    /// Stops all plugins, the last started first. Requests must have been drained.
-    void stop();
+    /// Stops and destroys all plugins, the last started first. Requests must have been drained. A plugin
+    /// whose code does not return stays as it is, and the log says what runs.
+    /// @param limit for all of them together.
+    /// @return whether all have ended. Else what they use must not be destroyed either.
+    [[nodiscard]] bool stop(std::chrono::milliseconds limit);
 
     [[nodiscard]] std::vector<PluginInfo> list() const;
 
@@ -80,21 +85,20 @@ public:
     [[nodiscard]] std::vector<std::string> settingKeys() const;
 
 private:
-    struct Running;
     class Reloading;
 
-    [[nodiscard]] http::RouteTable::Routes routesWithout(const Running* left) const;
+    [[nodiscard]] http::RouteTable::Routes allRoutes() const;
     void publish();
-    void retire(std::unique_ptr<Running> running);
     void buryRetired();
+    void nameWhatRuns(const std::string& plugin);
 
     Facilities facilities_;
     http::RouteTable::Routes hostRoutes_;
     Logger& log_;
-    std::mutex reloading_;      ///< held for all of a reload
-    mutable std::mutex mutex_;  ///< guards the lists
-    std::vector<std::unique_ptr<Running>> running_;
-    std::vector<std::unique_ptr<Running>> retired_;  ///< stopped but for streams that go on
+    std::mutex reloading_;                              ///< held for all of a reload
+    std::vector<std::unique_ptr<Retirement>> retired_;  ///< those that may not be over. Guarded by reloading_
+    mutable std::mutex mutex_;                          ///< guards what follows; never held in a plugin
+    std::vector<std::shared_ptr<RunningPlugin>> running_;
     std::vector<PluginInfo> refused_;
 };
 

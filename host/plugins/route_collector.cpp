@@ -41,6 +41,7 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
     route->realm = realm;
     route->method = method;
     route->pattern = pattern;
+    route->label = route->method + " " + http::mountedPath(*route);
     route->run = options.run;
     const bool reads = method == "GET";
     route->body = options.body.value_or(reads || method == "DELETE" ? Body::none : Body::json);

@@ -8,10 +8,10 @@ namespace sallyport::host::plugins {
 
 void ServiceDirectory::add(std::string_view service, const void* owner, std::shared_ptr<http::Gate> gate,
                            std::shared_ptr<void> provider) {
+    // Made before the lock is taken, and destroyed after it if there is one already.
+    Entry fresh{owner, std::move(gate), std::move(provider)};
     const std::unique_lock lock(mutex_);
-    const auto [entry, added] =
-        entries_.try_emplace(std::string(service), Entry{owner, std::move(gate), std::move(provider)});
-    if (!added)
+    if (!entries_.try_emplace(std::string(service), std::move(fresh)).second)
         throw std::logic_error("the service " + std::string(service) + " is provided already");
 }
 

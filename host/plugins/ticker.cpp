@@ -19,18 +19,54 @@ private:
 
 }  // namespace
 
+void Ticker::Repeated::run() {
+    std::function<void()> task;
+    {
+        const std::lock_guard lock(mutex_);
+        if (running_ || ended_)
+            return;
+        running_ = true;
+        task.swap(task_);
+    }
+    // Whatever comes out of the task, the next beat finds it as it was.
+    struct Done {
+        Repeated& repeated;
+        std::function<void()>& task;
+        ~Done() {
+            {
+                const std::lock_guard lock(repeated.mutex_);
+                if (!repeated.ended_)
+                    task.swap(repeated.task_);
+            }
+            task = nullptr;
+            const std::lock_guard lock(repeated.mutex_);
+            repeated.running_ = false;
+            repeated.done_.notify_all();
+        }
+    };
+    const Done done{*this, task};
+    task();
+}
+
+void Ticker::Repeated::end() {
+    std::function<void()> task;
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    task.swap(task_);
+}
+
+void Ticker::Repeated::awaitEnd() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return !running_; });
+}
+
 void Ticker::add(const void* owner, const std::string& plugin, std::chrono::milliseconds interval,
                  std::function<void()> task) {
-    auto repeated = std::make_shared<Repeated>();
-    repeated->task = std::move(task);
+    auto repeated = std::make_shared<Repeated>(std::move(task));
     const Poco::Util::TimerTask::Ptr timer =
         new Tick([this, repeated, origin = http::Origin{http::Lane::background, plugin, plugin}] {
             // A full pool skips a beat; the next one comes.
-            static_cast<void>(pool_.submit(origin, [repeated] {
-                const std::unique_lock lock(repeated->mutex, std::try_to_lock);
-                if (lock && repeated->task)
-                    repeated->task();
-            }));
+            static_cast<void>(pool_.submit(origin, [repeated] { repeated->run(); }));
         });
     const auto period = static_cast<long>(interval.count());
     const std::lock_guard lock(mutex_);
@@ -38,20 +74,30 @@ void Ticker::add(const void* owner, const std::string& plugin, std::chrono::mill
     timer_.schedule(timer, period, period);
 }
 
+void Ticker::end(const void* owner) {
+    static_cast<void>(take(owner));
+}
+
 void Ticker::remove(const void* owner) {
-    std::vector<Entry> removed;
+    for (const auto& entry : take(owner))
+        entry.repeated->awaitEnd();
+}
+
+/// Those of one owner, ended.
+std::vector<Ticker::Entry> Ticker::take(const void* owner) {
+    std::vector<Entry> taken;
     {
         const std::lock_guard lock(mutex_);
         const auto split = std::stable_partition(
             entries_.begin(), entries_.end(), [owner](const Entry& entry) { return entry.owner != owner; });
-        removed.assign(std::make_move_iterator(split), std::make_move_iterator(entries_.end()));
+        taken.assign(std::make_move_iterator(split), std::make_move_iterator(entries_.end()));
         entries_.erase(split, entries_.end());
     }
-    for (auto& entry : removed) {
+    for (auto& entry : taken) {
         entry.timer->cancel();
-        const std::lock_guard lock(entry.repeated->mutex);
-        entry.repeated->task = nullptr;
+        entry.repeated->end();
     }
+    return taken;
 }
 
 }  // namespace sallyport::host::plugins

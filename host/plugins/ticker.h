@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <Poco/Util/Timer.h>
@@ -23,20 +25,36 @@ public:
     void add(const void* owner, const std::string& plugin, std::chrono::milliseconds interval,
              std::function<void()> task);
 
-    /// Ends the owner's tasks and waits for those that are running. Not from one of them.
+    /// Ends the owner's tasks. One that is running goes on to its end.
+    void end(const void* owner);
+    /// The same, and waits for those that are running. Not from one of them.
     void remove(const void* owner);
 
 private:
-    /// One repeated task. Running it and ending it exclude each other.
-    struct Repeated {
-        std::mutex mutex;
-        std::function<void()> task;  ///< empty once ended
+    /// One repeated task. The lock is not held while the task runs or is destroyed.
+    class Repeated {
+    public:
+        explicit Repeated(std::function<void()> task) : task_(std::move(task)) {}
+
+        /// Nothing if it is running already, or ended.
+        void run();
+        void end();
+        void awaitEnd();
+
+    private:
+        std::mutex mutex_;
+        std::condition_variable done_;
+        std::function<void()> task_;  ///< empty while it runs, and once ended
+        bool running_ = false;
+        bool ended_ = false;
     };
     struct Entry {
         const void* owner;
         std::shared_ptr<Repeated> repeated;
         Poco::Util::TimerTask::Ptr timer;
     };
+
+    std::vector<Entry> take(const void* owner);
 
     http::WorkerPool& pool_;
     std::mutex mutex_;

@@ -8,6 +8,7 @@
 #include <Poco/JSON/Object.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/quarantine.h>
 #include <sallyport/user_id.h>
 
 #include "job_json.h"
@@ -193,6 +194,8 @@ Reply JobsPlugin::detail(const Call& call) {
     if (const auto usage = host_->find<JobUsage>()) {
         json->set("usage", usageJson(usage->of(job.id)));
     }
+    const auto quarantine = host_->find<Quarantine>();
+    json->set("quarantined", quarantine != nullptr && quarantine->holds(job.id));
     return Reply::json(200, *json);
 }
 

@@ -61,7 +61,8 @@ void Promise::onAbandoned(std::function<void()> abandoned) const {
     {
         const std::lock_guard lock(abandonment_->mutex_);
         if (!abandonment_->declared_) {
-            abandonment_->abandoned_ = std::move(abandoned);
+            // What was there before is destroyed without the lock.
+            abandonment_->abandoned_.swap(abandoned);
             return;
         }
     }

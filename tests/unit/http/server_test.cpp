@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 class ServerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ServerTest);
     CPPUNIT_TEST(aStuckPoolMakesItUnresponsive);
+    CPPUNIT_TEST(tasksLeftBehindAreDestroyedWithoutTheLock);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory directory_;
@@ -48,6 +49,24 @@ public:
         release.set_value();
         while (!server.responsive(failureLimit()))
             CPPUNIT_ASSERT(deadline.pollTimeout() > 0);
+    }
+
+    /// There is always one left, and it posts another when it is destroyed.
+    void tasksLeftBehindAreDestroyedWithoutTheLock() {
+        struct Posts {
+            http::EventLoop& loop;
+            ~Posts() {
+                loop.post([] {});
+            }
+        };
+        struct Again {
+            http::EventLoop& loop;
+            std::shared_ptr<Posts> posts;
+            void operator()() const { loop.post(Again{loop, std::make_shared<Posts>(Posts{loop})}); }
+        };
+        http::Server server({}, filter_, nullptr, hub_, log_);
+        Again{*server.loops().front(), nullptr}();
+        server.stop();
     }
 };
 

@@ -17,6 +17,7 @@ class ServicesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testOneProviderAtATime);
     CPPUNIT_TEST(testWhoHoldsItKeepsTheProviderFromBeingStopped);
     CPPUNIT_TEST(testOutlivesItsRemovalWhileItIsHeld);
+    CPPUNIT_TEST(testProvidersAreDestroyedWithoutTheLock);
     CPPUNIT_TEST_SUITE_END();
 
     ServiceDirectory services_;
@@ -59,6 +60,21 @@ class ServicesTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(7, *std::static_pointer_cast<int>(held));
         held.reset();
         CPPUNIT_ASSERT(watched.expired());
+    }
+
+    void testProvidersAreDestroyedWithoutTheLock() {
+        struct Asks {
+            ServiceDirectory& services;
+            int& asked;
+            ~Asks() { asked += services.find("nothing") ? 0 : 1; }
+        };
+        int asked = 0;
+        services_.add("asks", &owner_, gate_, std::shared_ptr<Asks>(new Asks{services_, asked}));
+        CPPUNIT_ASSERT_THROW(
+            services_.add("asks", &other_, gate_, std::shared_ptr<Asks>(new Asks{services_, asked})),
+            std::logic_error);
+        services_.remove(&owner_);
+        CPPUNIT_ASSERT_EQUAL(2, asked);
     }
 };
 

@@ -1,0 +1,155 @@
+#include "host/entry/entry.h"
+
+#include <functional>
+#include <future>
+#include <latch>
+#include <stdexcept>
+#include <thread>
+
+#include <Poco/Exception.h>
+#include <cppunit/TestFixture.h>
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <sallyport/testing/recording_log.h>
+
+#include "tests/support/assertions.h"
+
+namespace sallyport::tests {
+
+using host::entry::Entry;
+using host::entry::guarded;
+using host::entry::Origin;
+using host::entry::Plugin;
+using host::entry::Request;
+using namespace std::chrono_literals;
+
+class EntryTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(EntryTest);
+    CPPUNIT_TEST(whateverComesOutIsLogged);
+    CPPUNIT_TEST(whatEndsWellIsNotLogged);
+    CPPUNIT_TEST(aPluginWithoutALogIsGuardedAllTheSame);
+    CPPUNIT_TEST(entriesNest);
+    CPPUNIT_TEST(theRequestIsInherited);
+    CPPUNIT_TEST(whatIsDestroyedIsDestroyedInside);
+    CPPUNIT_TEST(othersSeeWhatRuns);
+    CPPUNIT_TEST(slowCallsAreToldOfOnce);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void whateverComesOutIsLogged() {
+        CPPUNIT_ASSERT(!guarded(plugin_, "handler", origin(), [] { throw std::runtime_error("no mood"); }));
+        CPPUNIT_ASSERT(!guarded(plugin_, "stop", nullptr, [] { throw Poco::NotFoundException("a word"); }));
+        CPPUNIT_ASSERT(!guarded(plugin_, "start", nullptr, [] { throw 42; }));
+        ASSERT_CONTAINS("plugin=boom callback=handler route=GET /boom request=7 error=no mood", logged());
+        ASSERT_CONTAINS("plugin=boom callback=stop error=Not found: a word", logged());
+        ASSERT_CONTAINS("plugin=boom callback=start error=not a std::exception", logged());
+    }
+
+    void whatEndsWellIsNotLogged() {
+        int calls = 0;
+        CPPUNIT_ASSERT(guarded(plugin_, "handler", nullptr, [&calls] { ++calls; }));
+        CPPUNIT_ASSERT_EQUAL(1, calls);
+        CPPUNIT_ASSERT_EQUAL(std::string(), logged());
+    }
+
+    void aPluginWithoutALogIsGuardedAllTheSame() {
+        const Plugin silent{"silent", "1", nullptr};
+        CPPUNIT_ASSERT(!guarded(silent, "handler", nullptr, [] { throw 42; }));
+    }
+
+    void entriesNest() {
+        CPPUNIT_ASSERT(Entry::innermost() == nullptr);
+        const Entry outer(plugin_, "handler");
+        const Plugin other{"other", "2", nullptr};
+        guarded(other, "Bus::subscribe", nullptr, [&other] {
+            CPPUNIT_ASSERT(&Entry::innermost()->plugin() == &other);
+            std::thread([] { CPPUNIT_ASSERT(Entry::innermost() == nullptr); }).join();
+        });
+        CPPUNIT_ASSERT(Entry::innermost() == &outer);
+    }
+
+    void theRequestIsInherited() {
+        const auto request = origin();
+        const Entry handler(plugin_, "handler", request);
+        const Plugin other{"other", "2", nullptr};
+        const Entry subscriber(other, "Bus::subscribe");
+        CPPUNIT_ASSERT(subscriber.origin() == request);
+        CPPUNIT_ASSERT(Entry::currentOrigin() == request);
+    }
+
+    void whatIsDestroyedIsDestroyedInside() {
+        struct Tells {
+            std::string& where;
+            ~Tells() { where = Entry::innermost() == nullptr ? "outside" : Entry::innermost()->callback(); }
+        };
+        std::string where;
+        std::function<void()> closure = [tells = std::make_shared<Tells>(where)] {};
+        host::entry::destroy(plugin_, "destructor", closure);
+        CPPUNIT_ASSERT_EQUAL(std::string("destructor"), where);
+        CPPUNIT_ASSERT(closure == nullptr);
+    }
+
+    void othersSeeWhatRuns() {
+        std::latch inside(1);
+        std::promise<void> leave;
+        std::thread thread([&] {
+            guarded(plugin_, "handler", origin(), [&] {
+                inside.count_down();
+                leave.get_future().wait();
+            });
+        });
+        inside.wait();
+        const auto seen = host::entry::running(0ms);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seen.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("boom"), seen.front().plugin);
+        CPPUNIT_ASSERT_EQUAL(std::string("1.2"), seen.front().version);
+        CPPUNIT_ASSERT_EQUAL(std::string("GET /boom"), seen.front().route);
+        CPPUNIT_ASSERT_EQUAL(std::string("7"), seen.front().request);
+        CPPUNIT_ASSERT(host::entry::running(1h).empty());
+        leave.set_value();
+        thread.join();
+        CPPUNIT_ASSERT(host::entry::running(0ms).empty());
+    }
+
+    void slowCallsAreToldOfOnce() {
+        std::latch inside(1);
+        std::promise<void> leave;
+        std::thread thread([&] {
+            guarded(plugin_, "handler", origin(), [&] {
+                inside.count_down();
+                leave.get_future().wait();
+            });
+        });
+        inside.wait();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host::entry::newlySlow(0ms).size());
+        CPPUNIT_ASSERT(host::entry::newlySlow(0ms).empty());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host::entry::running(0ms).size());
+        leave.set_value();
+        thread.join();
+        // Whoever was told of it is told of its end.
+        ASSERT_CONTAINS("returned at last plugin=boom callback=handler request=7", logged());
+    }
+
+private:
+    [[nodiscard]] static Origin origin() {
+        return std::make_shared<const Request>(Request{nullptr, "GET /boom", "7", JobId()});
+    }
+
+    [[nodiscard]] std::string logged() const {
+        std::string text;
+        for (const auto& line : log_.lines()) {
+            text += line.message;
+            for (const auto& field : line.fields)
+                text += " " + field.name + "=" + field.value;
+            text += '\n';
+        }
+        return text;
+    }
+
+    testing::RecordingLog log_;
+    const Plugin plugin_{"boom", "1.2", &log_};
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(EntryTest);
+
+}  // namespace sallyport::tests
