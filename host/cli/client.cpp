@@ -92,6 +92,24 @@ json::Object objectOf(const json::Object& object, std::string_view name) {
     return value == nullptr ? json::Object({}) : value->object();
 }
 
+std::optional<std::string> slowCallOf(const json::Object& plugin) {
+    std::optional<std::string> sentence;
+    std::int64_t longest = -1;
+    for (const json::Value& element : elementsOf(plugin, "slow")) {
+        const json::Object call = element.object();
+        const std::int64_t time = numberOf(call, "running_ms");
+        if (time <= longest) {
+            continue;
+        }
+        longest = time;
+        const std::string route = textOf(call, "route");
+        sentence = "its " + textOf(call, "callback") + (route.empty() ? "" : " of " + route) +
+                   " has not returned for " + std::to_string(time / 1000) + " s" +
+                   (route.empty() ? "" : " (request " + textOf(call, "request_id") + ")");
+    }
+    return sentence;
+}
+
 Target& Target::segment(std::string_view text) {
     text_ += "/" + percentEncoded(text);
     return *this;

@@ -49,6 +49,10 @@ private:
 [[nodiscard]] std::optional<std::string> caveatOf(const json::Object& answer);
 [[nodiscard]] json::Object objectOf(const json::Object& object, std::string_view name);
 
+/// One sentence about the call into a plugin that has gone on for longest; nothing if none is slow.
+/// @param plugin from the answer of `GET /api/plugins`.
+[[nodiscard]] std::optional<std::string> slowCallOf(const json::Object& plugin);
+
 /// A request's path with its query, built piece by piece.
 class Target {
 public:

@@ -72,6 +72,18 @@ ExitCode grant(Context& context, const GrantOptions& options) {
     return ExitCode::ok;
 }
 
+ExitCode release(Context& context, const std::string& reference) {
+    const Client client = context.connect();
+    const JobId job = resolveJob(client, reference);
+    const Answer answer = client.post(Target("/api/jobs").segment(job.str()).segment("release"));
+    if (context.options.json) {
+        context.out.json(answer.text());
+    } else {
+        context.out.line({{"Job " + job.str() + " is released: its requests are answered again"}});
+    }
+    return ExitCode::ok;
+}
+
 ExitCode watch(Context& context, const std::string& reference, Watch::Options options) {
     Interruption interruption;
     const InterruptOnCtrlC ctrlC(interruption);
@@ -85,7 +97,7 @@ ExitCode watch(Context& context, const std::string& reference, Watch::Options op
 
 void addJobCommands(CLI::App& app, Command& chosen) {
     CLI::App& job = *app.add_subcommand(
-        "job", "Jobs: create, list, show, watch, prompt, grant, limits, cancel, finish, restart");
+        "job", "Jobs: create, list, show, watch, prompt, grant, limits, cancel, finish, restart, release");
     job.require_subcommand(1);
     addJobCreate(job, chosen);
     addJobList(job, chosen);
@@ -97,6 +109,19 @@ void addJobCommands(CLI::App& app, Command& chosen) {
     addJobCancel(job, chosen);
     addJobFinish(job, chosen);
     addJobRestart(job, chosen);
+    addJobRelease(job, chosen);
+}
+
+void addJobRelease(CLI::App& job, Command& chosen) {
+    CLI::App& command =
+        *job.add_subcommand("release", "Answer a job's requests again that crashed the daemon twice");
+    const auto reference = std::make_shared<std::string>();
+    command.add_option("JOB", *reference, "Id of the job, or its first six or more characters")
+        ->required()
+        ->type_name("");
+    command.callback([&chosen, reference] {
+        chosen = [reference](Context& context) { return release(context, *reference); };
+    });
 }
 
 void addJobGrant(CLI::App& job, Command& chosen) {

@@ -7,6 +7,7 @@ namespace sallyport::host::cli {
 
 void addJobCreate(CLI::App& job, Command& chosen);
 void addJobRestart(CLI::App& job, Command& chosen);
+void addJobRelease(CLI::App& job, Command& chosen);
 void addJobList(CLI::App& job, Command& chosen);
 void addJobShow(CLI::App& job, Command& chosen);
 void addJobCancel(CLI::App& job, Command& chosen);

@@ -99,6 +99,11 @@ Fields fieldsOf(const json::Object& job, Timestamp now) {
     fields.add("job", {textOf(job, "job_id"), Style::bold});
     add("title", "title");
     fields.add("state", {state, styleOfState(state)});
+    if (isTrue(job, "quarantined")) {
+        fields.add(
+            "quarantined",
+            {"its requests crashed the daemon twice and are refused; sallyport job release", Style::red});
+    }
     add("user", "user_id");
     add("mode", "mode");
     add("project", "project_dir");

@@ -26,6 +26,17 @@ Span remarkOf(const json::Object& plugin) {
             return {*problem, Style::red};
         }
     }
+    if (const auto slow = slowCallOf(plugin)) {
+        return {*slow, Style::red};
+    }
+    if (const std::vector<json::Value> crashes = elementsOf(plugin, "crashes"); !crashes.empty()) {
+        const json::Object last = crashes.back().object();
+        const std::string route = textOf(last, "route");
+        return {"crashed with " + textOf(last, "signal") + " at " + textOf(last, "crashed_at") +
+                    (route.empty() ? "" : " in " + route) + "; sallyport plugin acknowledge " +
+                    textOf(plugin, "name"),
+                Style::red};
+    }
     return {textOf(plugin, "summary")};
 }
 
@@ -86,6 +97,18 @@ void printReload(const json::Object& answer, Context& context) {
         context.out.line(
             {{"refused", Style::red}, {" " + textOf(refused, "file") + ": " + textOf(refused, "reason")}});
     }
+}
+
+ExitCode acknowledge(Context& context, const std::string& plugin) {
+    const Answer answer =
+        context.connect().post(Target("/api/plugins").segment(plugin).segment("acknowledge"));
+    if (context.options.json) {
+        context.out.json(answer.text());
+    } else {
+        context.out.line({{"Acknowledged crashes of " + plugin + ": " +
+                           std::to_string(numberOf(answer.object(), "crashes"))}});
+    }
+    return ExitCode::ok;
 }
 
 ExitCode reload(Context& context) {
@@ -159,7 +182,7 @@ void addNew(CLI::App& plugin, Command& chosen) {
 }  // namespace
 
 void addPluginCommands(CLI::App& app, Command& chosen) {
-    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, new, reload, verify");
+    CLI::App& plugin = *app.add_subcommand("plugin", "Plugins: list, new, reload, verify, acknowledge");
     plugin.require_subcommand(1);
     CLI::App& listing = *plugin.add_subcommand("list", "List what is loaded, and what was refused and why");
     const auto verbose = std::make_shared<bool>(false);
@@ -172,6 +195,14 @@ void addPluginCommands(CLI::App& app, Command& chosen) {
     reloading.footer("Ends with 1 if a plugin was refused; the others are loaded all the same.");
     reloading.callback([&chosen] { chosen = reload; });
     addPluginVerify(plugin, chosen);
+    CLI::App& acknowledging = *plugin.add_subcommand(
+        "acknowledge", "Say that a plugin's crashes are known; list and doctor are silent about them then");
+    const auto name = std::make_shared<std::string>();
+    acknowledging.add_option("name", *name, "The plugin, or sallyportd for crashes of no plugin's code")
+        ->required()
+        ->type_name("NAME");
+    acknowledging.callback(
+        [&chosen, name] { chosen = [name](Context& context) { return acknowledge(context, *name); }; });
 }
 
 }  // namespace sallyport::host::cli

@@ -62,7 +62,21 @@ void print(const json::Object& status, const Context& context) {
         const json::Object plugin = element.object();
         Span state = health(isTrue(plugin, "healthy"));
         state.text = textOf(plugin, "name") + " " + textOf(plugin, "version") + ", " + state.text;
+        if (const auto slow = numberOf(plugin, "slow_calls"); slow > 0) {
+            state.text += ", " + std::to_string(slow) + " calls that do not return";
+        }
+        if (const auto crashes = numberOf(plugin, "crashes"); crashes > 0) {
+            state.text += ", " + std::to_string(crashes) + " crashes";
+            state.style = Style::red;
+        }
         fields.add("plugin", std::move(state));
+    }
+    if (const auto crashes = elementsOf(status, "daemon_crashes").size(); crashes > 0) {
+        fields.add("crashes", {std::to_string(crashes) + " of the daemon itself", Style::red});
+    }
+    for (const json::Value& job : elementsOf(status, "quarantined_jobs")) {
+        fields.add("quarantined",
+                   {"job " + job.string().value_or("") + ", which crashed the daemon twice", Style::red});
     }
     fields.print(context.out);
 }

@@ -16,6 +16,8 @@ void checkDisk(const Subject& subject, Report& report);
 void checkDoors(Subject& subject, Report& report);
 /// Whether each plugin runs, or else would load.
 void checkPlugins(const Subject& subject, Report& report);
+/// Crashes of earlier runs that nobody has acknowledged.
+void checkCrashes(const Subject& subject, Report& report);
 void checkDatabase(const Subject& subject, Report& report);
 /// The master key, the secrets under it, and the keys of model providers.
 void checkKeys(const Subject& subject, Report& report);

@@ -126,6 +126,7 @@ void examineAll(Subject& subject, bool offline, Report& report) {
     attempt("disk", subject, report, [&] { checkDisk(subject, report); });
     attempt("doors", subject, report, [&] { checkDoors(subject, report); });
     attempt("plugins", subject, report, [&] { checkPlugins(subject, report); });
+    attempt("crashes", subject, report, [&] { checkCrashes(subject, report); });
     attempt("database", subject, report, [&] { checkDatabase(subject, report); });
     attempt("keys", subject, report, [&] { checkKeys(subject, report); });
     if (!offline) {

@@ -27,6 +27,8 @@ std::set<std::string> checkRunning(const Subject& subject, Report& report) {
                                                                    : "; then run sallyport plugin reload"));
         } else if (const auto trouble = cli::optionalText(plugin, "trouble")) {
             report.fail(name == "credentials" ? "keys" : check, name + ": " + *trouble);
+        } else if (const auto slow = cli::slowCallOf(plugin)) {
+            report.fail(check, name + ": " + *slow + "; a restart of the daemon ends that");
         } else {
             ++well;
         }

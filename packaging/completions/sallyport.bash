@@ -98,12 +98,12 @@ _sallyport() {
                 compopt -o filenames
                 return
                 ;;
-            'job ') words='cancel create finish grant limits list prompt restart show watch' ;;
+            'job ') words='cancel create finish grant limits list prompt release restart show watch' ;;
             'audit ') words='list verify' ;;
-            'plugin ') words='list new reload verify' ;;
+            'plugin ') words='acknowledge list new reload verify' ;;
             'secret ') words='delete list rekey set show' ;;
             'token ') words='create list revoke' ;;
-            'job cancel' | 'job finish' | 'job grant' | 'job limits' | 'job prompt' | 'job restart' | 'job show' | 'job watch')
+            'job cancel' | 'job finish' | 'job grant' | 'job limits' | 'job prompt' | 'job release' | 'job restart' | 'job show' | 'job watch')
                 ((operands == 0)) && words=$(_sallyport_jobs)
                 ;;
             'plugin verify')

@@ -55,12 +55,12 @@ complete -c sallyport -s h -l help -d Explain
 
 complete -c sallyport -n '__sallyport_typed 0' -a 'audit backup doctor job plugin restore secret status token usage'
 complete -c sallyport -n '__sallyport_at audit; and __sallyport_typed 1' -a 'list verify'
-complete -c sallyport -n '__sallyport_at job; and __sallyport_typed 1' -a 'cancel create finish grant limits list prompt restart show watch'
-complete -c sallyport -n '__sallyport_at plugin; and __sallyport_typed 1' -a 'list new reload verify'
+complete -c sallyport -n '__sallyport_at job; and __sallyport_typed 1' -a 'cancel create finish grant limits list prompt release restart show watch'
+complete -c sallyport -n '__sallyport_at plugin; and __sallyport_typed 1' -a 'acknowledge list new reload verify'
 complete -c sallyport -n '__sallyport_at secret; and __sallyport_typed 1' -a 'delete list rekey set show'
 complete -c sallyport -n '__sallyport_at token; and __sallyport_typed 1' -a 'create list revoke'
 
-complete -c sallyport -n '__sallyport_at job cancel finish grant limits prompt restart show watch; and __sallyport_typed 2' -a '(__sallyport_jobs)'
+complete -c sallyport -n '__sallyport_at job cancel finish grant limits prompt release restart show watch; and __sallyport_typed 2' -a '(__sallyport_jobs)'
 complete -c sallyport -n '__sallyport_at job create' -l file -r -F -d 'Read the task from this file'
 complete -c sallyport -n '__sallyport_at job create' -l title -x -d 'A name for people'
 complete -c sallyport -n '__sallyport_at job create' -l user -x -d 'Owner of the job'

@@ -49,8 +49,8 @@ _sallyport() {
     noun=$plain[1] command=$noun
     case $noun in
         audit) verbs=(list verify) ;;
-        job) verbs=(cancel create finish grant limits list prompt restart show watch) ;;
-        plugin) verbs=(list new reload verify) ;;
+        job) verbs=(cancel create finish grant limits list prompt release restart show watch) ;;
+        plugin) verbs=(acknowledge list new reload verify) ;;
         secret) verbs=(delete list rekey set show) ;;
         token) verbs=(create list revoke) ;;
     esac
@@ -86,7 +86,7 @@ _sallyport() {
             spec+=("--env-file[write the worker's address and token here]:file:_files"
                 '3:job:_sallyport_job')
             ;;
-        'job show' | 'job cancel') spec+=('3:job:_sallyport_job') ;;
+        'job show' | 'job cancel' | 'job release') spec+=('3:job:_sallyport_job') ;;
         'job finish')
             spec+=('--failed[the job failed, and why]:reason:'
                 '--success[the job did what it was to do]' '3:job:_sallyport_job')
@@ -110,6 +110,7 @@ _sallyport() {
                 '--secret[only secrets of this name]:name:_sallyport_secret'
                 '(--all)--limit[at most so many]:n:' '(--limit)--all[all there are]')
             ;;
+        'plugin acknowledge') spec+=('3:name:') ;;
         'plugin list') spec+=('(-v --verbose)'{-v,--verbose}'[show the routes, too]') ;;
         'plugin new')
             spec+=('--directory[where to write it]:directory:_directories' '3:name:')
