@@ -3,7 +3,6 @@
 #include <stdexcept>
 
 #include <Poco/Exception.h>
-#include <Poco/Net/IPAddress.h>
 #include <Poco/URI.h>
 
 namespace sallyport::host::cli {
@@ -63,16 +62,6 @@ Address Address::parse(std::string_view text) {
         address.basePath.pop_back();
     }
     return address;
-}
-
-bool Address::local() const {
-    // A wildcard is what a daemon that listens on every interface writes; connecting to it stays here.
-    // Poco does not take `::` for an address.
-    Poco::Net::IPAddress ip;
-    if (unixSocket || host == "localhost" || host == "::") {
-        return true;
-    }
-    return Poco::Net::IPAddress::tryParse(host, ip) && (ip.isLoopback() || ip.isWildcard());
 }
 
 std::string Address::authority() const {

@@ -20,9 +20,6 @@ struct Address {
     /// @throws std::invalid_argument saying what is wrong with it.
     [[nodiscard]] static Address parse(std::string_view text);
 
-    /// Whether what is sent there stays on this machine.
-    [[nodiscard]] bool local() const;
-
     /// What goes into the `Host` header (RFC 9110 section 7.2).
     [[nodiscard]] std::string authority() const;
 };

@@ -1,6 +1,7 @@
 #include "host/cli/connection.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <istream>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include <sallyport/json.h>
 
 #include "host/cli/failure.h"
+#include "host/doctor/account.h"
 
 namespace sallyport::host::cli {
 
@@ -34,6 +36,52 @@ Poco::Net::SocketAddress socketAddress(const Address& address) {
         return {Poco::Net::SocketAddress::UNIX_LOCAL, address.path};
     }
     return {address.host, address.port};
+}
+
+/// The address and where it was found, for a sentence.
+std::string nameOf(const Access& access) {
+    return access.address.text + " (from " + access.addressOrigin + ")";
+}
+
+std::string whyNot(const Poco::Exception& problem) {
+    switch (problem.code()) {
+        case ECONNREFUSED:
+            return "nobody listens there";
+        case ENOENT:
+            return "there is no such socket";
+        case EACCES:
+            return "your user may not connect to it";
+        default:
+            return problem.displayText();
+    }
+}
+
+std::string whatToDo(const Poco::Exception& problem, const Access& access) {
+    if (access.address.unixSocket && problem.code() == EACCES) {
+        return "Try sudo, or become a member of the group that the socket belongs to.";
+    }
+    // It was the daemon that wrote where its socket is.
+    return access.peers.empty() ? "Is the daemon running?"
+                                : "The daemon does not run: start it (systemctl start sallyport).";
+}
+
+/// After a crash a socket may be somebody else's, who would like a token.
+void requirePeer(const Poco::Net::StreamSocket& socket, const Access& access) {
+    if (access.peers.empty()) {
+        return;
+    }
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(socket.impl()->sockfd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        throw Unreachable("who answers at " + nameOf(access) + " cannot be seen: nothing was sent");
+    }
+    if (std::find(access.peers.begin(), access.peers.end(), peer.uid) == access.peers.end()) {
+        throw Unreachable(
+            "process " + std::to_string(peer.pid) + " of " + doctor::userName(peer.uid) + " answers at " +
+                nameOf(access) + ", and that is neither root nor the owner of " + access.dataDir +
+                ": nothing was sent",
+            {"Somebody may have taken the daemon's place: see what that process is, and start the daemon."});
+    }
 }
 
 /// What the door said about its refusal: `{"error":{"code","message"}}`; nothing if the body is another.
@@ -59,20 +107,19 @@ std::optional<std::pair<std::string, std::string>> explanation(const std::string
 }  // namespace
 
 Connection::Connection(const Access& access, std::chrono::milliseconds timeout) : access_(access) {
-    const std::string target = access.address.text + " (from " + access.addressOrigin + ")";
     try {
         Poco::Net::StreamSocket socket;
         socket.connect(socketAddress(access.address), timespan(timeout));
+        requirePeer(socket, access);
         socket.setReceiveTimeout(timespan(timeout));
         socket.setSendTimeout(timespan(timeout));
         session_ = std::make_unique<Poco::Net::HTTPClientSession>(socket);
     } catch (const Poco::TimeoutException&) {
-        throw Unreachable("cannot reach " + target + ": no answer in time");
+        throw Unreachable("cannot reach " + nameOf(access) + ": no answer in time");
     } catch (const Poco::Exception& problem) {
         throw Unreachable(
-            "cannot reach " + target + ": " + problem.displayText(),
-            {access.address.unixSocket ? "Is the daemon running, and may your user open its socket? Try sudo."
-                                       : "Is the daemon running?",
+            "cannot reach " + nameOf(access) + ": " + whyNot(problem),
+            {whatToDo(problem, access),
              "Does it listen elsewhere? --url URL, or --data-dir DIR where it keeps its data."});
     }
 }

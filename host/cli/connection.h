@@ -18,7 +18,9 @@ namespace sallyport::host::cli {
 class Connection {
 public:
     /// @param timeout for connecting, and for each wait for the other side.
-    /// @throws Unreachable
+    /// @throws Unreachable also when the process that answers is none of those of `access.peers`: then
+    /// nothing
+    ///         was sent.
     Connection(const Access& access, std::chrono::milliseconds timeout);
 
     /// Sends the request and reads the head of the answer; what follows is read with read().

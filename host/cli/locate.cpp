@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <Poco/AutoPtr.h>
 #include <Poco/Exception.h>
 #include <Poco/Util/PropertyFileConfiguration.h>
@@ -54,9 +57,19 @@ public:
             workersEnvironment_ = true;
             notes_.push_back("SALLYPORT_URL is a worker's address: it and SALLYPORT_TOKEN were passed over.");
         }
+        const std::optional<std::string> token =
+            workersEnvironment_ ? std::nullopt : environment_("SALLYPORT_TOKEN");
+        const bool tokenGiven = options_.tokenFile || token;
         Access access;
-        findAddress(access, url);
-        findToken(access);
+        const bool addressFound = !findGivenAddress(access, url);
+        if (addressFound) {
+            findAddress(access, tokenGiven);
+        }
+        findToken(access, token);
+        if (access.address.unixSocket && (addressFound || !tokenGiven)) {
+            access.dataDir = dataDir();
+            access.peers = trustedPeers();
+        }
         return access;
     }
 
@@ -68,60 +81,112 @@ public:
     }
 
 private:
-    void findAddress(Access& access, const std::optional<std::string>& url) {
+    /// @return whether somebody said where.
+    bool findGivenAddress(Access& access, const std::optional<std::string>& url) {
+        if (options_.url) {
+            access.addressOrigin = "--url";
+            access.address = parsed(*options_.url, access.addressOrigin);
+            return true;
+        }
+        if (url && !workersEnvironment_) {
+            access.addressOrigin = "SALLYPORT_URL";
+            access.address = parsed(*url, access.addressOrigin);
+            return true;
+        }
+        return false;
+    }
+
+    static Address parsed(const std::string& text, const std::string& origin) {
         try {
-            if (options_.url) {
-                access.addressOrigin = "--url";
-                access.address = Address::parse(*options_.url);
-            } else if (url && !workersEnvironment_) {
-                access.addressOrigin = "SALLYPORT_URL";
-                access.address = Address::parse(*url);
-            } else {
-                access.addressOrigin = dataDir() + "/operator.address";
-                access.address = Address::parse(addressInDataDir());
-            }
+            return Address::parse(text);
         } catch (const std::invalid_argument& problem) {
-            throw UsageError(access.addressOrigin + ": " + problem.what());
+            throw UsageError(origin + ": " + problem.what());
         }
     }
 
-    std::string addressInDataDir() {
-        const std::string path = dataDir() + "/operator.address";
-        FirstLine line = readFirstLine(path);
+    void findAddress(Access& access, bool tokenGiven) {
+        const std::string named = dataDir() + "/operator.socket";
+        const std::string socket = dataDir() + "/operator.sock";
+        const FirstLine line = readFirstLine(named);
         if (line.error == 0) {
-            return std::move(line.text);
+            access.addressOrigin = named;
+            access.address = parsed(line.text, named);
+        } else if (::access(socket.c_str(), F_OK) == 0) {
+            // A full disk had no room for the file.
+            access.addressOrigin = "the data directory";
+            access.address = parsed("unix:" + socket, access.addressOrigin);
+        } else if (isInstalledDaemon() && ::access(places_.socket.c_str(), F_OK) == 0) {
+            access.addressOrigin = "the default";
+            access.address = parsed("unix:" + places_.socket, access.addressOrigin);
+        } else {
+            findPort(access, tokenGiven, line.error);
         }
+    }
+
+    /// Whether nobody said which daemon is meant.
+    bool isInstalledDaemon() const {
+        return !options_.dataDir && !options_.config && !environment_("SALLYPORT_DATA_DIR") &&
+               !environment_("SALLYPORT_CONFIG");
+    }
+
+    /// Of a daemon without a socket: for a token that somebody gave.
+    void findPort(Access& access, bool tokenGiven, int errorOfSocket) {
+        const std::string named = dataDir() + "/operator.address";
+        const FirstLine line = readFirstLine(named);
+        if (line.error != 0) {
+            notFound("the daemon: neither " + dataDir() + "/operator.socket nor " + named, line.error);
+        }
+        if (!tokenGiven) {
+            notFound("the daemon's socket: " + dataDir() + "/operator.socket", errorOfSocket);
+        }
+        access.addressOrigin = named;
+        access.address = parsed(line.text, named);
+    }
+
+    [[noreturn]] void notFound(const std::string& what, int error) {
         std::vector<std::string> hints = notes_;
-        if (line.error == EACCES) {
+        if (error == EACCES) {
             hints.emplace_back("Your user may not read it: try sudo, or give --url and --token-file.");
         } else {
             hints.emplace_back("Is the daemon running? It writes this file when it starts.");
             hints.emplace_back("Does it keep its data elsewhere? --data-dir DIR, or --config FILE.");
-            hints.emplace_back("Do you know its address? --url http://HOST:PORT");
+            hints.emplace_back("Do you know its address? --url URL, with --token-file FILE.");
         }
-        throw Unreachable("cannot find the daemon: " + path + ": " + std::strerror(line.error), hints);
+        throw Unreachable("cannot find " + what + ": " + std::strerror(error), hints);
     }
 
-    void findToken(Access& access) {
-        const std::optional<std::string> token =
-            workersEnvironment_ ? std::nullopt : environment_("SALLYPORT_TOKEN");
+    void findToken(Access& access, const std::optional<std::string>& token) {
         if (options_.tokenFile) {
             access.tokenOrigin = *options_.tokenFile;
             access.token = tokenIn(*options_.tokenFile, {});
         } else if (token) {
             access.tokenOrigin = "SALLYPORT_TOKEN";
             access.token = *token;
-        } else if (access.address.local()) {
+        } else if (access.address.unixSocket) {
             access.tokenOrigin = dataDir() + "/operator.token";
             access.token = tokenInDataDir();
         } else {
-            throw Unreachable("no token for " + access.address.text,
-                              {"The token in the data directory is sent to this machine only.",
-                               "Give the token of that daemon with --token-file FILE or SALLYPORT_TOKEN."});
+            throw Unreachable(
+                "no token for " + access.address.text,
+                {"The token in the data directory is sent through the daemon's own socket only: on a port "
+                 "somebody else may listen.",
+                 "Leave " + access.addressOrigin +
+                     " out to use that socket, or give a token with "
+                     "--token-file FILE or SALLYPORT_TOKEN."});
         }
         if (!isToken(access.token)) {
             throw Unreachable(access.tokenOrigin + " holds no token: expected one word on one line");
         }
+    }
+
+    /// Root, and the owner of the data directory, if there is one.
+    std::vector<uid_t> trustedPeers() {
+        std::vector<uid_t> peers{0};
+        struct stat status {};
+        if (::stat(dataDir().c_str(), &status) == 0) {
+            peers.push_back(status.st_uid);
+        }
+        return peers;
     }
 
     std::string tokenInDataDir() {

@@ -20,6 +20,21 @@ struct CreateOptions {
     std::optional<std::string> role;
 };
 
+/// The daemon's own socket may be closed to who is to have the token.
+std::string addressForOthers(const Client& client) {
+    if (client.address().unixSocket) {
+        const Answer status = client.get(Target("/api/status"));
+        for (const json::Value& element : elementsOf(status.object(), "listeners")) {
+            const json::Object listener = element.object();
+            std::string address = textOf(listener, "address");
+            if (textOf(listener, "realm") == "operator" && address.starts_with("http")) {
+                return address;
+            }
+        }
+    }
+    return client.address().text;
+}
+
 ExitCode create(Context& context, const CreateOptions& options) {
     Poco::JSON::Object body(Poco::JSON_PRESERVE_KEY_ORDER);
     body.set("name", checkedText(options.name, "name"));
@@ -46,7 +61,7 @@ ExitCode create(Context& context, const CreateOptions& options) {
     context.out.line({});
     context.out.line(
         {{"The token is shown this once. Who has it uses it so, or with --token-file:", Style::dim}});
-    context.out.line({{"export SALLYPORT_URL=" + client.address().text + " SALLYPORT_TOKEN=" + token}});
+    context.out.line({{"export SALLYPORT_URL=" + addressForOthers(client) + " SALLYPORT_TOKEN=" + token}});
     return ExitCode::ok;
 }
 

@@ -16,7 +16,7 @@ constexpr std::int64_t gib = 1024 * mib;
 // etc/sallyport.properties shows the same keys, defaults and words.
 constexpr Setting settings[] = {
     {"worker.listen", SettingKind::text, "0.0.0.0:50051",
-     "Where workers connect: host:port, [ipv6]:port or unix:/path"},
+     "Where workers connect: host:port, [ipv6]:port or unix:/path; several with commas between them"},
     {"worker.max_body", SettingKind::size, "32MiB",
      "Largest body of a worker's request; a larger one is refused with 413", kib, gib},
     {"worker.max_connections", SettingKind::integer, "4096", "Worker connections open at once", 1, 1'000'000},
@@ -27,16 +27,20 @@ constexpr Setting settings[] = {
      "Of these, connections from one address that have not shown a token; the oldest gives way; 0: no limit",
      0, 1'000'000},
     {"worker.public_url", SettingKind::text, "",
-     "Base URL that workers are told, such as http://172.17.0.1:50051; empty: made from worker.listen"},
+     "Base URL that workers are told, such as http://172.17.0.1:50051; empty: the first of worker.listen"},
+    {"worker.socket_mode", SettingKind::text, "0660",
+     "Who may connect to its Unix sockets, as a mode in octal; all need a token as well"},
     {"worker.silence_limit", SettingKind::duration, "24h",
      "A running job whose worker has not called for so long is interrupted; 0: never", 0, 3650 * day},
 
     {"operator.listen", SettingKind::text, "127.0.0.1:50052",
-     "Where operators connect: host:port, [ipv6]:port or unix:/path"},
+     "Where operators connect: host:port, [ipv6]:port or unix:/path; several with commas between them"},
     {"operator.max_body", SettingKind::size, "8MiB",
      "Largest body of an operator's request; a larger one is refused with 413", kib, gib},
     {"operator.max_connections", SettingKind::integer, "4096", "Operator connections open at once", 1,
      1'000'000},
+    {"operator.socket_mode", SettingKind::text, "0660",
+     "Who may connect to its Unix sockets, as a mode in octal; all need a token as well"},
 
     {"jobs.keep", SettingKind::duration, "0",
      "A job that ended so long ago is deleted with all that belongs to it, but for sums of its usage; 0: "

@@ -99,7 +99,7 @@ void Application::printHelp() {
         "The guarded door between sandboxed agents and their host: serves jobs to workers and to operators.");
     formatter.setFooter(
         "SIGHUP reloads plugins and log settings; SIGTERM lets requests in flight finish and ends. "
-        "ORCHESTRATOR_PORT in the environment replaces the port of worker.listen. "
+        "ORCHESTRATOR_PORT in the environment replaces the ports of worker.listen. "
         "See sallyportd(8).");
     formatter.format(std::cout);
 }
@@ -156,7 +156,7 @@ int Application::serve() {
     std::signal(SIGXFSZ, SIG_IGN);
     raiseDescriptorLimit();
 
-    Daemon daemon(source_);
+    Daemon daemon(source_, systemd::inheritedSockets());
     daemon.serve();
     systemd::notifyReady(daemon.summary());
     waitForSignals(daemon);

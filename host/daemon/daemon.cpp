@@ -22,6 +22,7 @@
 #include "host/bus/message_bus.h"
 #include "host/config/host_settings.h"
 #include "host/daemon/crash_watch.h"
+#include "host/daemon/doors.h"
 #include "host/daemon/host_options.h"
 #include "host/daemon/host_routes.h"
 #include "host/daemon/inspection.h"
@@ -65,6 +66,13 @@ std::string baseUrl(const std::string& address) {
     std::string encoded;
     Poco::URI::encode(address.substr(unixPrefix.size()), "/", encoded);
     return "http+unix://" + encoded;
+}
+
+std::string listed(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words)
+        text += (text.empty() ? "" : ", ") + word;
+    return text;
 }
 
 /// Replaces the file at once, so that a reader sees the old line or the new one.
@@ -111,7 +119,7 @@ trust::Trust trustOfDaemon(const Daemon::Source& source) {
 /// The rooms in the order in which they depend on each other.
 class Daemon::Parts {
 public:
-    explicit Parts(Source source)
+    Parts(Source source, std::vector<systemd::Inherited> inherited)
         : source_(std::move(source)),
           configuration_(std::make_unique<config::Configuration>(source_.file, source_.overrides)),
           options_(readHostOptions(*configuration_)),
@@ -144,7 +152,8 @@ public:
           plugins_({registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_,
                     options_.dataDirectory,
                     [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
-                   hostRoutes(view()), *pluginLog_) {
+                   hostRoutes(view()), *pluginLog_),
+          doors_(options_, std::move(inherited), *hostLog_) {
         if (!options_.coreDumps)
             closeMemory();
         warnAboutPort();
@@ -180,11 +189,13 @@ public:
 
     void serve() {
         server_.start();
-        tellAddress("worker", workerUrl_);
-        tellAddress("operator", operatorUrl_);
-        hostLog_->info(
-            "ready",
-            {{"worker", workerUrl_}, {"operator", operatorUrl_}, {"version", version}, {"pid", ::getpid()}});
+        tell("worker.address", doors_.worker().front());
+        tell("operator.address", doors_.operators().front());
+        tell("operator.socket", doors_.commandSocket());
+        hostLog_->info("ready", {{"worker", listed(doors_.worker())},
+                                 {"operator", listed(doors_.operators())},
+                                 {"version", version},
+                                 {"pid", ::getpid()}});
     }
 
     plugins::ReloadReport reload() { return reloader_.reload(); }
@@ -192,7 +203,7 @@ public:
     bool responsive(std::chrono::milliseconds patience) { return server_.responsive(patience); }
 
     [[nodiscard]] std::string summary() const {
-        return "worker door " + workerUrl_ + ", operator door " + operatorUrl_;
+        return "worker door " + listed(doors_.worker()) + "; operator door " + listed(doors_.operators());
     }
 
     /// @return whether all has ended, and may be destroyed.
@@ -214,8 +225,8 @@ public:
         writeUnwritten();
         database_.close();
         std::error_code ignored;
-        fs::remove(addressFile("worker"), ignored);
-        fs::remove(addressFile("operator"), ignored);
+        for (const char* name : {"worker.address", "operator.address", "operator.socket"})
+            fs::remove(dataFile(name), ignored);
         hostLog_->info(ended_ ? "stopped" : "stopped, leaving behind what did not end");
         return ended_;
     }
@@ -244,18 +255,24 @@ private:
         return report;
     }
 
-    [[nodiscard]] fs::path addressFile(const std::string& door) const {
-        return fs::path(options_.dataDirectory) / (door + ".address");
+    [[nodiscard]] fs::path dataFile(const char* name) const {
+        return fs::path(options_.dataDirectory) / name;
     }
 
-    /// A full disk is no reason not to serve.
-    void tellAddress(const std::string& door, const std::string& url) const {
+    /// Writes the address, if there is one, into that file. A full disk is no reason not to serve.
+    void tell(const char* name, const std::string& address) const {
         try {
-            writeLine(addressFile(door), url);
+            if (!address.empty()) {
+                writeLine(dataFile(name), address);
+                return;
+            }
         } catch (const std::exception& error) {
-            hostLog_->warn("the command line will not find this door by itself",
-                           {{"address", url}, {"reason", error.what()}});
+            hostLog_->warn("an address could not be written for the command line",
+                           {{"address", address}, {"reason", error.what()}});
         }
+        // What a daemon before it has left there is wrong.
+        std::error_code ignored;
+        fs::remove(dataFile(name), ignored);
     }
 
     HostView view() {
@@ -271,10 +288,7 @@ private:
                 [this] { return database_.trouble(); },
                 [this] { return operators_.unwritten() + registry_.unwritten(); },
                 [this] { return database_.space(); },
-                [this] {
-                    return std::vector<std::pair<std::string, std::string>>{{"worker", workerUrl_},
-                                                                            {"operator", operatorUrl_}};
-                }};
+                [this] { return listeners(); }};
     }
 
     /// What the database did not take when it was decided.
@@ -289,6 +303,15 @@ private:
                       {std::shared_ptr<void>(), static_cast<Quarantine*>(&crashes_)});
     }
 
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> listeners() const {
+        std::vector<std::pair<std::string, std::string>> all;
+        for (const auto& url : doors_.worker())
+            all.emplace_back("worker", url);
+        for (const auto& url : doors_.operators())
+            all.emplace_back("operator", url);
+        return all;
+    }
+
     void openDoors() {
         auto& worker = options_.worker;
         auto& operators = options_.operators;
@@ -296,9 +319,9 @@ private:
             hostLog_->warn(
                 "too few descriptors for all connections that are allowed: raise LimitNOFILE= or ulimit -n",
                 {{"worker", worker.door.maxConnections}, {"operator", operators.door.maxConnections}});
-        workerUrl_ = server_.open(worker.door, worker.address);
-        operatorUrl_ = server_.open(operators.door, operators.address);
-        workerBase_ = options_.workerPublicUrl.empty() ? baseUrl(workerUrl_) : options_.workerPublicUrl;
+        doors_.open(server_);
+        workerBase_ =
+            options_.workerPublicUrl.empty() ? baseUrl(doors_.worker().front()) : options_.workerPublicUrl;
         while (workerBase_.ends_with('/'))
             workerBase_.pop_back();
     }
@@ -410,8 +433,7 @@ private:
     plugins::Ticker ticker_;
     entry::SlowCalls slowCalls_;
     plugins::PluginSet plugins_;
-    std::string workerUrl_;
-    std::string operatorUrl_;
+    Doors doors_;
     std::string workerBase_;
     std::mutex reloading_;
     std::optional<plugins::PluginSources> pluginSources_;  ///< from the last reload
@@ -426,7 +448,8 @@ private:
                           }};
 };
 
-Daemon::Daemon(Source source) : parts_(std::make_unique<Parts>(std::move(source))) {}
+Daemon::Daemon(Source source, std::vector<systemd::Inherited> inherited)
+    : parts_(std::make_unique<Parts>(std::move(source), std::move(inherited))) {}
 
 Daemon::~Daemon() = default;
 

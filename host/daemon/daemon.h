@@ -4,8 +4,10 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "host/config/configuration.h"
+#include "host/daemon/systemd.h"
 #include "host/plugins/plugin_set.h"
 
 namespace sallyport::host {
@@ -22,7 +24,8 @@ public:
 
     /// @throws config::BadValue, StoreError (its detail() is for the operator), std::runtime_error: sentences
     ///         that say what is wrong and where.
-    explicit Daemon(Source source);
+    /// @param inherited sockets that a daemon before it listened on; see Doors.
+    explicit Daemon(Source source, std::vector<systemd::Inherited> inherited = {});
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "host/config/host_settings.h"
 
@@ -15,20 +18,27 @@ namespace {
 
 constexpr std::size_t mostLoops = 4;
 
-/// ORCHESTRATOR_PORT replaces the port of a TCP address; a value that is no port is ignored with a warning.
+/// ORCHESTRATOR_PORT replaces the port of all TCP addresses, of which those that are the same then become
+/// one; a value that is no port is ignored with a warning.
 void applyOrchestratorPort(HostOptions& options) {
     const char* const value = std::getenv("ORCHESTRATOR_PORT");
-    if (value == nullptr || options.worker.address.starts_with("unix:"))
+    auto& addresses = options.worker.addresses;
+    if (value == nullptr || std::ranges::all_of(addresses, &http::ListenAddress::isUnix))
         return;
     const std::string_view text(value);
-    unsigned port = 0;
+    std::uint16_t port = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc{} || end != text.data() + text.size() || port == 0 || port > 65535) {
+    if (error != std::errc{} || end != text.data() + text.size() || port == 0) {
         options.portWarning = text;
         return;
     }
-    auto& address = options.worker.address;
-    address = address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+    std::vector<http::ListenAddress> replaced;
+    for (const auto& address : addresses) {
+        const auto other = address.withPort(port);
+        if (std::ranges::find(replaced, other) == replaced.end())
+            replaced.push_back(other);
+    }
+    addresses = std::move(replaced);
 }
 
 template <class F>
@@ -68,15 +78,44 @@ JobLimits readJobLimits(const Settings& settings) {
             static_cast<std::int64_t>(settings.size("jobs.limit.event_bytes"))};
 }
 
+bool clashes(const http::ListenAddress& address, std::span<const http::ListenAddress> others) {
+    return std::ranges::any_of(others, [&](const auto& other) { return address.clashesWith(other); });
+}
+
+std::vector<http::ListenAddress> readAddresses(const config::Configuration& configuration,
+                                               const std::string& key, const std::string& text) {
+    const auto addresses = http::parseListenAddresses(text);
+    if (!addresses)
+        throw configuration.badValue(key,
+                                     "host:port, [ipv6]:port or unix:/path, or several with commas between");
+    for (std::size_t i = 1; i < addresses->size(); ++i) {
+        if (clashes((*addresses)[i], std::span(*addresses).first(i)))
+            throw configuration.badValue(
+                key, "addresses that are not the same, and of which none includes another as 0.0.0.0 does");
+    }
+    return *addresses;
+}
+
+/// Such as 0660. The daemon's own user must be able to connect.
+mode_t readMode(const config::Configuration& configuration, const Settings& settings,
+                const std::string& key) {
+    const std::string text = settings.text(key);
+    mode_t mode = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+    constexpr mode_t owner = 0600;
+    if (error != std::errc{} || end != text.data() + text.size() || mode > 0777 || (mode & owner) != owner)
+        throw configuration.badValue(key, "an octal mode that lets the owner in, such as 0600, 0660 or 0666");
+    return mode;
+}
+
 ListenOptions readListen(const config::Configuration& configuration, const Settings& settings,
                          const std::string& door, Realm realm) {
-    if (!http::isListenAddress(settings.text(door + ".listen")))
-        throw configuration.badValue(door + ".listen", "host:port, [ipv6]:port or unix:/path");
     http::Door::Options options;
     options.realm = realm;
     options.maxBody = settings.size(door + ".max_body");
     options.maxConnections = static_cast<std::size_t>(settings.integer(door + ".max_connections"));
-    return {settings.text(door + ".listen"), options};
+    return {readAddresses(configuration, door + ".listen", settings.text(door + ".listen")),
+            readMode(configuration, settings, door + ".socket_mode"), options};
 }
 
 }  // namespace
@@ -92,6 +131,10 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.worker.door.maxPerAddress =
         static_cast<std::size_t>(settings.integer("worker.max_connections_per_address"));
     options.operators = readListen(configuration, settings, "operator", Realm::operators);
+    for (const auto& address : options.operators.addresses) {
+        if (clashes(address, options.worker.addresses))
+            throw configuration.badValue("operator.listen", "addresses that worker.listen does not have");
+    }
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");
     options.keepJobs = settings.duration("jobs.keep");

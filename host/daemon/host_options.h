@@ -4,10 +4,14 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <vector>
+
+#include <sys/types.h>
 
 #include <sallyport/job_terms.h>
 
 #include "host/config/configuration.h"
+#include "host/http/listen_address.h"
 #include "host/http/server.h"
 #include "host/log/log.h"
 #include "host/plugins/plugin_sources.h"
@@ -17,7 +21,8 @@
 namespace sallyport::host {
 
 struct ListenOptions {
-    std::string address;
+    std::vector<http::ListenAddress> addresses;  ///< one at least; the first is the one that is told
+    mode_t socketMode = 0;                       ///< of those that are Unix sockets
     http::Door::Options door;
 };
 

@@ -1,6 +1,7 @@
 #include "host/daemon/systemd.h"
 
 #include <cstdint>
+#include <cstdlib>
 
 #include <time.h>
 
@@ -27,6 +28,27 @@ void notifyStopping() {
 
 void notifyWatchdog() {
     sd_notify(0, "WATCHDOG=1");
+}
+
+std::vector<Inherited> inheritedSockets() {
+    char** names = nullptr;
+    const int count = sd_listen_fds_with_names(1, &names);
+    std::vector<Inherited> inherited;
+    for (int i = 0; i < count; ++i)
+        inherited.push_back({trust::Descriptor(SD_LISTEN_FDS_START + i), names[i]});
+    for (int i = 0; i < count; ++i)
+        std::free(names[i]);
+    std::free(static_cast<void*>(names));
+    return inherited;
+}
+
+void keep(const std::string& name, int descriptor) {
+    const std::string message = "FDSTORE=1\nFDNAME=" + name;
+    sd_pid_notify_with_fds(0, 0, message.c_str(), &descriptor, 1);
+}
+
+void forget(const std::string& name) {
+    sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name.c_str());
 }
 
 std::optional<std::chrono::microseconds> watchdogInterval() {

@@ -13,7 +13,13 @@ namespace sallyport::host::doctor {
 
 namespace {
 
-std::string nameOf(uid_t uid) {
+[[noreturn]] void fail(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+}  // namespace
+
+std::string userName(uid_t uid) {
     std::array<char, 4096> buffer{};
     passwd entry{};
     passwd* found = nullptr;
@@ -23,14 +29,8 @@ std::string nameOf(uid_t uid) {
     return entry.pw_name;
 }
 
-[[noreturn]] void fail(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
-}  // namespace
-
 Account currentAccount() {
-    return {::geteuid(), ::getegid(), nameOf(::geteuid())};
+    return {::geteuid(), ::getegid(), userName(::geteuid())};
 }
 
 std::optional<Account> ownerOf(const std::string& path) {
@@ -41,7 +41,7 @@ std::optional<Account> ownerOf(const std::string& path) {
         }
         fail(path);
     }
-    return Account{status.st_uid, status.st_gid, nameOf(status.st_uid)};
+    return Account{status.st_uid, status.st_gid, userName(status.st_uid)};
 }
 
 void become(const Account& account) {

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <build_info.h>
 #include <sys/stat.h>
@@ -11,13 +13,13 @@
 
 #include <Poco/Exception.h>
 #include <Poco/Net/ServerSocket.h>
-#include <Poco/Net/SocketAddress.h>
-#include <Poco/Net/StreamSocket.h>
 
 #include "host/cli/connection.h"
 #include "host/cli/failure.h"
 #include "host/cli/locate.h"
 #include "host/doctor/checks.h"
+#include "host/http/listen_address.h"
+#include "host/http/listening_socket.h"
 #include "host/store/database.h"
 #include "host/store/new_file.h"
 
@@ -26,37 +28,52 @@ namespace sallyport::host::doctor {
 namespace {
 
 using namespace std::chrono_literals;
-using Poco::Net::SocketAddress;
 
 constexpr auto patience = 3s;
 constexpr const char* runs = "daemon";
 
 struct Door {
     std::string name;     ///< of the check
-    std::string setting;  ///< where its address is configured
-    std::string configured;
-    std::string file;  ///< where a running daemon writes its address
+    std::string setting;  ///< where its addresses are configured
+    std::vector<http::ListenAddress> configured;
+    std::string file;                 ///< where a running daemon writes the first
+    std::vector<std::string> told{};  ///< by the running daemon, if it could be asked
 };
 
-/// The address that the daemon wrote, or else the one it was told.
-std::string addressOf(const Door& door) {
-    std::string line;
-    if (std::getline(std::ifstream(door.file), line)) {
-        return line;
-    }
-    if (door.configured.starts_with("unix:")) {
-        return door.configured;
+std::string urlOf(const http::ListenAddress& address) {
+    if (address.isUnix()) {
+        return address.text();
     }
     const std::string wildcard = "0.0.0.0:";
-    return "http://" + (door.configured.starts_with(wildcard)
-                            ? "127.0.0.1:" + door.configured.substr(wildcard.size())
-                            : door.configured);
+    return "http://" + (address.text().starts_with(wildcard)
+                            ? "127.0.0.1:" + address.text().substr(wildcard.size())
+                            : address.text());
+}
+
+/// The addresses that the daemon told, or else the first as it wrote it and the others as configured.
+std::vector<std::string> addressesOf(const Door& door) {
+    if (!door.told.empty()) {
+        return door.told;
+    }
+    std::vector<std::string> addresses;
+    for (const auto& address : door.configured) {
+        addresses.push_back(urlOf(address));
+    }
+    std::string line;
+    if (std::getline(std::ifstream(door.file), line)) {
+        addresses.front() = line;
+    }
+    return addresses;
 }
 
 /// Why there is no right answer; empty if there is. No token is shown: it need not be the daemon who listens.
 std::string problemOf(const std::string& address) {
     try {
-        cli::Connection connection({cli::Address::parse(address), address, {}, {}}, patience);
+        cli::Connection connection({.address = cli::Address::parse(address),
+                                    .addressOrigin = address,
+                                    .token = {},
+                                    .tokenOrigin = {}},
+                                   patience);
         connection.ask("GET", "/health", {});
         return connection.readAll() == "ok" ? "" : address + " answers, but not as Sallyport does";
     } catch (const std::exception& problem) {
@@ -64,74 +81,105 @@ std::string problemOf(const std::string& address) {
     }
 }
 
-/// @return whether it does.
-bool checkAnswers(const Subject& subject, const Door& door, Report& report) {
-    const std::string address = addressOf(door);
-    const std::string problem = problemOf(address);
-    if (problem.empty()) {
-        report.ok(door.name, "answers at " + address);
-        return true;
-    }
-    report.fail(door.name, "process " + std::to_string(*subject.process) + " runs, but: " + problem +
-                               "; look into its log, and restart it: systemctl restart sallyport");
-    return false;
+std::string absent(const std::string& address, const Door& door) {
+    return "no interface of this machine has the address of " + address +
+           ": nobody comes in there until one has; or let " + door.setting + " be another";
 }
 
-std::string whyNotBound(const Door& door, int error) {
+/// Knocking at an address that is not this machine's would be knocking at somebody else's door.
+bool isPresent(const std::string& url) {
+    const std::string http = "http://";
+    const auto address = http::ListenAddress::parse(url.starts_with(http) ? url.substr(http.size()) : url);
+    return !address || address->isPresent();
+}
+
+void checkAnswers(const Subject& subject, const Door& door, Report& report) {
+    for (const std::string& address : addressesOf(door)) {
+        if (!isPresent(address)) {
+            report.fail(door.name, absent(address, door));
+        } else if (const std::string problem = problemOf(address); problem.empty()) {
+            report.ok(door.name, "answers at " + address);
+        } else {
+            report.fail(door.name, "process " + std::to_string(*subject.process) + " runs, but: " + problem +
+                                       "; look into its log, and restart it: systemctl restart sallyport");
+        }
+    }
+}
+
+std::string taken(const std::string& address, const Door& door) {
+    return address + " is taken by another process: end that one (ss -lptn shows it), or let " +
+           door.setting + " be another";
+}
+
+std::string whyNotBound(const std::string& address, const Door& door, int error) {
     switch (error) {
         case EADDRINUSE:
-            return door.configured +
-                   " is taken by another process: end that one (ss -lptn shows it), or let " + door.setting +
-                   " be another";
+            return taken(address, door);
         case EADDRNOTAVAIL:
-            return "no interface of this machine has the address of " + door.configured + ": let " +
-                   door.setting + " be another";
+            return absent(address, door);
         case EACCES:
-            return door.configured + " may not be listened on by " + currentAccount().name +
-                   ": let the port of " + door.setting + " be one from 1024 up";
+            return address + " may not be listened on by " + currentAccount().name + ": let the port of " +
+                   door.setting + " be one from 1024 up";
         default:
-            return door.configured + " cannot be listened on (error " + std::to_string(error) + "): let " +
+            return address + " cannot be listened on (error " + std::to_string(error) + "): let " +
                    door.setting + " be another";
     }
 }
 
 /// As the daemon binds it, but without listening: nobody can connect meanwhile.
-void checkPort(const Door& door, Report& report) {
+void checkPort(const http::ListenAddress& address, const Door& door, Report& report) {
     try {
-        Poco::Net::ServerSocket().bind(SocketAddress(door.configured), true, false);
-        report.ok(door.name, door.configured + " is free");
+        Poco::Net::ServerSocket().bind(address.socketAddress(), true, false);
+        report.ok(door.name, address.text() + " is free");
     } catch (const Poco::Exception& problem) {
-        report.fail(door.name, whyNotBound(door, problem.code()));
+        report.fail(door.name, whyNotBound(address.text(), door, problem.code()));
     }
 }
 
-void checkSocket(const Door& door, Report& report) {
-    const std::string path = door.configured.substr(std::string("unix:").size());
+void checkSocket(const http::ListenAddress& address, const Door& door, Report& report) {
+    const std::string& path = address.path();
     struct stat status {};
     const bool there = ::lstat(path.c_str(), &status) == 0;
     if (there && !S_ISSOCK(status.st_mode)) {
         report.fail(door.name,
                     path + " is there and is no socket: remove it, or let " + door.setting + " be another");
-        return;
-    }
-    try {
-        if (there) {
-            const Poco::Net::StreamSocket probe(SocketAddress(SocketAddress::UNIX_LOCAL, path));
-            report.fail(door.name, whyNotBound(door, EADDRINUSE));
-            return;
-        }
-    } catch (const Poco::Exception&) {
-        // Nobody listens: the daemon replaces it.
-    }
-    if (::access(store::directoryOf(path).c_str(), W_OK | X_OK) != 0) {
+    } else if (there && http::listensAt(path)) {
+        report.fail(door.name, taken(address.text(), door));
+    } else if (::access(store::directoryOf(path).c_str(), W_OK | X_OK) != 0) {
         report.fail(door.name, "in " + store::directoryOf(path) + " no socket can be made by " +
                                    currentAccount().name + ": make that directory, and give it to that user");
-        return;
+    } else {
+        report.ok(door.name, address.text() + " is free");
     }
-    report.ok(door.name, door.configured + " is free");
 }
 
-/// What the running daemon says of itself.
+void checkFree(const Door& door, Report& report) {
+    for (const auto& address : door.configured) {
+        address.isUnix() ? checkSocket(address, door, report) : checkPort(address, door, report);
+    }
+}
+
+/// From outside, for who may not see whether the daemon runs.
+void knock(const Door& door, Report& report) {
+    for (const std::string& address : addressesOf(door)) {
+        const std::string problem = isPresent(address) ? problemOf(address) : absent(address, door);
+        report.add(door.name, problem.empty() ? Verdict::ok : Verdict::warning,
+                   problem.empty() ? "answers at " + address : problem);
+    }
+}
+
+/// All addresses that a running daemon listens on in that realm.
+std::vector<std::string> listenersOf(const cli::Answer& status, std::string_view realm) {
+    std::vector<std::string> addresses;
+    for (const json::Value& element : cli::elementsOf(status.object(), "listeners")) {
+        const json::Object listener = element.object();
+        if (cli::textOf(listener, "realm") == realm) {
+            addresses.push_back(cli::textOf(listener, "address"));
+        }
+    }
+    return addresses;
+}
+
 void checkStore(const json::Object& store, Report& report) {
     if (!cli::isTrue(store, "healthy")) {
         report.fail(runs, "the last write to the database failed: " +
@@ -145,7 +193,8 @@ void checkStore(const json::Object& store, Report& report) {
     }
 }
 
-void ask(Subject& subject, Report& report) {
+/// What the running daemon says of itself.
+void ask(Subject& subject, Door& worker, Door& operators, Report& report) {
     try {
         cli::LocateOptions where;
         where.dataDir = subject.options.dataDirectory;
@@ -154,6 +203,8 @@ void ask(Subject& subject, Report& report) {
         const cli::Client door(cli::locate(where, none), patience);
         const cli::Answer status = door.get(cli::Target("/api/status"));
         subject.plugins = door.get(cli::Target("/api/plugins"));
+        worker.told = listenersOf(status, "worker");
+        operators.told = listenersOf(status, "operator");
         const std::string running = cli::textOf(status.object(), "version");
         if (running != version) {
             report.warn(runs, "version " + running + " runs, and " + version +
@@ -178,31 +229,27 @@ std::optional<pid_t> findDaemon(const Subject& subject, Report& report) {
 }  // namespace
 
 void checkDoors(Subject& subject, Report& report) {
-    const Door worker{"worker door", "worker.listen", subject.options.worker.address,
-                      subject.dataFile("worker.address")};
-    const Door operators{"operator door", "operator.listen", subject.options.operators.address,
-                         subject.dataFile("operator.address")};
+    Door worker{"worker door", "worker.listen", subject.options.worker.addresses,
+                subject.dataFile("worker.address")};
+    Door operators{"operator door", "operator.listen", subject.options.operators.addresses,
+                   subject.dataFile("operator.address")};
     subject.process = findDaemon(subject, report);
     if (subject.process) {
         report.ok(runs, "process " + std::to_string(*subject.process) + " runs with " +
                             subject.options.dataDirectory);
-        checkAnswers(subject, worker, report);
-        if (checkAnswers(subject, operators, report)) {
-            ask(subject, report);
+        if (problemOf(addressesOf(operators).front()).empty()) {
+            ask(subject, worker, operators, report);
         }
+        checkAnswers(subject, worker, report);
+        checkAnswers(subject, operators, report);
     } else if (subject.asDaemon()) {
         report.warn(runs, "does not run with " + subject.options.dataDirectory +
                               "; start it: systemctl start sallyport");
-        for (const Door& door : {worker, operators}) {
-            door.configured.starts_with("unix:") ? checkSocket(door, report) : checkPort(door, report);
-        }
+        checkFree(worker, report);
+        checkFree(operators, report);
     } else {
-        // Who may not see whether it runs can still knock.
-        for (const Door& door : {worker, operators}) {
-            const std::string problem = problemOf(addressOf(door));
-            report.add(door.name, problem.empty() ? Verdict::ok : Verdict::warning,
-                       problem.empty() ? "answers at " + addressOf(door) : problem);
-        }
+        knock(worker, report);
+        knock(operators, report);
     }
 }
 

@@ -20,6 +20,8 @@ constexpr std::size_t bytesInATurn = std::size_t{64} * 1024;
 constexpr auto lingerTime = 2s;
 /// The same while the daemon stops.
 constexpr auto lingerTimeDraining = 200ms;
+/// What a new connection has for its first request while the daemon stops.
+constexpr auto firstRequestDraining = 500ms;
 /// What is dropped of a refused body, so that a client that sends first and reads then still gets to read.
 constexpr std::size_t lingerBytes = std::size_t{64} * 1024 * 1024;
 
@@ -337,10 +339,28 @@ void Connection::endWait(const Gate& gate) {
     turn();
 }
 
+bool Connection::isIdle() const {
+    return state_ == State::receiving && reader_.stage() == RequestReader::Stage::idle &&
+           reader_.buffered() == 0;
+}
+
+void Connection::drainIdle() {
+    // What has arrived before the end is answered, also if others should have had their turn first.
+    readable_ = true;
+    gaveWay_ = false;
+    turn();
+    if (!isIdle())
+        return;
+    // Who has just come is about to ask.
+    if (exchanges_ == 0)
+        setDeadline(firstRequestDraining);
+    else
+        lingeringClose();
+}
+
 void Connection::drain() {
-    if (state_ == State::receiving && reader_.stage() == RequestReader::Stage::idle &&
-        reader_.buffered() == 0)
-        close();
+    if (isIdle())
+        drainIdle();
     else if (state_ == State::working && exchange_->isParked())
         settle(exchange_->giveUp());
     else if (state_ == State::subscribed)

@@ -100,6 +100,8 @@ private:
     [[nodiscard]] std::span<char> readSome(std::size_t most);
     void beginExchange();
     void judgeBody();
+    [[nodiscard]] bool isIdle() const;
+    void drainIdle();
 
     // Replies.
     [[nodiscard]] bool isCurrent(std::uint64_t exchange) const {

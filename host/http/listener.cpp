@@ -1,12 +1,9 @@
 #include "host/http/listener.h"
 
 #include <cerrno>
-#include <stdexcept>
+#include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
@@ -14,6 +11,8 @@
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/Net/NetException.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/ServerSocketImpl.h>
 #include <Poco/Net/StreamSocketImpl.h>
 #include <Poco/Net/TCPServer.h>
 
@@ -26,9 +25,6 @@ namespace {
 using Poco::Net::HTTPServerRequest;
 using Poco::Net::HTTPServerResponse;
 using Poco::Net::SocketAddress;
-
-constexpr std::string_view unixPrefix = "unix:";
-constexpr int backlog = 1024;
 
 /// Says that the door is full, and nothing else.
 class BusyHandler final : public Poco::Net::HTTPRequestHandler {
@@ -52,13 +48,18 @@ public:
     }
 };
 
+int copyOf(int descriptor) {
+    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        throw Poco::IOException("no descriptor is left", errno);
+    return copy;
+}
+
 /// The connection with a descriptor and an object of its own: the accepting thread and the loop share
 /// nothing, and each closes its own.
 std::unique_ptr<Poco::Net::StreamSocket> ownCopy(const Poco::Net::StreamSocket& accepted) {
-    const int descriptor = ::fcntl(accepted.impl()->sockfd(), F_DUPFD_CLOEXEC, 0);
-    if (descriptor < 0)
-        throw Poco::IOException("no descriptor is left", errno);
-    return std::make_unique<Poco::Net::StreamSocket>(new Poco::Net::StreamSocketImpl(descriptor));
+    return std::make_unique<Poco::Net::StreamSocket>(
+        new Poco::Net::StreamSocketImpl(copyOf(accepted.impl()->sockfd())));
 }
 
 /// What is counted by address; all that come by a Unix socket are of this host, and not told apart.
@@ -94,76 +95,30 @@ private:
     Listener::NextLoop nextLoop_;
 };
 
-/// Removes the file of a Unix socket that no process listens on; refuses if one does.
-void removeStale(const std::string& path) {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0)
-        return;
-    if (!S_ISSOCK(status.st_mode))
-        throw std::runtime_error("cannot listen on unix:" + path + ": the file exists and is no socket");
-    try {
-        Poco::Net::StreamSocket probe(SocketAddress(SocketAddress::UNIX_LOCAL, path));
-    } catch (const Poco::Exception&) {
-        ::unlink(path.c_str());
-        return;
-    }
-    throw std::runtime_error("cannot listen on unix:" + path + ": another process does");
-}
+/// A listening socket as Poco accepts from it, with a descriptor of its own.
+class AcceptingSocket final : public Poco::Net::ServerSocket {
+public:
+    explicit AcceptingSocket(const ListeningSocket& socket) : ServerSocket(new Impl(socket), true) {}
 
-std::string urlOf(const SocketAddress& address) {
-    const bool six = address.family() == SocketAddress::IPv6;
-    std::string host = address.host().toString();
-    if (address.host().isWildcard())
-        host = six ? "::1" : "127.0.0.1";
-    return "http://" + (six ? "[" + host + "]" : host) + ":" + std::to_string(address.port());
-}
+private:
+    class Impl final : public Poco::Net::ServerSocketImpl {
+    public:
+        explicit Impl(const ListeningSocket& socket) { reset(copyOf(socket.descriptor())); }
+    };
+};
 
 }  // namespace
 
-bool isListenAddress(const std::string& address) {
-    if (address.starts_with(unixPrefix)) {
-        // sun_path ends in a zero byte.
-        const auto path = address.substr(unixPrefix.size());
-        return path.starts_with('/') && path.size() < sizeof(sockaddr_un::sun_path);
-    }
-    const auto colon = address.rfind(':');
-    const bool shaped = colon != std::string::npos && colon > 0 && colon + 1 < address.size() &&
-                        address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
-    if (!shaped)
-        return false;
-    try {
-        static_cast<void>(SocketAddress(address));
-        return true;
-    } catch (const Poco::Exception&) {
-        return false;
-    }
-}
-
-Listener::Listener(const std::string& address, Door& door, NextLoop nextLoop) : busyPool_("busy", 1, 2) {
-    try {
-        if (address.starts_with(unixPrefix)) {
-            unixPath_ = address.substr(unixPrefix.size());
-            removeStale(unixPath_);
-            socket_.bind(SocketAddress(SocketAddress::UNIX_LOCAL, unixPath_), false);
-            if (::chmod(unixPath_.c_str(), S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP) != 0)
-                throw std::runtime_error("cannot set the mode of " + unixPath_);
-            url_ = address;
-        } else {
-            // Not the two-argument form: it would let a second daemon share the port.
-            socket_.bind(SocketAddress(address), true, false);
-            url_ = urlOf(socket_.address());
-        }
-        socket_.listen(backlog);
-    } catch (const Poco::Exception& error) {
-        throw std::runtime_error("cannot listen on " + address + ": " + error.displayText());
-    }
+Listener::Listener(ListeningSocket socket, Door& door, NextLoop nextLoop)
+    : socket_(std::move(socket)), busyPool_("busy", 1, 2) {
     Poco::Net::HTTPServerParams::Ptr params = new Poco::Net::HTTPServerParams;
     params->setKeepAlive(false);
     params->setMaxThreads(1);
     params->setMaxQueued(16);
     params->setTimeout(Poco::Timespan(2, 0));
     params->setServerName("sallyport");
-    server_ = std::make_unique<Poco::Net::HTTPServer>(new BusyHandlerFactory, busyPool_, socket_, params);
+    server_ = std::make_unique<Poco::Net::HTTPServer>(new BusyHandlerFactory, busyPool_,
+                                                      AcceptingSocket(socket_), params);
     server_->setConnectionFilter(new Handover(door, std::move(nextLoop)));
 }
 
@@ -181,8 +136,6 @@ void Listener::stop() {
     server_->stopAll(true);
     server_.reset();
     socket_.close();
-    if (!unixPath_.empty())
-        ::unlink(unixPath_.c_str());
 }
 
 }  // namespace sallyport::host::http

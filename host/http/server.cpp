@@ -25,11 +25,12 @@ Server::~Server() {
     stop();
 }
 
-std::string Server::open(const Door::Options& options, const std::string& address) {
+void Server::open(const Door::Options& options, std::vector<ListeningSocket> sockets) {
     auto& door = *doors_.emplace_back(std::make_unique<Door>(options));
-    const auto& listener = listeners_.emplace_back(std::make_unique<Listener>(
-        address, door, [this]() -> EventLoop& { return *loops_[turn_++ % loops_.size()]; }));
-    return listener->url();
+    for (auto& socket : sockets) {
+        listeners_.emplace_back(std::make_unique<Listener>(
+            std::move(socket), door, [this]() -> EventLoop& { return *loops_[turn_++ % loops_.size()]; }));
+    }
 }
 
 void Server::start() {
@@ -80,10 +81,18 @@ bool Server::responsive(std::chrono::milliseconds patience) {
     return true;
 }
 
-bool Server::drain(std::chrono::milliseconds grace) {
+void Server::stopListeners() {
+    // At the same time: each looks up from waiting four times a second.
+    std::vector<std::thread> stopping;
     for (const auto& listener : listeners_)
-        listener->stop();
+        stopping.emplace_back([&listener] { listener->stop(); });
+    for (auto& thread : stopping)
+        thread.join();
     listeners_.clear();
+}
+
+bool Server::drain(std::chrono::milliseconds grace) {
+    stopListeners();
     onEveryLoop([](EventLoop& loop) { loop.drain(); });
     const auto deadline = std::chrono::steady_clock::now() + grace;
     const auto ended = [this](std::chrono::steady_clock::time_point until) {

@@ -33,10 +33,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Binds a door, so that a taken port is known early. [before start]
-    /// @return how a client on this host reaches it.
-    /// @throws std::runtime_error a sentence naming the address.
-    std::string open(const Door::Options& options, const std::string& address);
+    /// Opens a door with all the sockets that it listens on. [before start]
+    void open(const Door::Options& options, std::vector<ListeningSocket> sockets);
 
     /// Begins to accept connections.
     void start();
@@ -72,6 +70,7 @@ public:
 private:
     /// Runs `task` on every loop and waits for all of them.
     void onEveryLoop(const std::function<void(EventLoop&)>& task);
+    void stopListeners();
 
     WorkerPool pool_;
     Topics topics_;

@@ -14,9 +14,11 @@ public:
     Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
+    ~Descriptor() { close(); }
+
+    void close() noexcept {
         if (open())
-            ::close(value_);
+            ::close(std::exchange(value_, -1));
     }
 
     [[nodiscard]] int get() const noexcept { return value_; }

@@ -27,7 +27,7 @@ container() {
     timeout 600 systemd-nspawn --quiet --directory="$machine" --register=no --keep-unit --machine=packages-test "$@"
 }
 
-include=systemd,systemd-sysv,dbus,apt-utils,curl,jq,logrotate
+include=systemd,systemd-sysv,dbus,apt-utils,curl,iproute2,jq,logrotate
 if [[ "$(cat "$machine/complete" 2>/dev/null)" != "$include" ]]; then
     echo "-- Making the Debian, once"
     rm -rf "$machine"

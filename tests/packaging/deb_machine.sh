@@ -8,6 +8,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 configuration=/etc/sallyport/sallyport.properties
 data=/var/lib/sallyport
+socket=/run/sallyport/operator.sock
 plugins=$(echo /usr/lib/*-linux-gnu)/sallyport/plugins
 
 step() { echo "-- $*"; }
@@ -29,6 +30,22 @@ await() { # COMMAND...: until it succeeds; for what nothing but asking tells
         sleep 0.1
     done
     return 1
+}
+# Asks without a pause until `load_end`, and remembers who was refused: everybody on a connection of their own.
+load_begin() {
+    rm -f /root/load.*
+    touch /root/load.goes_on
+    for at in "http://127.0.0.1:50051/health" "--unix-socket $socket http://sallyport/health"; do
+        while [[ -e /root/load.goes_on ]]; do
+            # shellcheck disable=SC2086  # two words
+            curl --silent --show-error --fail $at 2>>/root/load.refused && echo >>/root/load.answered
+        done &
+    done
+}
+load_end() { # those who were asked meanwhile were answered, and there were some
+    rm /root/load.goes_on
+    wait
+    [[ $(wc -l </root/load.answered) -gt 10 ]] && [[ ! -s /root/load.refused ]]
 }
 all_plugins_run() {
     [[ $(sallyport plugin list --json | jq --raw-output '.plugins[] | select(.state == "running") | .name' | sort | xargs) \
@@ -55,6 +72,11 @@ for file in sallyport.db operator.token credentials.key; do
     [[ $(mode $data/$file) == "600 sallyport:sallyport" ]]
 done
 [[ $(mode $configuration) == "644 root:root" ]]
+
+step "The command line knows it by a socket that is its own, and open to its group"
+[[ $(mode $socket) == "660 sallyport:sallyport" ]]
+[[ $(cat $data/operator.socket) == "unix:$socket" ]]
+sallyport status | grep --quiet "unix:$socket"
 
 step "The doctor finds nothing wrong, and says what to do when something is"
 sallyport doctor >/root/doctor
@@ -109,8 +131,10 @@ all_plugins_run "$shipped"
 
 step "It is started again after a crash, and when it no longer answers"
 runs_anew() { [[ $(property MainPID) != "$1" ]] && systemctl --quiet is-active sallyport; }
+load_begin
 kill -KILL "$before"
 await runs_anew "$before"
+load_end
 mkdir -p /run/systemd/system/sallyport.service.d
 printf '[Service]\nWatchdogSec=2s\n' >/run/systemd/system/sallyport.service.d/watchdog.conf
 systemctl daemon-reload
@@ -120,6 +144,45 @@ kill -STOP "$before"
 await runs_anew "$before"
 rm -r /run/systemd/system/sallyport.service.d
 systemctl daemon-reload
+
+step "A restart refuses nobody, and a stop everybody"
+load_begin
+for _ in 1 2 3; do
+    systemctl restart sallyport
+done
+load_end
+[[ $(property NFileDescriptorStore) == 3 ]]
+systemctl stop sallyport
+[[ $(property NFileDescriptorStore) == 0 ]]
+if curl --silent http://127.0.0.1:50051/health; then false; fi
+if sallyport status 2>/root/complaint; then false; fi
+grep --quiet "daemon" /root/complaint
+systemctl start sallyport
+sallyport status >/dev/null
+
+step "An address that is not there yet is listened on, and reached when it is"
+cp $configuration /root/shipped.properties
+echo "worker.listen = 0.0.0.0:50051, unix:/run/sallyport/worker.sock" >>$configuration
+echo "operator.listen = 127.0.0.1:50052, 192.0.2.1:50052" >>$configuration
+systemctl restart sallyport
+if curl --silent --max-time 1 http://192.0.2.1:50052/health; then false; fi
+ip address add 192.0.2.1/32 dev lo
+[[ $(curl --silent http://192.0.2.1:50052/health) == ok ]]
+[[ $(curl --silent --unix-socket /run/sallyport/worker.sock http://sallyport/health) == ok ]]
+ip address delete 192.0.2.1/32 dev lo
+cp /root/shipped.properties $configuration
+systemctl restart sallyport
+[[ ! -e /run/sallyport/worker.sock ]]
+
+step "It goes on trying to start, and waits longer each time"
+mv /usr/sbin/sallyportd /root/
+if systemctl restart sallyport; then false; fi
+failures_are_three() { [[ $(wc -l </run/sallyport/failures) -ge 3 ]]; }
+await failures_are_three
+mv /root/sallyportd /usr/sbin/
+await systemctl --quiet is-active sallyport
+systemctl restart sallyport
+[[ ! -e /run/sallyport/failures ]]
 
 step "The master key as a systemd credential, plain and encrypted"
 install -d -m 700 /etc/credstore /etc/credstore.encrypted
@@ -179,14 +242,14 @@ echo "http.threads = many" >>$configuration
 if systemctl restart sallyport 2>/dev/null; then false; fi
 [[ $(property ActiveState) == failed && $(property ExecMainStatus) == 78 && $(property NRestarts) == 0 ]]
 cp /root/good.properties $configuration
-# No administrator is as quick as this script: systemd counts five starts in ten seconds as too many.
-systemctl reset-failed sallyport
 systemctl restart sallyport
 
-step "Upgrading: the configuration, the data and the running job stay"
+step "Upgrading: the configuration, the data and the running job stay, and nobody is refused"
 sallyport job prompt "$job" "asked before the upgrade" >/dev/null
 before=$(property MainPID)
+load_begin
 apt install /share/current.deb
+load_end
 systemctl --quiet is-active sallyport
 [[ $(property MainPID) != "$before" ]]
 cmp $configuration /root/good.properties

@@ -43,7 +43,8 @@ Endpoint addressIn(const std::filesystem::path& file) {
 
 Daemon::Daemon() : Daemon(Options{}) {}
 
-Daemon::Daemon(Options options) : options_(std::move(options)), notifications_(directory_ / "notify") {
+Daemon::Daemon(Options options)
+    : options_(std::move(options)), notifications_(directory_ / "notify", options_.keepsSockets) {
     writeFile(directory_ / "sallyport.properties", "");
     start();
 }
@@ -89,7 +90,11 @@ Command Daemon::command() const {
 
 void Daemon::start() {
     notifications_.discard();
-    process_ = std::make_unique<Process>(command());
+    Command start = command();
+    for (const KeptSocket& kept : notifications_.kept()) {
+        start.sockets.push_back({kept.name, kept.descriptor.get()});
+    }
+    process_ = std::make_unique<Process>(start);
     bool ready = false;
     std::string problem = "the daemon ended before it was ready";
     try {

@@ -27,6 +27,8 @@ public:
         std::vector<std::string> arguments{};
         /// A program that turns into the daemon, such as prlimit(1), and its own arguments.
         std::vector<std::string> wrapper{};
+        /// Whether its sockets are kept for the next start, as systemd does.
+        bool keepsSockets = false;
     };
 
     /// @throws std::runtime_error with the daemon's log when it ends before it is ready.
@@ -71,6 +73,9 @@ public:
     /// Threads at this moment.
     [[nodiscard]] std::size_t threads() const;
     [[nodiscard]] pid_t pid() const;
+
+    /// What it has left with its service manager.
+    [[nodiscard]] NotifySocket& notifications() noexcept { return notifications_; }
 
     /// What it is started with: for tests that start it another way.
     [[nodiscard]] Command command() const;

@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -32,6 +34,16 @@ std::vector<std::string> environmentOf(const Command& command) {
     }
     for (const auto& [name, value] : command.environment) {
         variables[name] = value;
+    }
+    if (!command.sockets.empty()) {
+        std::string names;
+        for (const PassedSocket& socket : command.sockets) {
+            names += (names.empty() ? "" : ":") + socket.name;
+        }
+        variables["LISTEN_FDS"] = std::to_string(command.sockets.size());
+        variables["LISTEN_FDNAMES"] = names;
+        // The child puts its own number there.
+        variables["LISTEN_PID"] = std::string(std::numeric_limits<pid_t>::digits10 + 1, ' ');
     }
     std::vector<std::string> lines;
     lines.reserve(variables.size());
@@ -66,16 +78,54 @@ Pipe makePipe() {
     return made;
 }
 
-/// In the child, between fork and exec: nothing here may allocate.
-[[noreturn]] void becomeChild(pid_t parent, int input, int output, int errors, const char* program,
-                              char* const* arguments, char* const* environment) {
+/// Everything that the child needs, made before the fork: after it nothing may allocate.
+struct Launch {
+    explicit Launch(const Command& command) : program(command.program), variables(environmentOf(command)) {
+        words.push_back(command.program);
+        words.insert(words.end(), command.arguments.begin(), command.arguments.end());
+        arguments = pointers(words);
+        environment = pointers(variables);
+        for (const PassedSocket& socket : command.sockets) {
+            // Out of the way of the numbers that they are to have.
+            sockets.emplace_back(::fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 100));
+        }
+    }
+
+    std::string program;
+    std::vector<std::string> words;
+    std::vector<std::string> variables;
+    std::vector<char*> arguments;
+    std::vector<char*> environment;
+    std::vector<FileDescriptor> sockets;
+};
+
+/// Writes the number of this process into its LISTEN_PID.
+void claimSockets(const Launch& launch) {
+    static constexpr std::string_view name = "LISTEN_PID=";
+    for (char* const variable : launch.environment) {
+        if (variable == nullptr || std::string_view(variable).substr(0, name.size()) != name) {
+            continue;
+        }
+        char* const value = variable + name.size();
+        *std::to_chars(value, value + std::string_view(value).size(), ::getpid()).ptr = '\0';
+    }
+}
+
+/// In the child, between fork and exec.
+[[noreturn]] void becomeChild(pid_t parent, int input, int output, int errors, const Launch& launch) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    if (::getppid() == parent && (input < 0 || ::dup2(input, STDIN_FILENO) >= 0) &&
-        ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(errors, STDERR_FILENO) >= 0) {
-        ::execve(program, arguments, environment);
+    bool ready = ::getppid() == parent && (input < 0 || ::dup2(input, STDIN_FILENO) >= 0) &&
+                 ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(errors, STDERR_FILENO) >= 0;
+    int number = STDERR_FILENO;
+    for (const FileDescriptor& socket : launch.sockets) {
+        ready = ready && ::dup2(socket.get(), ++number) >= 0;
+    }
+    claimSockets(launch);
+    if (ready) {
+        ::execve(launch.program.c_str(), launch.arguments.data(), launch.environment.data());
     }
     ::_exit(127);
 }
@@ -83,12 +133,7 @@ Pipe makePipe() {
 }  // namespace
 
 Process::Process(const Command& command) {
-    std::vector<std::string> words{command.program};
-    words.insert(words.end(), command.arguments.begin(), command.arguments.end());
-    std::vector<std::string> variables = environmentOf(command);
-    const std::vector<char*> arguments = pointers(words);
-    const std::vector<char*> environment = pointers(variables);
-
+    const Launch launch(command);
     FileDescriptor log;
     Pipe output;
     Pipe errors;
@@ -115,8 +160,7 @@ Process::Process(const Command& command) {
     }
     if (pid_ == 0) {
         becomeChild(parent, input.get(), log.open() ? log.get() : output.write.get(),
-                    log.open() ? log.get() : errors.write.get(), command.program.c_str(), arguments.data(),
-                    environment.data());
+                    log.open() ? log.get() : errors.write.get(), launch);
     }
     descriptor_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     if (!descriptor_.open()) {

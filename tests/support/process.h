@@ -14,6 +14,12 @@
 
 namespace sallyport::tests {
 
+/// A socket as a service manager hands it over (sd_listen_fds(3)). The descriptor stays the caller's.
+struct PassedSocket {
+    std::string name;
+    int descriptor;
+};
+
 /// What to start. Of this process's environment only the search path and the settings of the
 /// sanitizers are passed on.
 struct Command {
@@ -24,6 +30,7 @@ struct Command {
     std::filesystem::path log{};
     /// What standard input is read from. Empty: this process's own.
     std::filesystem::path input{};
+    std::vector<PassedSocket> sockets{};
 };
 
 /// A running child. Killed when this process or the starting thread ends, and by the destructor.

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include <unistd.h>
+
 #include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -16,6 +18,7 @@ class ClientTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(asksWithItsToken);
     CPPUNIT_TEST(sendsAJsonBody);
     CPPUNIT_TEST(speaksOverAUnixSocket);
+    CPPUNIT_TEST(sendsNothingToAnotherUsersSocket);
     CPPUNIT_TEST(encodesWhatGoesIntoATarget);
     CPPUNIT_TEST(saysThatNothingListens);
     CPPUNIT_TEST(saysWhatTheDaemonSaid);
@@ -87,6 +90,27 @@ class ClientTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL("unix:" + path, door.url());
             CPPUNIT_ASSERT_EQUAL(std::string("{}"), door.client().get(Target("/api/status")).text());
             CPPUNIT_ASSERT_EQUAL(std::string("localhost"), door.requests().front().headers.at("host"));
+        }
+        std::filesystem::remove(path);
+    }
+
+    void sendsNothingToAnotherUsersSocket() {
+        const std::string path = Poco::TemporaryFile::tempName();
+        {
+            const ScriptedDoor door({Poco::Net::SocketAddress::UNIX_LOCAL, path},
+                                    canned({{"GET /api/status", "{}"}}));
+            Access access{.address = Address::parse(door.url()),
+                          .addressOrigin = "the test",
+                          .token = "t",
+                          .tokenOrigin = "",
+                          .peers = {::geteuid() + 1, ::geteuid() + 2},
+                          .dataDir = "/var/lib/x"};
+            const auto failure = failureOf<Unreachable>(Client(access, std::chrono::seconds(30)));
+            CPPUNIT_ASSERT(says(failure.what(), "neither root nor the owner of /var/lib/x"));
+            CPPUNIT_ASSERT(says(failure.what(), door.url() + " (from the test)"));
+            CPPUNIT_ASSERT(door.requests().empty());
+            access.peers.push_back(::geteuid());
+            static_cast<void>(Client(access, std::chrono::seconds(30)).get(Target("/api/status")));
         }
         std::filesystem::remove(path);
     }

@@ -4,6 +4,9 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <vector>
+
+#include <unistd.h>
 
 #include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -20,7 +23,10 @@ class LocateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(prefersTheCommandLineThenTheEnvironment);
     CPPUNIT_TEST(asksForNothingWhenAllIsGiven);
     CPPUNIT_TEST(passesOverAWorkersVariables);
-    CPPUNIT_TEST(sendsTheLocalTokenToThisMachineOnly);
+    CPPUNIT_TEST(sendsTheLocalTokenThroughTheSocketOnly);
+    CPPUNIT_TEST(trustsRootAndTheOwnerAtASocketThatItFound);
+    CPPUNIT_TEST(takesTheDefaultSocketForTheInstalledDaemon);
+    CPPUNIT_TEST(takesThePortForATokenThatWasGiven);
     CPPUNIT_TEST(saysWhereItLooked);
     CPPUNIT_TEST(saysWhichConfigurationIsMissing);
     CPPUNIT_TEST(refusesAnAddressThatIsNone);
@@ -31,16 +37,17 @@ public:
     void setUp() override {
         places_.config = path("installed.properties");
         places_.dataDir = path("default");
-        fill("default", "http://127.0.0.1:1", "default-token");
+        places_.socket = path("run/operator.sock");
+        fill("default", "unix:/run/1", "default-token");
     }
 
     void tearDown() override { std::filesystem::remove_all(root_); }
 
     void findsBothInTheDefaultPlace() {
         const Access access = find();
-        CPPUNIT_ASSERT_EQUAL(std::string("http://127.0.0.1:1"), access.address.text);
+        CPPUNIT_ASSERT_EQUAL(std::string("unix:/run/1"), access.address.text);
         CPPUNIT_ASSERT_EQUAL(std::string("default-token"), access.token);
-        CPPUNIT_ASSERT_EQUAL(path("default") + "/operator.address", access.addressOrigin);
+        CPPUNIT_ASSERT_EQUAL(path("default") + "/operator.socket", access.addressOrigin);
         CPPUNIT_ASSERT_EQUAL(path("default") + "/operator.token", access.tokenOrigin);
     }
 
@@ -70,14 +77,14 @@ public:
     }
 
     void prefersTheCommandLineThenTheEnvironment() {
-        fill("variable", "http://127.0.0.1:2", "variable-dir-token");
-        fill("option", "http://127.0.0.1:3", "option-dir-token");
+        fill("variable", "unix:/run/2", "variable-dir-token");
+        fill("option", "unix:/run/3", "option-dir-token");
         write("token", "file-token\r\n");
         environment_["SALLYPORT_DATA_DIR"] = path("variable");
         CPPUNIT_ASSERT_EQUAL(std::string("variable-dir-token"), find().token);
         options_.dataDir = path("option");
         CPPUNIT_ASSERT_EQUAL(std::string("option-dir-token"), find().token);
-        CPPUNIT_ASSERT_EQUAL(std::string("http://127.0.0.1:3"), find().address.text);
+        CPPUNIT_ASSERT_EQUAL(std::string("unix:/run/3"), find().address.text);
 
         environment_["SALLYPORT_URL"] = "http://127.0.0.1:4";
         environment_["SALLYPORT_TOKEN"] = "variable-token";
@@ -100,7 +107,7 @@ public:
     void passesOverAWorkersVariables() {
         environment_["SALLYPORT_URL"] = "http://10.0.0.1:50051/worker/3f2b8c1e-0000-4000-8000-000000000000";
         environment_["SALLYPORT_TOKEN"] = "worker-token";
-        CPPUNIT_ASSERT_EQUAL(std::string("http://127.0.0.1:1"), find().address.text);
+        CPPUNIT_ASSERT_EQUAL(std::string("unix:/run/1"), find().address.text);
         CPPUNIT_ASSERT_EQUAL(std::string("default-token"), find().token);
 
         places_.dataDir = path("nowhere");
@@ -111,12 +118,56 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("worker-token"), find().token);
     }
 
-    void sendsTheLocalTokenToThisMachineOnly() {
-        options_.url = "http://192.0.2.1:50052";
-        CPPUNIT_ASSERT_THROW(find(), Unreachable);
-        CPPUNIT_ASSERT(complaint().find("--token-file") != std::string::npos);
+    void sendsTheLocalTokenThroughTheSocketOnly() {
+        for (const char* url :
+             {"http://127.0.0.1:50052", "http://localhost:50052", "http://192.0.2.1:50052"}) {
+            options_.url = url;
+            CPPUNIT_ASSERT_THROW_MESSAGE(url, find(), Unreachable);
+            CPPUNIT_ASSERT(complaint().find("through the daemon's own socket only") != std::string::npos);
+            CPPUNIT_ASSERT(complaint().find("--token-file") != std::string::npos);
+        }
         environment_["SALLYPORT_TOKEN"] = "its-token";
         CPPUNIT_ASSERT_EQUAL(std::string("its-token"), find().token);
+        CPPUNIT_ASSERT(find().peers.empty());
+    }
+
+    void trustsRootAndTheOwnerAtASocketThatItFound() {
+        const std::vector<uid_t> trusted{0, ::geteuid()};
+        CPPUNIT_ASSERT(find().peers == trusted);
+        CPPUNIT_ASSERT_EQUAL(path("default"), find().dataDir);
+        // A token of one's own is none for everybody either.
+        environment_["SALLYPORT_TOKEN"] = "t";
+        CPPUNIT_ASSERT(find().peers == trusted);
+        // Where somebody says so themselves, such as to the end of a tunnel, it is their decision.
+        options_.url = "unix:/home/me/tunnel";
+        CPPUNIT_ASSERT(find().peers.empty());
+        // But not for the token in the data directory.
+        environment_.clear();
+        CPPUNIT_ASSERT(find().peers == trusted);
+        CPPUNIT_ASSERT_EQUAL(std::string("default-token"), find().token);
+    }
+
+    void takesTheDefaultSocketForTheInstalledDaemon() {
+        std::filesystem::remove(path("default") + "/operator.socket");
+        write("run/operator.sock", "");
+        CPPUNIT_ASSERT_EQUAL("unix:" + path("run/operator.sock"), find().address.text);
+        CPPUNIT_ASSERT(!find().peers.empty());
+        // That is where the installed daemon's is, wherever its data are.
+        write("other/operator.token", "t");
+        write("installed.properties", "data.dir = " + path("other") + "\n");
+        CPPUNIT_ASSERT_EQUAL("unix:" + path("run/operator.sock"), find().address.text);
+        CPPUNIT_ASSERT_EQUAL(path("other"), find().dataDir);
+        options_.dataDir = path("other");
+        CPPUNIT_ASSERT_THROW(find(), Unreachable);
+    }
+
+    void takesThePortForATokenThatWasGiven() {
+        std::filesystem::remove(path("default") + "/operator.socket");
+        write("default/operator.address", "http://127.0.0.1:1\n");
+        CPPUNIT_ASSERT_THROW(find(), Unreachable);
+        environment_["SALLYPORT_TOKEN"] = "t";
+        CPPUNIT_ASSERT_EQUAL(std::string("http://127.0.0.1:1"), find().address.text);
+        CPPUNIT_ASSERT_EQUAL(path("default") + "/operator.address", find().addressOrigin);
     }
 
     void saysWhereItLooked() {
@@ -125,9 +176,9 @@ public:
         CPPUNIT_ASSERT(complaint().find(path("default") + "/operator.token") != std::string::npos);
         CPPUNIT_ASSERT(complaint().find("sudo") != std::string::npos);
 
-        std::filesystem::remove(path("default") + "/operator.address");
+        std::filesystem::remove(path("default") + "/operator.socket");
         CPPUNIT_ASSERT_THROW(find(), Unreachable);
-        CPPUNIT_ASSERT(complaint().find(path("default") + "/operator.address") != std::string::npos);
+        CPPUNIT_ASSERT(complaint().find(path("default") + "/operator.socket") != std::string::npos);
         CPPUNIT_ASSERT(complaint().find(places_.config) != std::string::npos);
         CPPUNIT_ASSERT(complaint().find("Is the daemon running?") != std::string::npos);
     }
@@ -164,7 +215,7 @@ private:
     }
 
     void fill(const std::string& dir, const std::string& address, const std::string& token) const {
-        write(dir + "/operator.address", address + "\n");
+        write(dir + "/operator.socket", address + "\n");
         write(dir + "/operator.token", token + "\n");
     }
 
