@@ -286,7 +286,7 @@ private:
     store::Database database_;
     bus::MessageBus bus_;
     std::unique_ptr<Bus> hostBus_;
-    bus::LiveHub hub_;
+    bus::LiveHub hub_{options_.eventMemory};
     auth::WorkerTokens tokens_;
     auth::Operators operators_;
     jobs::Registry registry_;

@@ -33,6 +33,7 @@ struct HostOptions {
     JobLimits jobLimits;                         ///< of jobs that have none of their own
     std::chrono::milliseconds longestHold{0};    ///< of a request of a job over its rate
     http::Server::Options server;
+    std::size_t eventMemory = 0;  ///< bytes of events on their way to subscribers
     store::Database::Options database;
     log::Sink::Options log;
     plugins::PluginSources plugins;

@@ -494,6 +494,8 @@ void Connection::close() {
     if (state_ == State::closed)
         return;
     subscriber_.reset();
+    // Now, and not when the loop comes to bury this: the memory is wanted by others.
+    writer_.discard();
     state_ = State::closed;
     endExchange();
     loop_.retire(id_);

@@ -121,6 +121,8 @@ private:
         std::shared_ptr<std::function<void()>> readable;
     };
 
+    void readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
+                    const std::function<void(const StoredEvents*)>& done);
     void run();
     std::span<const epoll_event> await(std::span<epoll_event> events);
     void handle(std::uint64_t key, std::uint32_t events);
