@@ -225,6 +225,12 @@ struct Operators::State {
     std::mutex changing;              ///< held through a change, database and memory, so that the two agree
     mutable std::shared_mutex mutex;  ///< guards `entries`; never held while the database works
     Entries entries;
+    std::function<void()> revoked;
+
+    /// Takes a token out of memory. [with `mutex` held]
+    void end(Entries::iterator entry);
+    /// Tells of tokens that have been taken out. [without `mutex`]
+    void tellRevoked() const;
 
     /// Stores `entry` and takes away the tokens `ended`, all or nothing. [with `changing` held]
     std::int64_t replace(const std::vector<Digest>& ended, Entry entry, const Digest& digest);
@@ -241,12 +247,28 @@ std::int64_t Operators::State::replace(const std::vector<Digest>& ended, Entry e
         *id = insertRow(transaction, entry, digest);
     });
     entry.token.id = *id;
-    const std::unique_lock lock(mutex);
-    for (const Digest& old : ended) {
-        entries.erase(old);
+    {
+        const std::unique_lock lock(mutex);
+        for (const Digest& old : ended) {
+            end(entries.find(old));
+        }
+        entries.insert_or_assign(digest, std::move(entry));
     }
-    entries.insert_or_assign(digest, std::move(entry));
+    if (!ended.empty()) {
+        tellRevoked();
+    }
     return *id;
+}
+
+void Operators::State::end(Entries::iterator entry) {
+    entry->second.token.lease->revoked = true;
+    entries.erase(entry);
+}
+
+void Operators::State::tellRevoked() const {
+    if (revoked) {
+        revoked();
+    }
 }
 
 std::vector<Digest> Operators::State::localTokens() const {
@@ -301,9 +323,16 @@ bool Operators::revoke(std::int64_t id) {
     state_->store.write([id](Transaction& transaction) {
         transaction.execute("DELETE FROM operator_tokens WHERE id = ?", {id});
     });
-    const std::unique_lock lock(state_->mutex);
-    state_->entries.erase(*ended);
+    {
+        const std::unique_lock lock(state_->mutex);
+        state_->end(state_->entries.find(*ended));
+    }
+    state_->tellRevoked();
     return true;
+}
+
+void Operators::onRevoked(std::function<void()> revoked) {
+    state_->revoked = std::move(revoked);
 }
 
 std::vector<OperatorToken> Operators::list() const {

@@ -1,7 +1,9 @@
 // Operator tokens: who may use the operator door, as what.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -20,6 +22,12 @@ namespace sallyport::host::auth {
 /// `viewer`, `user` or `admin`; nothing for any other word.
 [[nodiscard]] std::optional<Role> parseRole(std::string_view text);
 
+/// One operator token's right to call. Connections keep it while they serve a request, and look at `revoked`
+/// before they act. [any thread]
+struct OperatorLease {
+    std::atomic<bool> revoked{false};
+};
+
 /// An operator token without its secret.
 struct OperatorToken {
     std::int64_t id = 0;
@@ -27,6 +35,7 @@ struct OperatorToken {
     std::string user;
     Role role = Role::viewer;
     Timestamp createdAt{};
+    std::shared_ptr<OperatorLease> lease = std::make_shared<OperatorLease>();  ///< shared by copies
 };
 
 /// All operator tokens, kept in memory and in the database. [any thread]
@@ -46,6 +55,9 @@ public:
     /// Ends a token at once. @return false if there is none of that id.
     /// @throws RequestError `409 last_admin`, for that would lock everybody out; StoreError
     bool revoke(std::int64_t id);
+
+    /// Calls `revoked` after each later revocation, on the revoking thread. [before any revocation]
+    void onRevoked(std::function<void()> revoked);
 
     [[nodiscard]] std::vector<OperatorToken> list() const;
 

@@ -125,7 +125,8 @@ public:
             hostLog_->info("the admin token was written",
                            {{"file", options_.dataDirectory + "/operator.token"}});
         bus_.onWake([this](std::string_view topic) { server_.wake(topic); });
-        tokens_.onRevoked([this](const JobId& job) { server_.revoked(job); });
+        tokens_.onRevoked([this](const JobId&) { server_.endRevoked(); });
+        operators_.onRevoked([this] { server_.endRevoked(); });
         services_.add(JobTermsService::serviceName, this, std::make_shared<http::Gate>("sallyportd"),
                       {std::shared_ptr<void>(), static_cast<JobTermsService*>(&terms_)});
         openDoors();

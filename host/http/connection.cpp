@@ -247,10 +247,10 @@ void Connection::settle(std::optional<Reply> reply) {
     }
 }
 
-void Connection::revoked(const JobId& job) {
-    if (!exchange_ || !exchange_->isOf(job))
+void Connection::endRevoked() {
+    if (!exchange_ || !exchange_->isRevoked())
         return;
-    if (state_ == State::streaming) {
+    if (isHeldOpen()) {
         close();
     } else if (state_ == State::working) {
         if (auto reply = exchange_->revoke())
@@ -295,6 +295,9 @@ void Connection::answer(Reply reply) {
         startStream(std::move(reply));
     else
         subscribe(std::move(reply));
+    // A token that was revoked while the handler ran has been told of before there was anything to end.
+    if (isHeldOpen() && exchange_->isRevoked())
+        close();
 }
 
 void Connection::refuseAndClose(const RequestError& error) {

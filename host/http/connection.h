@@ -56,7 +56,8 @@ public:
 
     /// Goes on reading, for a connection that gave way to others.
     void pump() { turn(); }
-    void revoked(const JobId& job);
+    /// Ends what the exchange holds open, if its token has been revoked.
+    void endRevoked();
     void endWait(const Gate& gate);
     void drain();
     void close();
@@ -88,6 +89,10 @@ private:
     // Replies.
     [[nodiscard]] bool isCurrent(std::uint64_t exchange) const {
         return exchange_ && exchange_->number() == exchange;
+    }
+    /// Whether an answer goes out that has no end yet.
+    [[nodiscard]] bool isHeldOpen() const noexcept {
+        return state_ == State::streaming || state_ == State::subscribed;
     }
     void settle(std::optional<Reply> reply);
     void answer(Reply reply);

@@ -350,8 +350,8 @@ void EventLoop::forEach(F function) {
     }
 }
 
-void EventLoop::revoked(const JobId& job) {
-    forEach([&job](Connection& connection) { connection.revoked(job); });
+void EventLoop::endRevoked() {
+    forEach([](Connection& connection) { connection.endRevoked(); });
 }
 
 void EventLoop::endWaits(const Gate& gate) {

@@ -105,8 +105,8 @@ public:
     void setRoutes(std::shared_ptr<const RouteTable> routes);
     [[nodiscard]] bus::Fanout& fanout() noexcept { return fanout_; }
 
-    /// Answers the parked requests of a job whose token was revoked, and cuts its streams.
-    void revoked(const JobId& job);
+    /// Answers the parked requests of those whose tokens were revoked, and cuts their streams.
+    void endRevoked();
     /// Ends what one plugin has parked or subscribed, so that it can be replaced.
     void endWaits(const Gate& gate);
     /// Closes idle connections, ends what waits, and has the others close after their answer.

@@ -61,9 +61,9 @@ void Server::endWaits(const std::shared_ptr<Gate>& gate) {
     onEveryLoop([&gate](EventLoop& loop) { loop.endWaits(*gate); });
 }
 
-void Server::revoked(const JobId& job) {
+void Server::endRevoked() {
     for (const auto& loop : loops_)
-        loop->post([target = loop.get(), job] { target->revoked(job); });
+        loop->post([target = loop.get()] { target->endRevoked(); });
 }
 
 bool Server::responsive(std::chrono::milliseconds patience) {
