@@ -53,7 +53,7 @@ class ConnectionTest : public CppUnit::TestFixture {
     const std::string token_ = operators_.create("t", "ann", Role::admin).secret;
     WorkerPool pool_{{}, log_};
     Topics topics_;
-    bus::LiveHub hub_;
+    bus::LiveHub hub_{std::size_t{1024} * 1024};
     BodyBudget bodies_{std::size_t{1024} * 1024};
     Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, log_};
     Door door_;
