@@ -114,7 +114,7 @@ std::variant<Identity, RequestError> Filter::worker(std::string_view job, const 
         return unauthorized(notThisJobs);
     }
     std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, Role::viewer));
-    return Identity{std::move(caller), Presence::of(std::move(lease))};
+    return Identity{std::move(caller), Presence::of(std::move(lease)), nullptr};
 }
 
 std::variant<Identity, RequestError> Filter::operators(const Presented& presented) const {
@@ -128,7 +128,7 @@ std::variant<Identity, RequestError> Filter::operators(const Presented& presente
     }
     std::shared_ptr<const Caller> caller(
         new Caller(Realm::operators, std::move(token->user), JobId{}, token->role));
-    return Identity{std::move(caller), nullptr};
+    return Identity{std::move(caller), nullptr, std::move(token->lease)};
 }
 
 }  // namespace sallyport::host::auth

@@ -25,7 +25,11 @@ struct Presented {
 /// kept until the request has ended: the worker counts as present while it is.
 struct Identity {
     std::shared_ptr<const Caller> caller;
-    std::shared_ptr<Lease> lease;  ///< with a Presence; null on the operator door
+    std::shared_ptr<Lease> lease;                  ///< with a Presence; null on the operator door
+    std::shared_ptr<const OperatorLease> session;  ///< null on the worker door
+
+    /// Whether the token has been revoked since.
+    [[nodiscard]] bool revoked() const { return (lease && lease->revoked) || (session && session->revoked); }
 };
 
 /// Authentication for both doors. [any thread]

@@ -231,6 +231,12 @@ struct Operators::State {
     Entries entries;
     /// Revoked tokens that are still in the database, and where that is noted. Guarded by `mutex`.
     std::map<std::int64_t, std::optional<store::IntentLog::Place>> unwritten;
+    std::function<void()> revoked;
+
+    /// Takes a token out of memory. [with `mutex` held]
+    void end(Entries::iterator entry);
+    /// Tells of tokens that have been taken out. [without `mutex`]
+    void tellRevoked() const;
 
     /// Stores `entry` and takes away the tokens `ended`, all or nothing. [with `changing` held]
     std::int64_t replace(const std::vector<Digest>& ended, Entry entry, const Digest& digest);
@@ -252,12 +258,28 @@ std::int64_t Operators::State::replace(const std::vector<Digest>& ended, Entry e
         *id = insertRow(transaction, entry, digest);
     });
     entry.token.id = *id;
-    const std::unique_lock lock(mutex);
-    for (const Digest& old : ended) {
-        entries.erase(old);
+    {
+        const std::unique_lock lock(mutex);
+        for (const Digest& old : ended) {
+            end(entries.find(old));
+        }
+        entries.insert_or_assign(digest, std::move(entry));
     }
-    entries.insert_or_assign(digest, std::move(entry));
+    if (!ended.empty()) {
+        tellRevoked();
+    }
     return *id;
+}
+
+void Operators::State::end(Entries::iterator entry) {
+    entry->second.token.lease->revoked = true;
+    entries.erase(entry);
+}
+
+void Operators::State::tellRevoked() const {
+    if (revoked) {
+        revoked();
+    }
 }
 
 std::vector<Digest> Operators::State::localTokens() const {
@@ -275,7 +297,7 @@ std::vector<Digest> Operators::State::localTokens() const {
 /// @throws RequestError for the last of an admin
 bool Operators::State::forget(std::int64_t id) {
     const std::lock_guard changes(changing);
-    const std::unique_lock lock(mutex);
+    std::unique_lock lock(mutex);
     auto ended = entries.end();
     std::size_t admins = 0;
     for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
@@ -288,7 +310,9 @@ bool Operators::State::forget(std::int64_t id) {
     if (ended->second.token.role == Role::admin && admins == 1) {
         throw conflict("last_admin", "this is the last admin token: create another before revoking it");
     }
-    entries.erase(ended);
+    end(ended);
+    lock.unlock();
+    tellRevoked();
     return true;
 }
 
@@ -393,6 +417,10 @@ void Operators::writeUnwritten() {
 std::size_t Operators::unwritten() const {
     const std::shared_lock lock(state_->mutex);
     return state_->unwritten.size();
+}
+
+void Operators::onRevoked(std::function<void()> revoked) {
+    state_->revoked = std::move(revoked);
 }
 
 std::vector<OperatorToken> Operators::list() const {

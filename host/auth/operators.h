@@ -1,7 +1,9 @@
 // Operator tokens: who may use the operator door, as what.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -21,6 +23,12 @@ namespace sallyport::host::auth {
 /// `viewer`, `user` or `admin`; nothing for any other word.
 [[nodiscard]] std::optional<Role> parseRole(std::string_view text);
 
+/// One operator token's right to call. Connections keep it while they serve a request, and look at `revoked`
+/// before they act. [any thread]
+struct OperatorLease {
+    std::atomic<bool> revoked{false};
+};
+
 /// An operator token without its secret.
 struct OperatorToken {
     std::int64_t id = 0;
@@ -28,6 +36,7 @@ struct OperatorToken {
     std::string user;
     Role role = Role::viewer;
     Timestamp createdAt{};
+    std::shared_ptr<OperatorLease> lease = std::make_shared<OperatorLease>();  ///< shared by copies
 };
 
 /// All operator tokens, kept in memory and in the database. [any thread]
@@ -60,6 +69,9 @@ public:
 
     /// How many tokens are revoked without the database knowing.
     [[nodiscard]] std::size_t unwritten() const;
+
+    /// Calls `revoked` after each later revocation, on the revoking thread. [before any revocation]
+    void onRevoked(std::function<void()> revoked);
 
     [[nodiscard]] std::vector<OperatorToken> list() const;
 

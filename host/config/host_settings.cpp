@@ -113,6 +113,8 @@ constexpr Setting settings[] = {
 
     {"sse.buffer", SettingKind::size, "1MiB", "Unsent events of one subscriber, who is cut off beyond it",
      16 * kib, gib},
+    {"sse.memory", SettingKind::size, "64MiB",
+     "Unsent events of all subscribers together; beyond it the slowest are cut off", mib, 64 * gib},
     {"sse.heartbeat", SettingKind::duration, "15s",
      "Time between the comments that keep a quiet subscriber connected", 100, 15 * second},
 

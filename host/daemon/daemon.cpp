@@ -161,7 +161,8 @@ public:
             hostLog_->info("the admin token was written",
                            {{"file", options_.dataDirectory + "/operator.token"}});
         bus_.onWake([this](std::string_view topic) { server_.wake(topic); });
-        tokens_.onRevoked([this](const JobId& job) { server_.revoked(job); });
+        tokens_.onRevoked([this](const JobId& job) { server_.endRevoked(job); });
+        operators_.onRevoked([this] { server_.endRevoked(std::nullopt); });
         services_.add(JobTermsService::serviceName, this, std::make_shared<http::Gate>("sallyportd"),
                       {std::shared_ptr<void>(), static_cast<JobTermsService*>(&terms_)});
         crashes_.begin();
@@ -420,7 +421,7 @@ private:
     store::IntentLog intents_;
     bus::MessageBus bus_;
     std::unique_ptr<Bus> hostBus_;
-    bus::LiveHub hub_;
+    bus::LiveHub hub_{options_.eventMemory};
     auth::WorkerTokens tokens_;
     CrashWatch crashes_;
     auth::Operators operators_;

@@ -149,6 +149,8 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.server.pool.threads = static_cast<std::size_t>(settings.integer("http.threads"));
     options.server.pool.stuckAfter = settings.duration("http.stuck_after");
 
+    options.eventMemory = settings.size("sse.memory");
+
     options.database.file = options.dataDirectory + "/sallyport.db";
     options.database.queue = static_cast<std::size_t>(settings.integer("store.queue"));
     options.database.maxBytes = settings.size("store.max_size");

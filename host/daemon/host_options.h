@@ -36,6 +36,7 @@ struct HostOptions {
     std::chrono::milliseconds keepJobs{0};       ///< after their end; 0: for ever
     JobLimits jobLimits;                         ///< of jobs that have none of their own
     http::Server::Options server;
+    std::size_t eventMemory = 0;  ///< bytes of events on their way to subscribers
     store::Database::Options database;
     log::Sink::Options log;
     plugins::PluginSources plugins;

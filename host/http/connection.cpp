@@ -311,16 +311,16 @@ void Connection::settle(std::optional<Reply> reply) {
         probePeer();
 }
 
-void Connection::revoked(const JobId& job) {
-    if (place_->isOf(job)) {
+void Connection::endRevoked(const std::optional<JobId>& job) {
+    if (job && place_->isOf(*job)) {
         place_->forget();
         anonymousUntil_ = loop_.now() + loop_.services().limits.anonymousTimeout;
         if (state_ == State::receiving && reader_.stage() == RequestReader::Stage::idle)
             setDeadline(std::min(deadline_, anonymousUntil_));
     }
-    if (!exchange_ || !exchange_->isOf(job))
+    if (!exchange_ || !exchange_->isRevoked())
         return;
-    if (state_ == State::streaming) {
+    if (isHeldOpen()) {
         close();
     } else if (state_ == State::working) {
         if (auto reply = exchange_->revoke())
@@ -416,6 +416,8 @@ void Connection::close() noexcept {
     if (state_ == State::closed)
         return;
     subscriber_.reset();
+    // Now, and not when the loop comes to bury this: the memory is wanted by others.
+    writer_.discard();
     state_ = State::closed;
     endExchange();
     loop_.retire(id_);

@@ -61,7 +61,9 @@ public:
     void goOn();
     /// Its place at the door is needed for another.
     void giveUpPlace();
-    void revoked(const JobId& job);
+    /// Ends what the exchange holds open, if its token has been revoked.
+    /// @param job whose token that was; nothing for an operator's.
+    void endRevoked(const std::optional<JobId>& job);
     void endWait(const Gate& gate);
     void drain();
     void close() noexcept;
@@ -106,6 +108,10 @@ private:
     // Replies.
     [[nodiscard]] bool isCurrent(std::uint64_t exchange) const {
         return exchange_ && exchange_->number() == exchange;
+    }
+    /// Whether an answer goes out that has no end yet.
+    [[nodiscard]] bool isHeldOpen() const noexcept {
+        return state_ == State::streaming || state_ == State::subscribed;
     }
     void settle(std::optional<Reply> reply);
     void answer(Reply reply);

@@ -24,6 +24,9 @@ void Connection::answer(Reply reply) {
         startStream(std::move(reply));
     else
         subscribe(std::move(reply));
+    // A token that was revoked while the handler ran has been told of before there was anything to end.
+    if (isHeldOpen() && exchange_->isRevoked())
+        close();
 }
 
 void Connection::refuseAndClose(const RequestError& error) {

@@ -66,25 +66,33 @@ EventLoop::EventLoop(Services& services, std::chrono::microseconds busyPoll)
       requestIds_(randomStart()),
       scratch_(scratchSize),
       routes_(std::make_shared<const RouteTable>(RouteTable::Routes{})),
-      fanout_([this](const auto& owner, auto read, auto done) {
-          // On the pool, because reading blocks on the disk.
-          const bool queued = services_.pool.submit(
-              {Lane::background, owner.user, owner.plugin}, [this, read = std::move(read), done] {
-                  std::shared_ptr<StoredEvents> events;
-                  try {
-                      events = std::make_shared<StoredEvents>(read());
-                  } catch (const std::exception& error) {
-                      services_.log.warn("stored events could not be read", {{"error", error.what()}});
-                  }
-                  post([done, events] { done(events.get()); });
-              });
-          if (!queued)
-              post([done] { done(nullptr); });
-      }) {
+      fanout_(
+          services_.hub.memory(),
+          [this](const auto& owner, auto read, auto done) {
+              readStored(owner, std::move(read), std::move(done));
+          },
+          [this] { post([this] { fanout_.turn(); }); }) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = wakeupKey;
     checked(::epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event), "epoll_ctl");
+}
+
+void EventLoop::readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
+                           const std::function<void(const StoredEvents*)>& done) {
+    // On the pool, because reading blocks on the disk.
+    const bool queued = services_.pool.submit(
+        {Lane::background, owner.user, owner.plugin}, [this, read = std::move(read), done] {
+            std::shared_ptr<StoredEvents> events;
+            try {
+                events = std::make_shared<StoredEvents>(read());
+            } catch (const std::exception& error) {
+                services_.log.warn("stored events could not be read", {{"error", error.what()}});
+            }
+            post([done, events] { done(events.get()); });
+        });
+    if (!queued)
+        post([done] { done(nullptr); });
 }
 
 EventLoop::~EventLoop() {
@@ -361,8 +369,8 @@ void EventLoop::forEach(F function) {
     }
 }
 
-void EventLoop::revoked(const JobId& job) {
-    forEach([&job](Connection& connection) { connection.revoked(job); });
+void EventLoop::endRevoked(const std::optional<JobId>& job) {
+    forEach([&job](Connection& connection) { connection.endRevoked(job); });
 }
 
 void EventLoop::endWaits(const Gate& gate) {

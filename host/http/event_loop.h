@@ -110,8 +110,9 @@ public:
     void setRoutes(std::shared_ptr<const RouteTable> routes);
     [[nodiscard]] bus::Fanout& fanout() noexcept { return fanout_; }
 
-    /// Answers the parked requests of a job whose token was revoked, and cuts its streams.
-    void revoked(const JobId& job);
+    /// Answers the parked requests of those whose tokens were revoked, and cuts their streams.
+    /// @param job whose token that was; nothing for an operator's.
+    void endRevoked(const std::optional<JobId>& job);
     /// Ends what one plugin has parked or subscribed, so that it can be replaced.
     void endWaits(const Gate& gate);
     /// Closes idle connections, ends what waits, and has the others close after their answer.
@@ -126,6 +127,8 @@ private:
         std::shared_ptr<std::function<void()>> readable;
     };
 
+    void readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
+                    const std::function<void(const StoredEvents*)>& done);
     void run();
     std::span<const epoll_event> await(std::span<epoll_event> events);
     void handle(std::uint64_t key, std::uint32_t events);

@@ -15,27 +15,42 @@ constexpr int patience = 3;
 
 EventSubscriber::EventSubscriber(EventLoop& loop, EventLoop::ConnectionId id, Connection& connection,
                                  ResponseWriter& writer)
-    : loop_(loop), id_(id), connection_(connection), writer_(writer) {
-    loop_.services().hub.joined();
-}
+    : loop_(loop), id_(id), connection_(connection), writer_(writer) {}
 
 EventSubscriber::~EventSubscriber() {
     loop_.fanout().detach(id_);
-    loop_.services().hub.left();
+    loop_.services().hub.left(user_);
 }
 
 void EventSubscriber::begin(const std::string& plugin, Subscription subscription) {
-    loop_.fanout().attach(id_, *this, plugin, std::move(subscription), loop_.services().hub.last());
+    auto& hub = loop_.services().hub;
+    user_ = subscription.user;
+    hub.joined(user_);
+    loop_.fanout().attach(id_, *this, plugin, std::move(subscription), hub.last());
+}
+
+bool EventSubscriber::send(const bus::FramePtr& frame) {
+    const auto& text = frame->text;
+    if (text.size() <= bus::FrameMemory::copied)
+        return send(std::string_view(text));
+    return queue(text.size(), [&] { writer_.writeShared(ResponseWriter::Shared(frame, &text)); });
 }
 
 bool EventSubscriber::send(std::string_view text) {
+    return queue(text.size(), [&] { writer_.write(text); });
+}
+
+template <class Write>
+bool EventSubscriber::queue(std::size_t size, Write write) {
     // One event may be larger than the buffer: a client that has taken all before it gets it nevertheless.
-    if (!writer_.hasRoom(text.size(), loop_.services().limits.subscriberBuffer)) {
+    if (!writer_.hasRoom(size, loop_.services().limits.subscriberBuffer)) {
         cutOff();
         return false;
     }
-    writer_.write(text);
-    return connection_.flushEvents();
+    // With something left from before, the network takes no more until it says so.
+    const bool blocked = backlog() > 0;
+    write();
+    return blocked || connection_.flushEvents();
 }
 
 void EventSubscriber::cutOff() {

@@ -30,6 +30,7 @@ public:
     /// Begins to send; once. @param plugin whose subscription it is.
     void begin(const std::string& plugin, Subscription subscription);
 
+    bool send(const bus::FramePtr& frame) override;
     bool send(std::string_view text) override;
     [[nodiscard]] std::size_t backlog() const override { return writer_.backlog(); }
     void cutOff() override;
@@ -40,10 +41,14 @@ public:
     void drained() noexcept { stalledBeats_ = 0; }
 
 private:
+    template <class Write>
+    bool queue(std::size_t size, Write write);
+
     EventLoop& loop_;
     const EventLoop::ConnectionId id_;
     Connection& connection_;
     ResponseWriter& writer_;
+    std::string user_;      ///< whose events it follows
     int stalledBeats_ = 0;  ///< heartbeats due since the network last took everything
 };
 

@@ -197,7 +197,7 @@ std::optional<Reply> Exchange::resume(const std::exception_ptr& error) {
 }
 
 std::optional<Reply> Exchange::enterHandler() {
-    if (identity().lease && identity().lease->revoked)
+    if (isRevoked())
         return refuse(unauthorized());
     // A reload may have come between reading the head and now.
     if (routesVersion_ != loop_.routesVersion()) {
@@ -294,7 +294,8 @@ std::optional<Reply> Exchange::park(Reply::Parked parked) {
         loop_.services().topics.join(parked_->topic, [&loop = loop_, id = connection_, number = number_] {
             loop.postTo(id, [number](Connection& connection) { connection.retry(number); });
         });
-    return retry();
+    // A token that was revoked while the handler ran has been told of before there was anything to end.
+    return isRevoked() ? revoke() : retry();
 }
 
 std::optional<Reply> Exchange::retry() {

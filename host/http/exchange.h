@@ -74,9 +74,8 @@ public:
     [[nodiscard]] const std::string& requestId() const noexcept { return requestId_; }
     /// Once a handler has it.
     [[nodiscard]] const std::shared_ptr<HostCall>& call() const noexcept { return call_; }
-    [[nodiscard]] bool isOf(const JobId& job) const {
-        return identity().lease && identity().lease->job == job;
-    }
+    /// Whether its token has been revoked since it was authenticated.
+    [[nodiscard]] bool isRevoked() const { return identity().revoked(); }
     [[nodiscard]] bool uses(const Gate& gate) const { return call_ && call_->route().gate.get() == &gate; }
     /// Whether it came to a route for secrets.
     [[nodiscard]] bool isSecret() const noexcept { return secret_; }

@@ -13,8 +13,9 @@ Server::Server(const Options& options, const auth::Filter& filter, StartJob star
       services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, log} {
     for (std::size_t i = 0; i < options.loops; ++i) {
         auto& loop = *loops_.emplace_back(std::make_unique<EventLoop>(services_, options.busyPoll));
-        hub.addOutlet([&loop](std::shared_ptr<const bus::Frame> frame) {
-            loop.post([&loop, frame = std::move(frame)] { loop.fanout().deliver(frame); });
+        hub.addOutlet([&loop](bus::FramePtr frame) {
+            loop.post(
+                [&loop, frame = std::move(frame)]() mutable { loop.fanout().deliver(std::move(frame)); });
         });
         loop.start();
     }
@@ -61,9 +62,9 @@ void Server::endWaits(const std::shared_ptr<Gate>& gate) {
     onEveryLoop([&gate](EventLoop& loop) { loop.endWaits(*gate); });
 }
 
-void Server::revoked(const JobId& job) {
+void Server::endRevoked(const std::optional<JobId>& job) {
     for (const auto& loop : loops_)
-        loop->post([target = loop.get(), job] { target->revoked(job); });
+        loop->post([target = loop.get(), job] { target->endRevoked(job); });
 }
 
 bool Server::responsive(std::chrono::milliseconds patience) {

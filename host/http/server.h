@@ -45,8 +45,9 @@ public:
     /// Answers what a plugin has parked and closes its subscribers, at once.
     void endWaits(const std::shared_ptr<Gate>& gate);
 
-    /// Answers a job's parked requests with 401 and cuts its streams, soon. [any thread]
-    void revoked(const JobId& job);
+    /// Answers parked requests whose tokens have been revoked with 401 and cuts such streams, soon.
+    /// @param job whose token that was; nothing for an operator's. [any thread]
+    void endRevoked(const std::optional<JobId>& job);
 
     /// Has parked requests try again. [any thread]
     void wake(std::string_view topic) { topics_.wake(topic); }

@@ -41,6 +41,8 @@ class EventsTest : public SharedDaemonTest {
     CPPUNIT_TEST(resumesAcrossTheSeamWhileWritersPost);
     CPPUNIT_TEST(resumesAfterARestart);
     CPPUNIT_TEST(slowSubscriberIsCutOffAlone);
+    CPPUNIT_TEST(subscribersShareTheirMemory);
+    CPPUNIT_TEST(revokedTokenEndsItsStreams);
     CPPUNIT_TEST(heartbeatComesOnAQuietStream);
     CPPUNIT_TEST(subscribersCostNoThreads);
     CPPUNIT_TEST(subscribersThatLeaveAreForgotten);
@@ -363,36 +365,29 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("4"), stream.nextNumbered().id);
     }
 
-    /// One subscriber never reads. Another, who keeps up, and the worker, who posts in step with it, notice
-    /// nothing of that.
-    void slowSubscriberIsCutOffAlone() {
-        Daemon& daemon = sharedDaemon({{"sse.buffer", "16KiB"}});
-        const CreatedJob job = createJob(daemon);
-        Client operators = operatorClient(daemon);
-        Client worker = workerClient(daemon, job);
-        const std::string target = "/api/events?job_id=" + job.id;
-        SseClient fast(daemon.operators(), operators.token(), {.target = target});
-        SseClient slow(daemon.operators(), operators.token(), {.target = target, .receiveBuffer = 4096});
-        const std::string event =
-            R"({"event_type":"message","data":{"content":")" + std::string(12'000, 'x') + "\"}}";
-        int posted = 0;
-        for (; operators.get("/status").at("subscribers") != "1"; ++posted) {
-            CPPUNIT_ASSERT_MESSAGE("the slow subscriber was never cut off", posted < 4000);
-            ASSERT_STATUS(200, worker.post("/event", event));
-            fast.nextNumbered();
+    void slowSubscriberIsCutOffAlone() { assertSlowIsCutOffAlone(sharedDaemon({{"sse.buffer", "16KiB"}})); }
+
+    void subscribersShareTheirMemory() {
+        assertSlowIsCutOffAlone(sharedDaemon({{"sse.buffer", "1GiB"}, {"sse.memory", "1MiB"}}));
+    }
+
+    void revokedTokenEndsItsStreams() {
+        const Response made =
+            admin().post("/tokens", R"({"name":"left","user_id":"default","role":"viewer"})");
+        ASSERT_STATUS(201, made);
+        SseClient kept = subscribe("?job_id=" + job_.id);
+        std::vector<SseClient> ended;
+        for (int i = 0; i < 4; ++i) {
+            ended.emplace_back(daemon().operators(), made.at("token"),
+                               SseClient::Options{.target = "/api/events?job_id=" + job_.id});
+            ASSERT_STATUS(200, ended.back().head());
         }
-        int received = 0;
-        try {
-            while (true) {
-                slow.nextNumbered();
-                ++received;
-            }
-        } catch (const ConnectionLost&) {
-            // The end that is expected.
+        ASSERT_STATUS(200, admin().remove("/tokens/" + made.at("token_id")));
+        for (SseClient& stream : ended) {
+            CPPUNIT_ASSERT(!stream.endsCleanly());
         }
-        CPPUNIT_ASSERT_MESSAGE("it was shown everything, so nothing was cut off", received < posted);
-        ASSERT_STATUS(200, worker.post("/event", event));
-        fast.nextNumbered();
+        post(1);
+        assertNumbered(kept, job_, 1);
     }
 
     void heartbeatComesOnAQuietStream() {
@@ -428,6 +423,37 @@ public:
     }
 
 private:
+    /// One subscriber never reads. Another, who keeps up, and the worker, who posts in step with it, notice
+    /// nothing of that.
+    static void assertSlowIsCutOffAlone(Daemon& daemon) {
+        const CreatedJob job = createJob(daemon);
+        Client operators = operatorClient(daemon);
+        Client worker = workerClient(daemon, job);
+        const std::string target = "/api/events?job_id=" + job.id;
+        SseClient fast(daemon.operators(), operators.token(), {.target = target});
+        SseClient slow(daemon.operators(), operators.token(), {.target = target, .receiveBuffer = 4096});
+        const std::string event =
+            R"({"event_type":"message","data":{"content":")" + std::string(12'000, 'x') + "\"}}";
+        int posted = 0;
+        for (; operators.get("/status").at("subscribers") != "1"; ++posted) {
+            CPPUNIT_ASSERT_MESSAGE("the slow subscriber was never cut off", posted < 4000);
+            ASSERT_STATUS(200, worker.post("/event", event));
+            fast.nextNumbered();
+        }
+        int received = 0;
+        try {
+            while (true) {
+                slow.nextNumbered();
+                ++received;
+            }
+        } catch (const ConnectionLost&) {
+            // The end that is expected.
+        }
+        CPPUNIT_ASSERT_MESSAGE("it was shown everything, so nothing was cut off", received < posted);
+        ASSERT_STATUS(200, worker.post("/event", event));
+        fast.nextNumbered();
+    }
+
     using Expected = std::vector<std::pair<std::string, std::string>>;
 
     SseClient subscribe(const std::string& query) {

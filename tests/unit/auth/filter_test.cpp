@@ -46,6 +46,7 @@ class FilterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testOperatorMalformed);
     CPPUNIT_TEST(testOperatorApiKeyIsNotLookedAt);
     CPPUNIT_TEST(testOperatorRevoked);
+    CPPUNIT_TEST(testIdentityKnowsOfRevocation);
     CPPUNIT_TEST(testTokensStayOnTheirDoor);
     CPPUNIT_TEST_SUITE_END();
 
@@ -317,6 +318,19 @@ class FilterTest : public CppUnit::TestFixture {
         operators_.revoke(made.token.id);
         const std::string authorization = "Bearer " + made.secret;
         refused(filter_.operators({authorization, std::nullopt}));
+    }
+
+    void testIdentityKnowsOfRevocation() {
+        const auto made = operators_.create("laptop", "carol", Role::user);
+        const std::string authorization = "Bearer " + made.secret;
+        const auto operators = filter_.operators({authorization, std::nullopt});
+        const auto workers = worker("Bearer " + secret_);
+        CPPUNIT_ASSERT(!accepted(operators).revoked());
+        CPPUNIT_ASSERT(!accepted(workers).revoked());
+        operators_.revoke(made.token.id);
+        workers_.revoke(job_);
+        CPPUNIT_ASSERT(accepted(operators).revoked());
+        CPPUNIT_ASSERT(accepted(workers).revoked());
     }
 
     void testTokensStayOnTheirDoor() {

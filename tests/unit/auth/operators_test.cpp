@@ -31,6 +31,8 @@ class OperatorsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testSecretIsNotStored);
     CPPUNIT_TEST(testSurvivesRestart);
     CPPUNIT_TEST(testRevoke);
+    CPPUNIT_TEST(testRevocationIsToldOf);
+    CPPUNIT_TEST(testReplacedLocalTokenIsToldOf);
     CPPUNIT_TEST(testIdsAreNeverReused);
     CPPUNIT_TEST(testLastAdminStays);
     CPPUNIT_TEST(testFailedWritesChangeNothing);
@@ -145,6 +147,32 @@ class OperatorsTest : public CppUnit::TestFixture {
         restart();
         CPPUNIT_ASSERT(!find(ended.secret));
         CPPUNIT_ASSERT(find(kept.secret));
+    }
+
+    void testRevocationIsToldOf() {
+        const auto kept = operators_->create("kept", "alice", Role::user);
+        const auto ended = operators_->create("ended", "alice", Role::user);
+        const auto found = find(ended.secret);
+        bool revoked = false;
+        operators_->onRevoked([&] {
+            revoked = found->lease->revoked;
+            CPPUNIT_ASSERT_MESSAGE("others may look meanwhile", !find(ended.secret));
+        });
+        CPPUNIT_ASSERT(!found->lease->revoked);
+        operators_->revoke(ended.token.id);
+        CPPUNIT_ASSERT(revoked);
+        CPPUNIT_ASSERT(!find(kept.secret)->lease->revoked);
+    }
+
+    void testReplacedLocalTokenIsToldOf() {
+        operators_->ensureLocalToken(file_);
+        const auto found = find(tokenInFile());
+        std::filesystem::remove(file_);
+        bool revoked = false;
+        operators_->onRevoked([&] { revoked = found->lease->revoked; });
+        operators_->ensureLocalToken(file_);
+        CPPUNIT_ASSERT(revoked);
+        CPPUNIT_ASSERT(!find(tokenInFile())->lease->revoked);
     }
 
     void testIdsAreNeverReused() {

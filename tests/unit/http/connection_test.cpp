@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "host/http/event_loop.h"
+#include "tests/support/assertions.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/auth/database_fixture.h"
 #include "tests/unit/http/memory_transport.h"
@@ -39,6 +40,10 @@ class ConnectionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(halfClosedClientIsAnswered);
     CPPUNIT_TEST(clientThatHasGoneIsNoticed);
     CPPUNIT_TEST(parkedRequest);
+    CPPUNIT_TEST(revokedTokenEndsAWait);
+    CPPUNIT_TEST(revokedTokenEndsAStream);
+    CPPUNIT_TEST(revokedTokenEndsASubscription);
+    CPPUNIT_TEST(revocationDuringTheHandlerIsNotMissed);
     CPPUNIT_TEST(stream);
     CPPUNIT_TEST(streamOfAClosedConnection);
     CPPUNIT_TEST(deliveryIsReported);
@@ -52,10 +57,11 @@ class ConnectionTest : public CppUnit::TestFixture {
     auth::WorkerTokens workers_;
     auth::Operators operators_{store_};
     const auth::Filter filter_{workers_, operators_};
-    const std::string token_ = operators_.create("t", "ann", Role::admin).secret;
+    const auth::Operators::Created made_ = operators_.create("t", "ann", Role::viewer);
+    const std::string& token_ = made_.secret;
     WorkerPool pool_{{}, log_};
     Topics topics_;
-    bus::LiveHub hub_;
+    bus::LiveHub hub_{std::size_t{1024} * 1024};
     BodyBudget bodies_{std::size_t{1024} * 1024};
     Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, log_};
     std::unique_ptr<Door> door_ = std::make_unique<Door>(
@@ -83,6 +89,11 @@ class ConnectionTest : public CppUnit::TestFixture {
         loop_->post(
             [this, routes = std::make_shared<const RouteTable>(routes_)] { loop_->setRoutes(routes); });
         loop_->adopt(std::make_unique<MemoryTransport>(peer_, piece), door_->enter("memory"), *door_);
+    }
+
+    void revokeToken() {
+        operators_.revoke(made_.token.id);
+        loop_->post([this] { loop_->endRevoked(std::nullopt); });
     }
 
     [[nodiscard]] std::string request(std::string_view method, std::string_view path,
@@ -259,6 +270,64 @@ public:
         peer_.await("woken");
         peer_.send(request("GET", "/brief"));
         peer_.await("HTTP/1.1 204 ");
+    }
+
+    void revokedTokenEndsAWait() {
+        std::promise<void> parked;
+        addRoute("GET", "/wait", [&](const Call&) {
+            return Reply::waitFor(
+                "topic", std::chrono::minutes(1),
+                [&]() -> std::optional<Reply> {
+                    parked.set_value();
+                    return std::nullopt;
+                },
+                Reply::empty(204));
+        });
+        connect();
+        peer_.send(request("GET", "/wait"));
+        parked.get_future().get();
+        revokeToken();
+        ASSERT_CONTAINS("HTTP/1.1 401 ", peer_.await("the token has been revoked"));
+    }
+
+    void revokedTokenEndsAStream() {
+        std::shared_ptr<Stream> stream;
+        addRoute("GET", "/stream", [&](const Call&) {
+            return Reply::stream(200, "text/plain", [&](std::shared_ptr<Stream> made) {
+                stream = std::move(made);
+                stream->write("first");
+            });
+        });
+        connect();
+        peer_.send(request("GET", "/stream"));
+        peer_.await("first");
+        revokeToken();
+        peer_.awaitGone();
+        CPPUNIT_ASSERT(!stream->write("second"));
+    }
+
+    void revokedTokenEndsASubscription() {
+        addRoute("GET", "/events", [](const Call&) {
+            return Reply::events({"ann", std::nullopt, 7, nullptr});
+        });
+        connect();
+        peer_.send(request("GET", "/events"));
+        peer_.await("text/event-stream");
+        revokeToken();
+        peer_.awaitGone();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hub_.subscribers());
+    }
+
+    /// The loop is told of it before there is anything to end.
+    void revocationDuringTheHandlerIsNotMissed() {
+        addRoute("GET", "/events", [this](const Call&) {
+            loop_->endRevoked(std::nullopt);
+            operators_.revoke(made_.token.id);
+            return Reply::events({"ann", std::nullopt, 7, nullptr});
+        });
+        connect();
+        peer_.send(request("GET", "/events"));
+        peer_.awaitGone();
     }
 
     void stream() {

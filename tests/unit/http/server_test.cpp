@@ -28,7 +28,7 @@ class ServerTest : public CppUnit::TestFixture {
     auth::WorkerTokens workers_;
     auth::Operators operators_{store_};
     auth::Filter filter_{workers_, operators_};
-    bus::LiveHub hub_;
+    bus::LiveHub hub_{1024};
     testing::RecordingLog log_;
 
 public:
