@@ -82,7 +82,12 @@ void Connection::peerEnded(bool gone) {
     if (state_ == State::streaming || state_ == State::subscribed || (waits && gone))
         close();
     else if (waits && first)
-        probePeer();
+        probeLater();
+}
+
+/// Most answers come before it is worth asking.
+void Connection::probeLater() {
+    setDeadline(std::min(deadline_, loop_.now() + loop_.services().limits.probeDelay));
 }
 
 /// A peer that has gone answers any byte with a reset; one that waits passes an interim response over.
@@ -92,6 +97,7 @@ void Connection::probePeer() {
         close();
         return;
     }
+    setDeadline(exchange_->parkedUntil());
     writer_.beginInterim();
     flush();
 }
@@ -256,8 +262,10 @@ void Connection::onDeadline() {
             }
             break;
         case State::working:
-            if (exchange_->isParked())
+            if (exchange_->isParked() && loop_.now() >= exchange_->parkedUntil())
                 settle(exchange_->giveUp());
+            else if (peerShut_)
+                probePeer();
             break;
         case State::subscribed:
             setDeadline(loop_.services().limits.heartbeat);
@@ -308,7 +316,7 @@ void Connection::settle(std::optional<Reply> reply) {
     }
     setDeadline(exchange_->parkedUntil());
     if (peerShut_ && (exchange_->isParked() || exchange_->isWatched()))
-        probePeer();
+        probeLater();
 }
 
 void Connection::endRevoked(const std::optional<JobId>& job) {

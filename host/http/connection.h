@@ -95,6 +95,7 @@ private:
     void turn();
     void giveWay();
     void peerEnded(bool gone);
+    void probeLater();
     void probePeer();
     [[nodiscard]] bool readOn();
     [[nodiscard]] bool receive();

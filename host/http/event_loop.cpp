@@ -251,6 +251,8 @@ std::vector<Task> EventLoop::takeTasks() {
 }
 
 void EventLoop::serveWaiting() {
+    if (waiting_.empty())
+        return;
     const auto end = Clock::now() + waitingShare;
     for (auto count = waiting_.size(); count > 0; --count) {
         const auto id = waiting_.front();

@@ -25,6 +25,8 @@ struct Limits {
     std::chrono::milliseconds writeTimeout{30'000};      ///< without the peer taking a single byte
     std::size_t subscriberBuffer = std::size_t{1024} * 1024;  ///< bytes queued for one event subscriber
     std::chrono::milliseconds heartbeat{15'000};
+    /// After so long it is found out whether a client that has shut down its sending side still waits.
+    std::chrono::milliseconds probeDelay{2'000};
     std::chrono::milliseconds longestHold{10'000};  ///< of a request of a job over its rate
 };
 

@@ -38,6 +38,7 @@ class ConnectionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(deferredAnswer);
     CPPUNIT_TEST(brokenPromiseOfAClosedConnection);
     CPPUNIT_TEST(halfClosedClientIsAnswered);
+    CPPUNIT_TEST(halfClosedClientIsAnsweredSoon);
     CPPUNIT_TEST(clientThatHasGoneIsNoticed);
     CPPUNIT_TEST(parkedRequest);
     CPPUNIT_TEST(revokedTokenEndsAWait);
@@ -221,6 +222,7 @@ public:
     void halfClosedClientIsAnswered() {
         Watched watched;
         addWatched(watched);
+        services_.limits.probeDelay = std::chrono::milliseconds(1);
         connect();
         peer_.send(request("GET", "/watched"));
         const auto promise = watched.promised.get_future().get();
@@ -232,9 +234,24 @@ public:
         peer_.awaitGone();
     }
 
+    /// An answer that comes soon comes alone.
+    void halfClosedClientIsAnsweredSoon() {
+        Watched watched;
+        addWatched(watched);
+        services_.limits.probeDelay = std::chrono::hours(1);
+        connect();
+        peer_.send(request("GET", "/watched"));
+        const auto promise = watched.promised.get_future().get();
+        peer_.finishSending();
+        promise.fulfil(Reply::text(200, "text/plain", "soon"));
+        CPPUNIT_ASSERT(peer_.await("soon").starts_with("HTTP/1.1 200 "));
+        peer_.awaitGone();
+    }
+
     void clientThatHasGoneIsNoticed() {
         Watched watched;
         addWatched(watched);
+        services_.limits.probeDelay = std::chrono::milliseconds(1);
         connect();
         peer_.send(request("GET", "/watched"));
         const auto promise = watched.promised.get_future().get();
