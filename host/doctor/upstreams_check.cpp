@@ -53,16 +53,12 @@ std::string advice(CURLcode result, const Provider& provider) {
 }
 
 /// The proxy that the plugin would use; empty if none. @throws std::invalid_argument for one that it cannot.
-std::string proxyFor(const Provider& provider) {
+std::string proxyOf(const Provider& provider) {
     using namespace sallyport::plugins::llm;
-    std::string proxy = provider.endpoint.proxy;
-    if (proxy.empty()) {
-        proxy = EnvironmentProxies().proxyFor(Url::parse(provider.baseUrl));
-    }
-    if (!proxy.empty()) {
-        static_cast<void>(Proxy::parse(proxy));
-    }
-    return proxy;
+    const EnvironmentProxies environment;
+    const Url url = Url::parse(provider.baseUrl);
+    static_cast<void>(routeTo(url, provider.endpoint, environment));  // which looks whether it can be used
+    return std::string(proxyFor(url, provider.endpoint, environment));
 }
 
 /// Connects to where the plugin does, up to where a request would begin, which is not sent.
@@ -74,10 +70,9 @@ std::string problemWith(const Provider& provider) {
     }
     std::string proxy;
     try {
-        proxy = proxyFor(provider);
+        proxy = proxyOf(provider);
     } catch (const std::invalid_argument& wrong) {
-        return std::string("the proxy ") + wrong.what() + ": " +
-               advice(CURLE_COULDNT_RESOLVE_PROXY, provider);
+        return std::string(wrong.what()) + ": " + advice(CURLE_COULDNT_RESOLVE_PROXY, provider);
     }
     std::array<char, CURL_ERROR_SIZE> error{};
     const auto set = [&handle](CURLoption option, auto value) {

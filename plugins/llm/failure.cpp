@@ -52,10 +52,6 @@ const char* sentence(UpstreamProblem problem) {
 
 }  // namespace
 
-bool isSuccess(int status) {
-    return status >= 200 && status < 300;
-}
-
 std::string_view headerOf(const UpstreamHead& head, std::string_view name) {
     for (const auto& [key, value] : head.headers) {
         if (key == name) {

@@ -29,8 +29,6 @@ struct Failure {
     std::optional<Relayed> relayed{};
 };
 
-[[nodiscard]] bool isSuccess(int status);
-
 /// The first header of that name in lower case; empty if there is none.
 [[nodiscard]] std::string_view headerOf(const UpstreamHead& head, std::string_view name);
 

@@ -46,14 +46,6 @@ T tlsChecked(T result) {
     return result;
 }
 
-sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    return address;
-}
-
 std::string urlOf(std::string_view scheme, std::uint16_t port) {
     return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
 }

@@ -19,6 +19,8 @@ int checked(int result, const char* what) {
     return result;
 }
 
+}  // namespace
+
 sockaddr_in loopback(std::uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -26,8 +28,6 @@ sockaddr_in loopback(std::uint16_t port) {
     address.sin_port = htons(port);
     return address;
 }
-
-}  // namespace
 
 FileDescriptor boundSocket() {
     FileDescriptor socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));

@@ -3,9 +3,13 @@
 
 #include <cstdint>
 
+#include <netinet/in.h>
+
 #include "tests/support/file_descriptor.h"
 
 namespace sallyport::tests {
+
+[[nodiscard]] sockaddr_in loopback(std::uint16_t port);
 
 /// A socket with a free port, which does not listen yet. @throws std::system_error
 [[nodiscard]] FileDescriptor boundSocket();

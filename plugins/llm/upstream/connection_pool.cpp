@@ -18,12 +18,13 @@ constexpr std::chrono::seconds greatestIdle{60};
 /// for what TLS has to say in private (RFC 8446 section 4.6).
 class ConnectionPool::Idle final : private Watcher {
 public:
-    Idle(ConnectionPool& pool, std::string goodFor, std::unique_ptr<Socket> connection, Time now)
-        : key(std::move(goodFor)), since(now), socket(std::move(connection)), pool_(pool) {
+    /// @param among the pool's connections that are as good, of which it is to be one.
+    Idle(ConnectionPool& pool, Connections& among, std::unique_ptr<Socket> connection, Time now)
+        : alike(among), since(now), socket(std::move(connection)), pool_(pool) {
         socket->rewatch(*this);
     }
 
-    const std::string key;
+    Connections& alike;
     const Time since;
     std::unique_ptr<Socket> socket;
 
@@ -45,7 +46,8 @@ void ConnectionPool::keep(const std::string& key, std::unique_ptr<Socket> socket
     if (count_ >= greatestCount_) {
         removeOldest();
     }
-    connections_[key].push_back(std::make_unique<Idle>(*this, key, std::move(socket), now));
+    Connections& alike = connections_[key];  // which stays where it is
+    alike.push_back(std::make_unique<Idle>(*this, alike, std::move(socket), now));
     ++count_;
 }
 
@@ -78,8 +80,7 @@ ConnectionPool::Time ConnectionPool::nextPruning() const {
 }
 
 void ConnectionPool::remove(const Idle& idle) {
-    Connections& connections = connections_.at(idle.key);
-    count_ -= std::erase_if(connections, [&](const auto& other) { return other.get() == &idle; });
+    count_ -= std::erase_if(idle.alike, [&](const auto& other) { return other.get() == &idle; });
 }
 
 void ConnectionPool::removeOldest() {

@@ -18,10 +18,6 @@ constexpr std::chrono::milliseconds attemptDelay{250};
 /// More are not tried, however many a name has.
 constexpr std::size_t greatestTries = 8;
 
-bool isSuccess(int status) {
-    return status >= 200 && status < 300;
-}
-
 /// Both families by turns (RFC 8305 section 4), so that one that leads nowhere does not take up all tries.
 std::vector<SocketAddress> byTurns(std::vector<SocketAddress> addresses) {
     const auto isLikeTheFirst = [family = addresses.empty() ? sa_family_t{} : addresses[0].storage.ss_family](
@@ -45,8 +41,7 @@ std::vector<SocketAddress> byTurns(std::vector<SocketAddress> addresses) {
 }
 
 std::string tunnelRequestFor(const Route& route) {
-    const std::string host = route.host.find(':') == std::string::npos ? route.host : "[" + route.host + "]";
-    const std::string target = host + ":" + std::to_string(route.port);
+    const std::string target = bracketed(route.host) + ":" + std::to_string(route.port);
     std::string request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
     if (!route.proxy->authorization.empty()) {
         request.append("Proxy-Authorization: ").append(route.proxy->authorization).append("\r\n");

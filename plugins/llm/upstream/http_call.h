@@ -63,6 +63,7 @@ public:
     /// @param owner must outlive this.
     HttpCall(CallOwner& owner, Upstream::Id id, PreparedRequest request,
              std::shared_ptr<UpstreamListener> listener);
+
     void start();
     /// Ends it now.
     void end(const Outcome& outcome);

@@ -58,8 +58,11 @@ std::uint16_t readPort(std::string_view text, std::uint16_t fallback) {
     return port;
 }
 
-bool isControlOrBlank(char c) {
-    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
+void requireVisible(std::string_view text) {
+    const auto isControlOrBlank = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
+    if (std::any_of(text.begin(), text.end(), isControlOrBlank)) {
+        throw std::invalid_argument("the address has a blank or a control character");
+    }
 }
 
 struct HostAndPort {
@@ -72,11 +75,8 @@ bool isIpv6(std::string_view text) {
     return IPAddress::tryParse(std::string(text), address) && address.family() == IPAddress::IPv6;
 }
 
-/// `HOST[:PORT]`, an IPv6 address in brackets.
+/// `HOST[:PORT]`, an IPv6 address in brackets, without blanks and control characters.
 HostAndPort readAuthority(std::string_view text, std::uint16_t fallback) {
-    if (std::any_of(text.begin(), text.end(), isControlOrBlank)) {
-        throw std::invalid_argument("an address has a blank or a control character");
-    }
     const bool literal = text.starts_with('[');
     const std::size_t end = text.find(literal ? ']' : ':');
     const std::string_view host = literal ? text.substr(1, end - 1) : text.substr(0, end);
@@ -92,7 +92,7 @@ HostAndPort readAuthority(std::string_view text, std::uint16_t fallback) {
 }
 
 std::string authorityOf(const HostAndPort& where, std::uint16_t usual) {
-    std::string text = where.host.find(':') == std::string::npos ? where.host : "[" + where.host + "]";
+    std::string text = bracketed(where.host);
     if (where.port != usual) {
         text.append(":").append(std::to_string(where.port));
     }
@@ -185,10 +185,12 @@ bool isBelow(std::string_view host, std::string_view domain) {
 
 }  // namespace
 
+std::string bracketed(const std::string& host) {
+    return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
 Url Url::parse(std::string_view text) {
-    if (std::any_of(text.begin(), text.end(), isControlOrBlank)) {
-        throw std::invalid_argument("the address has a blank or a control character");
-    }
+    requireVisible(text);
     const std::string scheme = takeScheme(text);
     if (scheme != "http" && scheme != "https") {
         throw std::invalid_argument("the address is neither http nor https");
@@ -225,6 +227,7 @@ Proxy Proxy::parse(std::string_view text) {
         authority.remove_prefix(at + 1);
     }
     try {
+        requireVisible(authority);
         HostAndPort where = readAuthority(authority, proxyPort);
         proxy.host = std::move(where.host);
         proxy.port = where.port;
@@ -262,11 +265,13 @@ std::string_view EnvironmentProxies::proxyFor(const Url& url) const {
     return direct ? std::string_view() : proxy;
 }
 
+std::string_view proxyFor(const Url& url, const Endpoint& endpoint, const EnvironmentProxies& environment) {
+    return endpoint.proxy.empty() ? environment.proxyFor(url) : std::string_view(endpoint.proxy);
+}
+
 Route routeTo(const Url& url, const Endpoint& endpoint, const EnvironmentProxies& environment) {
     Route route{url.tls, url.host, url.port, url.authority, std::nullopt, endpoint.caFile};
-    // A proxy that was named for this server is not for `no_proxy` to overrule.
-    const std::string_view proxy =
-        endpoint.proxy.empty() ? environment.proxyFor(url) : std::string_view(endpoint.proxy);
+    const std::string_view proxy = proxyFor(url, endpoint, environment);
     if (!proxy.empty()) {
         try {
             route.proxy = Proxy::parse(proxy);

@@ -11,6 +11,9 @@
 
 namespace sallyport::plugins::llm {
 
+/// A host as it stands in an address: IPv6 in brackets (RFC 3986 section 3.2.2).
+[[nodiscard]] std::string bracketed(const std::string& host);
+
 /// An http or https address taken apart (RFC 3986).
 struct Url {
     bool tls = false;
@@ -67,6 +70,11 @@ private:
     std::string https_;
     std::vector<std::string> direct_;
 };
+
+/// The address of the proxy on the way to a server; empty if there is none. What was named for the server is
+/// not for `no_proxy` to overrule.
+[[nodiscard]] std::string_view proxyFor(const Url& url, const Endpoint& endpoint,
+                                        const EnvironmentProxies& environment);
 
 /// @throws std::invalid_argument with a sentence about a proxy that cannot be used.
 [[nodiscard]] Route routeTo(const Url& url, const Endpoint& endpoint, const EnvironmentProxies& environment);

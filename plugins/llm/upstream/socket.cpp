@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
-#include <cstring>
 #include <stdexcept>
 #include <system_error>
 

@@ -42,6 +42,11 @@ struct UpstreamHead {
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
+/// RFC 9110 section 15.3.
+[[nodiscard]] constexpr bool isSuccess(int status) {
+    return status >= 200 && status < 300;
+}
+
 /// Why a call ended without a whole answer.
 enum class UpstreamProblem {
     none,
