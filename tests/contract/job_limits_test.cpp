@@ -103,9 +103,10 @@ public:
         ASSERT_STATUS(200, worker.post("/event", event));
         ASSERT_STATUS(200, worker.post("/event", event));
         // This one would have to wait for more than 20 seconds.
-        worker.connection().send(worker.request("POST", "/event").json(event).bytes());
+        Connection& held = worker.connection();
+        held.send(worker.request("POST", "/event").json(event).bytes());
         ASSERT_STATUS(200, admin.post("/jobs/" + job.id + "/cancel", ""));
-        ASSERT_UNAUTHORIZED(worker.connection().receive());
+        ASSERT_UNAUTHORIZED(held.receive());
     }
 
     void limitsOutliveARestart() {
