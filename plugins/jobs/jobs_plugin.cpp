@@ -194,8 +194,6 @@ Reply JobsPlugin::detail(const Call& call) {
     if (const auto usage = host_->find<JobUsage>()) {
         json->set("usage", usageJson(usage->of(job.id)));
     }
-    const auto quarantine = host_->find<Quarantine>();
-    json->set("quarantined", quarantine != nullptr && quarantine->holds(job.id));
     return Reply::json(200, *json);
 }
 
@@ -204,6 +202,8 @@ Poco::JSON::Object::Ptr JobsPlugin::shown(const Job& job) const {
     auto json = jobJson(job, grantsOf(job.id));
     const auto service = terms();
     addTerms(*json, job, service->of(job.id).value_or(JobTerms()), service->defaults());
+    const auto quarantine = host_->find<Quarantine>();
+    json->set("quarantined", quarantine != nullptr && quarantine->holds(job.id));
     return json;
 }
 

@@ -364,7 +364,7 @@ private:
 
     void testDetail() {
         const std::string terms =
-            R"(,"timeout":null,"deadline":null,"limits":{"requests_per_second":0,"event_bytes_per_second":0,"events":0,"event_bytes":0}})";
+            R"(,"timeout":null,"deadline":null,"limits":{"requests_per_second":0,"event_bytes_per_second":0,"events":0,"event_bytes":0},"quarantined":false})";
         const CreatedJob job = host_.makeJob();
         const std::string start =
             R"({"job_id":")" + job.job.id.str() + R"(","title":"Job )" + job.job.id.str() +
