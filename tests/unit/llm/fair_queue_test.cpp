@@ -64,7 +64,10 @@ public:
 
 private:
     [[nodiscard]] FairQueue& queue() { return *own_; }
-    void with(const FairQueue::Bounds& bounds) { own_.emplace(bounds); }
+    void with(const FairQueue::Bounds& bounds) {
+        tearDown();
+        own_.emplace(bounds);
+    }
     FairQueue::Ticket enter(const JobId& job, const std::string& who, FairQueue::Time deadline,
                             std::size_t bytes = 0) {
         return queue().enter(job, deadline,
@@ -201,10 +204,8 @@ private:
         enter(b_, "b");
         CPPUNIT_ASSERT(slots_.contains("b"));
         // Two cannot be shared but by one each, and one not at all.
-        slots_.clear();
         with({.slots = 2, .places = 100});
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, enterMany(a_, "two", 2));
-        slots_.clear();
         with({.slots = 1, .places = 100});
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, enterMany(a_, "one", 2));
     }
