@@ -63,6 +63,8 @@ public:
     [[nodiscard]] std::string maskedCut(std::string text) const;
 
     [[nodiscard]] const std::vector<Spelling>& spellings() const noexcept { return spellings_; }
+    /// Characters of the longest spelling.
+    [[nodiscard]] std::size_t longest() const noexcept { return longest_; }
 
 private:
     struct Span {

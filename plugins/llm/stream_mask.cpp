@@ -12,6 +12,8 @@ namespace {
 
 /// Stretches without a piece of a text, after which it is not expected to go on.
 constexpr std::uint64_t patience = 32;
+/// Of one character in a JSON string.
+constexpr std::size_t longestEscape = 6;
 /// More are not kept in mind.
 constexpr std::size_t mostTexts = 1024;
 
@@ -75,7 +77,12 @@ void StreamMask::follow(std::string_view stretch, const TextPiece& piece) {
     text.reached.resize(mask_.spellings().size());
     text.lastStretch = number_;
     const std::string_view bytes = stretch.substr(0, piece.begin + piece.size);
+    // What is in the middle of a long piece, SecretMask finds.
+    const std::size_t end = longestEscape * (mask_.longest() + 1);
     for (std::size_t at = piece.begin; at < bytes.size();) {
+        if (text.tail.empty() && bytes.size() - at > end) {
+            at = bytes.size() - end;
+        }
         const Escape escape = bytes[at] == '\\' ? escapeAt(bytes, at) : Escape{1, bytes[at]};
         take(text, escape.value, {number_, at, at + escape.size});
         at += escape.size;

@@ -37,6 +37,7 @@ class StreamMaskTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testKeyInOneEvent);
     CPPUNIT_TEST(testKeyInTwoEventsCutAnywhere);
     CPPUNIT_TEST(testKeyByTheCharacter);
+    CPPUNIT_TEST(testKeyBetweenLongPieces);
     CPPUNIT_TEST(testWhatIsNoKeyAfterAllIsHandedOn);
     CPPUNIT_TEST(testTextsAreApart);
     CPPUNIT_TEST(testEventsOfOtherTextsBetween);
@@ -108,6 +109,24 @@ private:
         }
         end();
         CPPUNIT_ASSERT_EQUAL(std::string("it is sk-key-of[key]."), text());
+    }
+
+    void testKeyBetweenLongPieces() {
+        for (const std::string& filler :
+             {std::string(5000, '.'), std::string(5000, 's'), key + key + std::string(900, '.')}) {
+            for (std::size_t cut = leastHeld; cut < key.size(); ++cut) {
+                for (const bool escaped : {false, true}) {
+                    seen_.clear();
+                    const std::string first =
+                        escaped ? "\\u0073" + key.substr(1, cut - 1) : key.substr(0, cut);
+                    feed(filler + first);
+                    feed(key.substr(cut) + filler);
+                    end();
+                    const std::string masked = mask_.masked(filler);
+                    CPPUNIT_ASSERT_EQUAL(masked + "[key]" + masked, text());
+                }
+            }
+        }
     }
 
     void testWhatIsNoKeyAfterAllIsHandedOn() {
