@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "host/entry/entry.h"
+#include "host/entry/slow_calls.h"
 
 namespace sallyport::host {
 
@@ -20,11 +20,7 @@ void LastResort::run(const std::stop_token& stopping, std::chrono::milliseconds 
     if (awake.wait_for(lock, stopping, limit, [&stopping] { return stopping.stop_requested(); }))
         return;
     for (const auto& call : entry::running({}))
-        log.error("a plugin's code does not return", {{"plugin", call.plugin},
-                                                      {"callback", call.callback},
-                                                      {"route", call.route},
-                                                      {"request", call.request},
-                                                      {"milliseconds", call.time.count()}});
+        entry::logRunning(log, LogLevel::error, "a plugin's code does not return", call);
     log.error("the daemon could not stop in time, and ends as it is");
     ::_exit(EX_SOFTWARE);
 }

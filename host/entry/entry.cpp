@@ -145,11 +145,16 @@ Entry::~Entry() {
     if (!told || plugin_.log == nullptr)
         return;
     try {
-        const auto time = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_);
-        plugin_.log->warn("a plugin's code has returned at last", {{"plugin", plugin_.name},
-                                                                   {"callback", callback_},
-                                                                   {"request", origin_ ? origin_->id : ""},
-                                                                   {"seconds", time.count()}});
+        const auto time =
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
+        if (origin_)
+            plugin_.log->warn("a plugin's code has returned at last", {{"plugin", plugin_.name},
+                                                                       {"callback", callback_},
+                                                                       {"request", origin_->id},
+                                                                       {"milliseconds", time}});
+        else
+            plugin_.log->warn("a plugin's code has returned at last",
+                              {{"plugin", plugin_.name}, {"callback", callback_}, {"milliseconds", time}});
     } catch (const std::exception&) {
         // Without memory for a line there is none.
         return;
@@ -177,7 +182,15 @@ void logFailure(const Entry& entry, const std::exception_ptr& error) noexcept {
     if (log == nullptr)
         return;
     try {
-        if (const auto& origin = entry.origin())
+        const auto& origin = entry.origin();
+        if (origin && origin->job)
+            log->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
+                                                      {"callback", entry.callback()},
+                                                      {"route", origin->label},
+                                                      {"request", origin->id},
+                                                      {"job", origin->job->str()},
+                                                      {"error", textOf(error)}});
+        else if (origin)
             log->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
                                                       {"callback", entry.callback()},
                                                       {"route", origin->label},

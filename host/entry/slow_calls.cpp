@@ -24,6 +24,24 @@ void copy(const std::string& text, StuckCall::Text& target) {
 
 }  // namespace
 
+void logRunning(Logger& log, LogLevel level, std::string_view message, const Running& call) {
+    const auto time = call.time.count();
+    if (call.request.empty())
+        log.write(level, message,
+                  {{"plugin", call.plugin},
+                   {"version", call.version},
+                   {"callback", call.callback},
+                   {"milliseconds", time}});
+    else
+        log.write(level, message,
+                  {{"plugin", call.plugin},
+                   {"version", call.version},
+                   {"callback", call.callback},
+                   {"route", call.route},
+                   {"request", call.request},
+                   {"milliseconds", time}});
+}
+
 SlowCalls::SlowCalls(std::chrono::milliseconds limit, Logger& log)
     : limit_(limit), log_(log), thread_([this](const std::stop_token& stopping) { run(stopping); }) {}
 
@@ -62,12 +80,7 @@ void SlowCalls::keepLongest() {
 void SlowCalls::look() {
     keepLongest();
     for (const auto& call : newlySlow(limit_))
-        log_.warn("a plugin's code does not return", {{"plugin", call.plugin},
-                                                      {"version", call.version},
-                                                      {"callback", call.callback},
-                                                      {"route", call.route},
-                                                      {"request", call.request},
-                                                      {"milliseconds", call.time.count()}});
+        logRunning(log_, LogLevel::warn, "a plugin's code does not return", call);
 }
 
 }  // namespace sallyport::host::entry

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 
 #include <sallyport/job_id.h>
@@ -13,6 +14,9 @@
 #include "host/entry/entry.h"
 
 namespace sallyport::host::entry {
+
+/// Logs a line about a call that goes on, with what it is for as far as it is for a request.
+void logRunning(Logger& log, LogLevel level, std::string_view message, const Running& call);
 
 /// A slow call, in a form that a signal handler can read.
 struct StuckCall {

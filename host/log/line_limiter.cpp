@@ -38,7 +38,8 @@ bool isCausedByPeer(const Entry& entry) {
 
 std::string keyOf(const LineLimiter::Held& kind) {
     std::string key(1, static_cast<char>('0' + static_cast<int>(kind.level)));
-    for (const std::string* part : {&kind.component, &kind.message, &kind.plugin, &kind.job}) {
+    for (const std::string* part :
+         {&kind.component, &kind.message, &kind.plugin, &kind.callback, &kind.job}) {
         key.append(*part).push_back('\0');
     }
     return key;
@@ -61,15 +62,17 @@ bool LineLimiter::admit(const Entry& entry, Clock::time_point now) {
 }
 
 LineLimiter::Kind& LineLimiter::kindOf(const Entry& entry, Clock::time_point now) {
-    Kind fresh{.since = now,
-               .held = {entry.level, std::string(entry.component),
-                        std::string(entry.message.substr(0, longestMessage)),
-                        std::string(valueOf(entry, "plugin")), std::string(valueOf(entry, "job")), 0}};
+    Kind fresh{
+        .since = now,
+        .held = {entry.level, std::string(entry.component),
+                 std::string(entry.message.substr(0, longestMessage)), std::string(valueOf(entry, "plugin")),
+                 std::string(valueOf(entry, "callback")), std::string(valueOf(entry, "job")), 0}};
     std::string key = keyOf(fresh.held);
     if (kinds_.size() >= mostKinds && !kinds_.contains(key)) {
         // Also what should be fixed words is not trusted to be.
         fresh.held.message = "lines of many kinds";
         fresh.held.plugin.clear();
+        fresh.held.callback.clear();
         fresh.held.job.clear();
         key = keyOf(fresh.held);
     }

@@ -15,10 +15,10 @@
 namespace sallyport::host::log {
 
 /// Keeps a flood of lines of one kind from filling the disk. A kind is a component's message about one job
-/// and one plugin. Of lines that a peer causes (they name a request, a job or a peer) ten of a kind are
-/// written in a second, of others, which may be about many things, 256; the rest is counted. While a flood
-/// goes on, one and ten are written in each further second. Lines for who looks for a fault (debug) are not
-/// limited. [one thread at a time]
+/// and one plugin's callback. Of lines that a peer causes (they name a request, a job or a peer) ten of a
+/// kind are written in a second, of others, which may be about many things, 256; the rest is counted. While a
+/// flood goes on, one and ten are written in each further second. Lines for who looks for a fault (debug) are
+/// not limited. [one thread at a time]
 class LineLimiter {
 public:
     using Clock = std::chrono::steady_clock;
@@ -31,8 +31,9 @@ public:
         LogLevel level;
         std::string component;
         std::string message;
-        std::string plugin;  ///< empty: none was named
-        std::string job;     ///< empty: none was named
+        std::string plugin;    ///< empty: none was named
+        std::string callback;  ///< of that plugin; empty: none was named
+        std::string job;       ///< empty: none was named
         std::uint64_t lines;
     };
 

@@ -86,6 +86,13 @@ void Sink::State::say(const std::vector<LineLimiter::Held>& held) {
             write({{"more", kind.lines}});
         } else if (kind.plugin.empty()) {
             write({{"more", kind.lines}, {"job", kind.job}});
+        } else if (!kind.callback.empty() && kind.job.empty()) {
+            write({{"more", kind.lines}, {"plugin", kind.plugin}, {"callback", kind.callback}});
+        } else if (!kind.callback.empty()) {
+            write({{"more", kind.lines},
+                   {"plugin", kind.plugin},
+                   {"callback", kind.callback},
+                   {"job", kind.job}});
         } else if (kind.job.empty()) {
             write({{"more", kind.lines}, {"plugin", kind.plugin}});
         } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/entry/slow_calls.h"
 #include "host/plugins/reloading.h"
 
 namespace sallyport::host::plugins {
@@ -110,11 +111,7 @@ void PluginSet::nameWhatRuns(const std::string& plugin) {
         if (call.plugin != plugin)
             continue;
         named = true;
-        log_.error(message, {{"plugin", plugin},
-                             {"callback", call.callback},
-                             {"route", call.route},
-                             {"request", call.request},
-                             {"milliseconds", call.time.count()}});
+        entry::logRunning(log_, LogLevel::error, message, call);
     }
     if (!named)
         log_.error("a plugin cannot be stopped: calls of it have not ended", {{"plugin", plugin}});

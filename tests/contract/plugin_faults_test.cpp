@@ -168,14 +168,15 @@ public:
         stuck.send(admin().request("GET", "/hostile/stuck").bytes());
         // Returns once the handler has opened the other end.
         FileDescriptor opened(::open(gate_.c_str(), O_WRONLY | O_CLOEXEC));
-        daemon_->awaitLog("a plugin's code does not return");
-        ASSERT_CONTAINS("callback=handler route=\"GET /api/hostile/stuck\"", daemon_->log());
+        daemon_->awaitLog(
+            "a plugin's code does not return plugin=hostile version=6.6 callback=handler "
+            "route=\"GET /api/hostile/stuck\"");
         ASSERT_FIELD("GET /api/hostile/stuck", plugin(), "slow.0.route");
         opened.reset();
         const Response answer = stuck.receive();
         ASSERT_STATUS(200, answer);
         ASSERT_CONTAINS(answer.header("X-Request-Id"), daemon_->log());
-        daemon_->awaitLog("has returned at last");
+        daemon_->awaitLog("a plugin's code has returned at last plugin=hostile callback=handler");
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, plugin().size("slow"));
     }
 
@@ -187,7 +188,9 @@ public:
         Connection stuck(daemon_->worker());
         stuck.send(worker.request("GET", "/hostile/stuck_on_the_loop").bytes());
         const FileDescriptor opened(::open(gate_.c_str(), O_WRONLY | O_CLOEXEC));
-        daemon_->awaitLog("a plugin's code does not return plugin=hostile");
+        daemon_->awaitLog(
+            "a plugin's code does not return plugin=hostile version=6.6 callback=handler "
+            "route=\"GET /worker/{job_id}/hostile/stuck_on_the_loop\"");
         const std::size_t before = daemon_->log().size();
         CPPUNIT_ASSERT_EQUAL(0, ::kill(daemon_->pid(), SIGABRT));
         CPPUNIT_ASSERT(daemon_->awaitExit() != 0);

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sallyport/plugin.h>
@@ -102,14 +103,18 @@ private:
                     std::shared_ptr<Stream> stream;
                     ~Asks() { stream->write(std::to_string(stream->pending()) + " pending\n"); }
                 };
-                stream->onClosed([asks = std::make_shared<Asks>(Asks{stream})] {});
+                stream->onClosed([asks = std::shared_ptr<Asks>(new Asks{stream})] {});
                 stream->onClosed([] {});
                 stream->end();
                 keep(stream);
             });
         });
         host.bus().subscribe<JobStarted>([](const JobStarted&) { fail("subscribed"); });
-        host.every(std::chrono::milliseconds(20), [] { fail("every"); });
+        host.every(std::chrono::milliseconds(20), [thrown = false]() mutable {
+            if (!std::exchange(thrown, true)) {
+                fail("every");
+            }
+        });
     }
 
     static void addCrashing(Routes& routes) {

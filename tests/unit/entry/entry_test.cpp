@@ -20,7 +20,6 @@ using host::entry::Entry;
 using host::entry::guarded;
 using host::entry::Origin;
 using host::entry::Plugin;
-using host::entry::Request;
 using namespace std::chrono_literals;
 
 class EntryTest : public CppUnit::TestFixture {
@@ -40,7 +39,10 @@ public:
         CPPUNIT_ASSERT(!guarded(plugin_, "handler", origin(), [] { throw std::runtime_error("no mood"); }));
         CPPUNIT_ASSERT(!guarded(plugin_, "stop", nullptr, [] { throw Poco::NotFoundException("a word"); }));
         CPPUNIT_ASSERT(!guarded(plugin_, "start", nullptr, [] { throw 42; }));
-        ASSERT_CONTAINS("plugin=boom callback=handler route=GET /boom request=7 error=no mood", logged());
+        ASSERT_CONTAINS(
+            "plugin=boom callback=handler route=GET /boom request=7 job=00000000-0000-0000-0000-000000000000 "
+            "error=no mood",
+            logged());
         ASSERT_CONTAINS("plugin=boom callback=stop error=Not found: a word", logged());
         ASSERT_CONTAINS("plugin=boom callback=start error=not a std::exception", logged());
     }
@@ -132,7 +134,8 @@ public:
 
 private:
     [[nodiscard]] static Origin origin() {
-        return std::make_shared<const Request>(Request{nullptr, "GET /boom", "7", JobId()});
+        return std::make_shared<const host::entry::Request>(
+            host::entry::Request{nullptr, "GET /boom", "7", JobId()});
     }
 
     [[nodiscard]] std::string logged() const {
