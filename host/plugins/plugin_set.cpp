@@ -10,6 +10,9 @@ namespace sallyport::host::plugins {
 
 namespace {
 
+/// Each plugin gets so long to stop.
+constexpr std::chrono::milliseconds leastPatience{500};
+
 PluginInfo describe(RunningPlugin& running) {
     const auto& descriptor = running.library().descriptor();
     PluginInfo info{descriptor.name,
@@ -94,7 +97,8 @@ bool PluginSet::stop(std::chrono::milliseconds limit) {
         all.back()->gate()->hold();
         auto& retirement = *retired_.emplace_back(std::make_unique<Retirement>(std::move(all.back())));
         all.pop_back();
-        static_cast<void>(retirement.awaitEnd(remaining()));
+        // One that does not end takes nothing from those that would at once.
+        static_cast<void>(retirement.awaitEnd(std::max(remaining(), leastPatience)));
     }
     for (const auto& retirement : retired_)
         static_cast<void>(retirement->awaitEnd(remaining()));
