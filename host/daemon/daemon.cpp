@@ -304,12 +304,18 @@ private:
                       {std::shared_ptr<void>(), static_cast<Quarantine*>(&crashes_)});
     }
 
+    /// But for sockets beside the data: where those are is not for every operator to know.
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> listeners() const {
+        const std::string beside = "unix:" + fs::absolute(options_.dataDirectory).string() + "/";
         std::vector<std::pair<std::string, std::string>> all;
-        for (const auto& url : doors_.worker())
-            all.emplace_back("worker", url);
-        for (const auto& url : doors_.operators())
-            all.emplace_back("operator", url);
+        const auto add = [&](const char* door, const std::vector<std::string>& urls) {
+            for (const auto& url : urls) {
+                if (!url.starts_with(beside))
+                    all.emplace_back(door, url);
+            }
+        };
+        add("worker", doors_.worker());
+        add("operator", doors_.operators());
         return all;
     }
 

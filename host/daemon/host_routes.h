@@ -31,7 +31,7 @@ struct HostView {
     /// Revocations that hold and that the database has still to be told.
     std::function<std::size_t()> storeUnwritten;
     std::function<store::Database::Space()> storeSpace;
-    /// Realm word and address of each listener.
+    /// Realm word and address of each listener that is told.
     std::function<std::vector<std::pair<std::string, std::string>>()> listeners;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <exception>
@@ -50,6 +51,13 @@ std::string urlOf(const http::ListenAddress& address) {
                             : address.text());
 }
 
+/// Empty if it cannot be read.
+std::string firstLine(const std::string& file) {
+    std::string line;
+    std::getline(std::ifstream(file), line);
+    return line;
+}
+
 /// The addresses that the daemon told, or else the first as it wrote it and the others as configured.
 std::vector<std::string> addressesOf(const Door& door) {
     if (!door.told.empty()) {
@@ -59,8 +67,7 @@ std::vector<std::string> addressesOf(const Door& door) {
     for (const auto& address : door.configured) {
         addresses.push_back(urlOf(address));
     }
-    std::string line;
-    if (std::getline(std::ifstream(door.file), line)) {
+    if (const std::string line = firstLine(door.file); !line.empty()) {
         addresses.front() = line;
     }
     return addresses;
@@ -205,6 +212,11 @@ void ask(Subject& subject, Door& worker, Door& operators, Report& report) {
         subject.plugins = door.get(cli::Target("/api/plugins"));
         worker.told = listenersOf(status, "worker");
         operators.told = listenersOf(status, "operator");
+        // Which a daemon does not tell if it is beside the data.
+        const std::string socket = firstLine(subject.dataFile("operator.socket"));
+        if (!socket.empty() && std::ranges::find(operators.told, socket) == operators.told.end()) {
+            operators.told.push_back(socket);
+        }
         const std::string running = cli::textOf(status.object(), "version");
         if (running != version) {
             report.warn(runs, "version " + running + " runs, and " + version +
