@@ -98,8 +98,7 @@ public:
         Client client = admin();
         auto& waiting = hanging_.emplace_back(std::make_unique<Connection>(daemon_->operators()));
         waiting->send(client.request("GET", "/status").bytes());
-        daemon_->awaitLog("the pool of handlers is stuck");
-        ASSERT_CONTAINS("hanging_one (1), hanging_two (1)", daemon_->log());
+        daemon_->awaitLog("hanging_one (1), hanging_two (1)");
         ASSERT_STATUS(204, client.send("POST", "/hanging_one/release", {}));
         ASSERT_STATUS(200, waiting->receive());
         hanging_.pop_back();
