@@ -131,16 +131,21 @@ void WorkerPool::lookAfter(std::unique_lock<std::mutex>& lock) {
     const auto now = Clock::now();
     for (auto& thread : std::exchange(retired_, {}))
         thread.join();
+    bool full = workers_.size() >= 2 * options_.threads;
     try {
-        while (useful(now) < options_.threads && workers_.size() < 2 * options_.threads)
+        for (; !full && useful(now) < options_.threads; full = workers_.size() >= 2 * options_.threads) {
             addThread();
+            progress_ = now;
+        }
     } catch (const std::system_error& error) {
+        full = true;
         workers_.pop_back();
         lock.unlock();
         log_.warn("a spare thread for handlers could not be started", {{"error", error.what()}});
         lock.lock();
     }
-    if (stuck_ || now - progress_ < options_.stuckAfter)
+    // A pool that can still be given a thread will go on.
+    if (stuck_ || !full || now - progress_ < options_.stuckAfter)
         return;
     stuck_ = true;
     const auto waiting = queue_.waiting();
