@@ -44,8 +44,8 @@ struct RouteOptions {
     /// Whether its bodies hold secrets: the host overwrites its copies of them once they are used.
     bool secret = false;
     /// The largest body, in bytes, that is read within microseconds; see Run::loop. The SDK's parser takes
-    /// about 8 microseconds for a KiB.
-    std::size_t loopBody = std::size_t{64} * 1024;
+    /// about 8 microseconds for a KiB, and a job may send many bodies at once.
+    std::size_t loopBody = std::size_t{8} * 1024;
 };
 
 /// The routes of one plugin. They come into force together, once the plugin's `start` has returned,
