@@ -1,0 +1,2 @@
+// Nothing but the headers.
+#include "headers.h"
