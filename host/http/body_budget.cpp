@@ -54,6 +54,8 @@ void BodyBudget::give(Realm realm, Account* job, std::size_t bytes) noexcept {
 BodyBudget::Outcome BodyBudget::Share::grow(std::size_t bytes) {
     if (bytes <= bytes_ || budget_ == nullptr)
         return Outcome::granted;
+    if (bytes > (job_ ? budget_->perJob_ : budget_->perDoor_))
+        return Outcome::neverFits;
     const auto wanted = (bytes + step - 1) / step * step;
     const auto outcome = budget_->take(realm_, job_.get(), wanted - bytes_);
     if (outcome == Outcome::granted)

@@ -28,6 +28,7 @@ public:
 
     enum class Outcome {
         granted,
+        neverFits,  ///< more than one request may hold, whatever else is held
         jobHasTooMuch,
         allTaken,  ///< of what the door may take
     };

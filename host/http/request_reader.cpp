@@ -165,6 +165,8 @@ RequestReader::Progress RequestReader::readBody() {
     use(decoder_.feed(rest_, body_.text));
     json_.add(std::string_view(body_.text).substr(before));
     const auto memory = body_.share.grow(body_.text.size() + json_.bytes());
+    if (memory == BodyBudget::Outcome::neverFits)
+        return fail(tooLarge("the request body takes more memory than one request may have here"));
     if (memory != BodyBudget::Outcome::granted)
         return fail(memory == BodyBudget::Outcome::jobHasTooMuch ? tooManyBodies() : overloaded());
     switch (decoder_.state()) {

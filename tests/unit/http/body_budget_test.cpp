@@ -28,6 +28,7 @@ class BodyBudgetTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(largestBodyIsPossible);
     CPPUNIT_TEST(sharesAreGivenBack);
     CPPUNIT_TEST(refusedGrowthChangesNothing);
+    CPPUNIT_TEST(whatNeverFitsIsTold);
     CPPUNIT_TEST(nothingIsFree);
     CPPUNIT_TEST_SUITE_END();
 
@@ -83,11 +84,23 @@ public:
         BodyBudget budget(4 * mib);
         const auto job = newJob();
         Share share(budget, Realm::worker, job);
+        Share other(budget, Realm::worker, job);
         CPPUNIT_ASSERT(share.grow(mib / 2) == Outcome::granted);
+        CPPUNIT_ASSERT(other.grow(mib / 4) == Outcome::granted);
         for (int i = 0; i < 100; ++i)
-            CPPUNIT_ASSERT(share.grow(2 * mib) == Outcome::jobHasTooMuch);
-        CPPUNIT_ASSERT_EQUAL(mib / 2, job->load());
+            CPPUNIT_ASSERT(share.grow(mib) == Outcome::jobHasTooMuch);
+        CPPUNIT_ASSERT_EQUAL(mib / 4 * 3, job->load());
+        other.release();
         CPPUNIT_ASSERT(share.grow(mib) == Outcome::granted);
+    }
+
+    /// Nobody should try again what cannot succeed.
+    void whatNeverFitsIsTold() {
+        BodyBudget budget(4 * mib);
+        const auto job = newJob();
+        CPPUNIT_ASSERT(Share(budget, Realm::worker, job).grow(mib + 1) == Outcome::neverFits);
+        CPPUNIT_ASSERT(Share(budget, Realm::operators).grow(3 * mib + 1) == Outcome::neverFits);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, job->load());
     }
 
     /// The least body costs something: a crowd of them is bounded as well.
