@@ -98,6 +98,8 @@ json::Object answerObject(std::string_view text) {
             reader.end();
             return object;
         }
+        static_cast<void>(reader.skip());
+        reader.end();
     } catch (const json::ParseError& error) {
         throw BadAnswer(std::string(error.what()) + ": " + upstreamErrorText(text));
     }
