@@ -47,8 +47,9 @@ public:
     /// Where the name of the member that was given last begins, with its quotation mark.
     [[nodiscard]] std::size_t memberStart() const noexcept { return memberStart_; }
 
-    /// The same for an array.
+    /// Steps into an array; only where `kind()` said that one comes next.
     void enterArray();
+    /// Whether another element follows; if not, the array is left.
     [[nodiscard]] bool nextElement();
 
     /// Requires that nothing follows but white space.
