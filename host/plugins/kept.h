@@ -47,7 +47,9 @@ private:
               callback(name),
               origin(entry::Entry::currentOrigin()),
               function(std::move(f)) {}
-        ~Held() { entry::destroy(gate->owner(), "destructor", function); }
+        ~Held() {
+            entry::guarded(gate->owner(), "destructor", nullptr, [this] { function.reset(); });
+        }
         Held(const Held&) = delete;
         Held& operator=(const Held&) = delete;
 
