@@ -25,6 +25,5 @@
 #include <vector>
 
 #include <Poco/JSON/Object.h>
-
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
