@@ -147,7 +147,9 @@ public:
                 break;
         }
         held.clear();
-        CPPUNIT_ASSERT_EQUAL(0, daemon.terminate());
+        ASSERT_STATUS(200, exchange(daemon.worker(), Request("GET", "/health")));
+        // Its address space is still full: there may be no room for the threads that a proper end takes.
+        daemon.kill();
     }
 
 private:

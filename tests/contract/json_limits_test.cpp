@@ -126,8 +126,9 @@ private:
         }
         for (auto& answer : answers) {
             const int status = answer.get();
-            CPPUNIT_ASSERT_MESSAGE(path + " " + std::to_string(status),
-                                   status == 200 || status == 422 || status == 429 || status == 503);
+            CPPUNIT_ASSERT_MESSAGE(path + " " + std::to_string(status), status == 200 || status == 413 ||
+                                                                            status == 422 || status == 429 ||
+                                                                            status == 503);
         }
     }
 };

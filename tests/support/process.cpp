@@ -123,7 +123,9 @@ void claimSockets(const Launch& launch) {
     for (const FileDescriptor& socket : launch.sockets) {
         ready = ready && ::dup2(socket.get(), ++number) >= 0;
     }
-    claimSockets(launch);
+    if (!launch.sockets.empty()) {
+        claimSockets(launch);
+    }
     if (ready) {
         ::execve(launch.program.c_str(), launch.arguments.data(), launch.environment.data());
     }
