@@ -372,6 +372,9 @@ void FakeUpstream::awaitThat(Condition condition, const char* what) {
 void FakeUpstream::accept() {
     for (;;) {
         FileDescriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        // An answer in pieces would wait for the peer's delayed acknowledgement at each of them.
+        const int on = 1;
+        ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         const std::lock_guard lock(mutex_);
         if (stopping_ || !socket.open()) {
             return;
