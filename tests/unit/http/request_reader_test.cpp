@@ -199,7 +199,8 @@ public:
         while (numbers.size() < size - 3)
             numbers += ",0";
         CPPUNIT_ASSERT_EQUAL(200, read('"' + std::string(size - 2, 'x') + '"'));
-        // 20,000 values need more than a megabyte once each has been looked at, which is never to be had here.
+        // 20,000 values need more than a megabyte once each has been looked at, which is never to be had
+        // here.
         CPPUNIT_ASSERT_EQUAL(413, read(numbers + "]"));
         CPPUNIT_ASSERT_EQUAL(200, read(numbers.substr(0, size / 4) + "]"));
     }
