@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What one connection has of a turn of the loop. The turns are short: whoever comes anew waits for all that
-// were there before.
+// What a connection has of a turn. The turns are short: whoever comes anew waits for one of each that was
+// there before.
 constexpr int requestsInATurn = 4;
 constexpr std::size_t bytesInATurn = std::size_t{64} * 1024;
 constexpr auto lingerTime = 2s;
@@ -123,7 +123,7 @@ void Connection::turn() {
 
 void Connection::giveWay() {
     if (!std::exchange(gaveWay_, true))
-        loop_.serveLater(id_);
+        loop_.serveLater(*this);
 }
 
 void Connection::goOn() {

@@ -106,7 +106,7 @@ void ConnectionStream::schedule() {
     if (scheduled_)
         return;
     scheduled_ = true;
-    loop_.post([self = shared_from_this()] { self->transfer(); });
+    loop_.post(connection_, [self = shared_from_this()] { self->transfer(); });
 }
 
 void ConnectionStream::transfer() {

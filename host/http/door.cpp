@@ -14,6 +14,8 @@ constexpr auto welcome = 1s;
 /// only fall behind further.
 constexpr std::size_t mostLeaving = 256;
 
+constexpr std::size_t accountOfOperators = 0;
+
 template <class Key>
 std::size_t countOf(const std::unordered_map<Key, std::size_t>& counts, const Key& key) {
     const auto found = counts.find(key);
@@ -122,6 +124,7 @@ bool Door::Place::authenticate(const JobId* job) {
     leaveJob();
     if (job != nullptr)
         job_ = *job;
+    account_ = job != nullptr ? std::hash<JobId>()(*job) : accountOfOperators;
     authenticated_ = true;
     door_.removeAnonymous(*this);
     return true;
@@ -130,6 +133,7 @@ bool Door::Place::authenticate(const JobId* job) {
 void Door::Place::forget() {
     const std::lock_guard lock(door_.mutex_);
     leaveJob();
+    account_ = std::hash<std::string>()(address_);
     authenticated_ = false;
     since_ = Clock::now();
     if (!evicted_ && !anonymous_)

@@ -86,15 +86,22 @@ public:
 
     [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
     [[nodiscard]] bool isOf(const JobId& job) const noexcept { return job_ && *job_ == job; }
+    /// Among which the time of a loop is shared evenly: the jobs, the operators, and the addresses of those
+    /// who have not said who they are.
+    [[nodiscard]] std::size_t account() const noexcept { return account_; }
 
 private:
     friend class Door;
     Place(Door& door, std::string address, Clock::time_point now)
-        : door_(door), address_(std::move(address)), since_(now) {}
+        : door_(door),
+          address_(std::move(address)),
+          account_(std::hash<std::string>()(address_)),
+          since_(now) {}
     void leaveJob();
 
     Door& door_;
     const std::string address_;
+    std::size_t account_;
     bool authenticated_ = false;
     std::optional<JobId> job_;
     // Guarded by the door's mutex.

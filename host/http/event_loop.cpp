@@ -26,8 +26,8 @@ constexpr std::size_t scratchSize = std::size_t{64} * 1024;
 constexpr std::uint64_t wakeupKey = 0;
 /// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
 constexpr auto checkInterval = 50ms;
-/// Of each turn, what goes to connections that have had a share already. Whoever comes anew is served first.
-constexpr auto waitingShare = 200us;
+/// For so long connections have their turns before the loop looks who else has come.
+constexpr auto roundTime = 200us;
 /// Tasks may post tasks. So many generations of them are run before the sockets are looked at again.
 constexpr int generations = 4;
 
@@ -116,11 +116,15 @@ void EventLoop::stop() {
 }
 
 void EventLoop::post(Task task) {
+    post(0, std::move(task));
+}
+
+void EventLoop::post(ConnectionId connection, Task task) {
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
         first = tasks_.empty();
-        tasks_.push_back(std::move(task));
+        tasks_.push_back({connection, std::move(task)});
     }
     // One wake-up serves all that is posted until the loop looks, which by itself it does before it sleeps.
     if (first && !isCurrent()) {
@@ -159,7 +163,7 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
         std::shared_ptr<HostCall> call;
         Reply reply;
     };
-    post([this, id, exchange, completion = Completion{std::move(call), std::move(reply)}]() mutable {
+    post(id, [this, id, exchange, completion = Completion{std::move(call), std::move(reply)}]() mutable {
         bool taken = false;
         if (auto* connection = find(id))
             serve(*connection, [&] { taken = connection->complete(exchange, completion.reply); });
@@ -181,12 +185,14 @@ void EventLoop::run() {
         for (const auto& event : come)
             handle(event.data.u64, event.events);
         runTasks();
-        serveWaiting();
+        serveTurns();
         if (now_ >= nextCheck_)
             checkDeadlines();
         bury();
     }
     abortAll();
+    while (auto turn = turns_.take())
+        serve(*std::move(turn));
     bury();
 }
 
@@ -196,7 +202,7 @@ std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
         return static_cast<std::size_t>(std::max(count, 0));
     };
     std::size_t count = 0;
-    const int patience = waiting_.empty() ? timeout() : 0;
+    const int patience = turns_.empty() ? timeout() : 0;
     if (wasBusy_ && patience != 0 && requests_ <= fewRequests && busyPoll_.count() > 0) {
         const auto end = Clock::now() + busyPoll_;
         do {
@@ -214,7 +220,7 @@ void EventLoop::handle(std::uint64_t key, std::uint32_t events) {
         std::uint64_t ignored = 0;
         static_cast<void>(!::read(wakeup_, &ignored, sizeof ignored));
     } else if (auto* connection = find(key)) {
-        serve(*connection, [&] { connection->onEvents(events); });
+        serve(*connection, [&] { turns_.of(key, connection->account()).events |= events; });
     } else if (const auto watch = watches_.find(key); watch != watches_.end()) {
         // Shared, because it may end its own watch.
         guarded([readable = watch->second.readable] { (*readable)(); });
@@ -238,30 +244,46 @@ void EventLoop::runTasks() {
         auto tasks = takeTasks();
         if (tasks.empty())
             return;
-        for (auto& task : tasks) {
-            Task current = std::move(task);
-            guarded([&current] { current(); });
+        for (auto& [id, task] : tasks) {
+            auto* connection = id == 0 ? nullptr : find(id);
+            if (connection == nullptr)
+                run(std::move(task));
+            else
+                serve(*connection,
+                      [&] { turns_.of(id, connection->account()).tasks.push_back(std::move(task)); });
         }
     }
 }
 
-std::vector<Task> EventLoop::takeTasks() {
+void EventLoop::run(Task task) noexcept {
+    guarded([&task] { task(); });
+}
+
+std::vector<EventLoop::Posted> EventLoop::takeTasks() {
     const std::lock_guard lock(mutex_);
     return std::exchange(tasks_, {});
 }
 
-void EventLoop::serveWaiting() {
-    if (waiting_.empty())
+void EventLoop::serveLater(const Connection& connection) {
+    turns_.of(connection.id(), connection.account()).again = true;
+}
+
+void EventLoop::serveTurns() {
+    if (turns_.empty())
         return;
-    const auto end = Clock::now() + waitingShare;
-    for (auto count = waiting_.size(); count > 0; --count) {
-        const auto id = waiting_.front();
-        waiting_.pop_front();
-        if (auto* connection = find(id))
-            serve(*connection, [&] { connection->goOn(); });
-        if (Clock::now() >= end)
-            break;
-    }
+    const auto end = Clock::now() + roundTime;
+    do {
+        serve(*turns_.take());
+    } while (!turns_.empty() && Clock::now() < end);
+}
+
+void EventLoop::serve(Turns::Turn turn) noexcept {
+    if (auto* connection = turn.events == 0 ? nullptr : find(turn.connection))
+        serve(*connection, [&] { connection->onEvents(turn.events); });
+    for (auto& task : turn.tasks)
+        run(std::move(task));
+    if (auto* connection = turn.again ? find(turn.connection) : nullptr)
+        serve(*connection, [&] { connection->goOn(); });
 }
 
 void EventLoop::report(const char* problem) noexcept {

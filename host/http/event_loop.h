@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -27,6 +26,7 @@
 #include "host/http/services.h"
 #include "host/http/task.h"
 #include "host/http/transport.h"
+#include "host/http/turns.h"
 
 namespace sallyport::host::http {
 
@@ -37,7 +37,7 @@ class HostCall;
 /// threads reach it by `post`.
 class EventLoop {
 public:
-    using ConnectionId = std::uint64_t;
+    using ConnectionId = Turns::ConnectionId;
     using Clock = std::chrono::steady_clock;
 
     /// @param busyPoll how long it goes on looking after it had something to do, while it has one or two
@@ -53,6 +53,9 @@ public:
 
     /// Runs `task` on the loop's thread soon, in the order of posting. [any thread]
     void post(Task task);
+    /// The same when it is the connection's turn, in the order of posting for that connection. It runs, too,
+    /// when the connection has gone. [any thread]
+    void post(ConnectionId connection, Task task);
 
     /// Whether the caller is on the loop's thread. [any thread]
     [[nodiscard]] bool isCurrent() const noexcept;
@@ -70,7 +73,7 @@ public:
     /// Runs `task` with a connection on the loop's thread soon, unless that has gone by then. [any thread]
     template <class F>
     void postTo(ConnectionId id, F task) {
-        post([this, id, task = std::move(task)] {
+        post(id, [this, id, task = std::move(task)] {
             if (auto* connection = find(id))
                 serve(*connection, [&] { task(*connection); });
         });
@@ -93,8 +96,8 @@ public:
     void logDenial(const std::string& requestId, const std::string& path, const Transport& peer);
     /// Hands a reply to an exchange of a connection. [any thread]
     void postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call, Reply reply);
-    /// Has a connection go on that has used up its share of a turn, after all others that wait for theirs.
-    void serveLater(ConnectionId id) { waiting_.push_back(id); }
+    /// Has a connection go on that has used up its share of a turn, when it is its turn again.
+    void serveLater(const Connection& connection);
     /// Destroys the connection once what is being done for it has returned.
     void retire(ConnectionId id) noexcept;
     /// A request is under way from its head to its answer's last byte.
@@ -121,6 +124,10 @@ public:
     void abortAll();
 
 private:
+    struct Posted {
+        ConnectionId connection;  ///< 0: it is the loop's own
+        Task task;
+    };
     /// A descriptor that is not a connection's.
     struct Watch {
         int descriptor;
@@ -134,8 +141,10 @@ private:
     void handle(std::uint64_t key, std::uint32_t events);
     [[nodiscard]] int timeout();
     void runTasks();
-    [[nodiscard]] std::vector<Task> takeTasks();
-    void serveWaiting();
+    void run(Task task) noexcept;
+    [[nodiscard]] std::vector<Posted> takeTasks();
+    void serveTurns();
+    void serve(Turns::Turn turn) noexcept;
     /// Runs what must not end the loop. @return whether it returned.
     template <class F>
     bool guarded(F function) noexcept;
@@ -158,13 +167,13 @@ private:
     bool draining_ = false;
 
     std::mutex mutex_;
-    std::vector<Task> tasks_;  ///< guarded by mutex_
+    std::vector<Posted> tasks_;  ///< guarded by mutex_
 
     ConnectionId nextId_ = 1;  ///< connections and watches are numbered together
     /// Null where one has been retired and not been buried, so that whoever walks over them may close any.
     std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
     std::unique_ptr<Connection> graveyard_;  ///< each has the one that was retired before it
-    std::deque<ConnectionId> waiting_;       ///< for their next turn
+    Turns turns_;
     std::unordered_map<std::uint64_t, Watch> watches_;
     std::size_t requests_ = 0;  ///< under way
     bool wasBusy_ = false;      ///< when it last looked

@@ -18,6 +18,7 @@ class DoorTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(forgottenIsAnonymousAgain);
     CPPUNIT_TEST(addressGivesWayToItself);
     CPPUNIT_TEST(jobHasABound);
+    CPPUNIT_TEST(accountsAreJobsOperatorsAndAddresses);
     CPPUNIT_TEST(evictionBeforeAnybodyListens);
     CPPUNIT_TEST(loopThatIsFarBehindIsNotPushedFurther);
     CPPUNIT_TEST(descriptorsSuffice);
@@ -112,6 +113,27 @@ public:
         CPPUNIT_ASSERT(places[2]->authenticate(nullptr));
         CPPUNIT_ASSERT(enter(door, "b"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, gone.size());
+    }
+
+    void accountsAreJobsOperatorsAndAddresses() {
+        Door door(options(100));
+        const JobId other = JobId::random();
+        const auto one = enter(door, "a");
+        const auto two = enter(door, "a");
+        const auto three = enter(door, "b");
+        const auto anonymous = one->account();
+        CPPUNIT_ASSERT_EQUAL(anonymous, two->account());
+        CPPUNIT_ASSERT(anonymous != three->account());
+        CPPUNIT_ASSERT(one->authenticate(&job_));
+        CPPUNIT_ASSERT(three->authenticate(&job_));
+        CPPUNIT_ASSERT_EQUAL(one->account(), three->account());
+        CPPUNIT_ASSERT(one->account() != anonymous);
+        CPPUNIT_ASSERT(two->authenticate(&other));
+        CPPUNIT_ASSERT(one->account() != two->account());
+        CPPUNIT_ASSERT(two->authenticate(nullptr));
+        CPPUNIT_ASSERT(one->account() != two->account());
+        one->forget();
+        CPPUNIT_ASSERT_EQUAL(anonymous, one->account());
     }
 
     void jobHasABound() {
