@@ -80,6 +80,8 @@ constexpr Setting settings[] = {
     {"http.threads", SettingKind::integer, "4",
      "Threads for handlers that wait for the disk; one plugin, and one job, gets at most half of them", 1,
      256},
+    {"http.job_share", SettingKind::integer, "20",
+     "Percent of a serving thread's time that one job may have while others are there; 100: all", 1, 100},
     {"http.stuck_after", SettingKind::duration, "60s",
      "Time without a handler that begins or ends, while some wait, after which the watchdog is not fed", 100,
      hour},

@@ -67,6 +67,7 @@ http::Limits readLimits(const Settings& settings) {
     limits.writeTimeout = settings.duration("http.write_timeout");
     limits.subscriberBuffer = settings.size("sse.buffer");
     limits.heartbeat = settings.duration("sse.heartbeat");
+    limits.jobShare = static_cast<unsigned>(settings.integer("http.job_share"));
     limits.longestHold = settings.duration("jobs.limit.hold");
     return limits;
 }
@@ -146,6 +147,7 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.server.loops =
         loops != 0 ? loops : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, mostLoops);
     options.server.busyPoll = std::chrono::microseconds(settings.integer("http.busy_poll"));
+    options.server.pool.jobShare = options.server.limits.jobShare;
     options.server.pool.threads = static_cast<std::size_t>(settings.integer("http.threads"));
     options.server.pool.stuckAfter = settings.duration("http.stuck_after");
 

@@ -39,7 +39,7 @@ Connection::Connection(EventLoop& loop, EventLoop::ConnectionId id, std::unique_
       writer_(*transport_) {
     awaitRequest(loop_.services().limits.headerTimeout);
     place_->onEvicted(
-        [&loop, id] { loop.postTo(id, [](Connection& connection) { connection.giveUpPlace(); }); });
+        [&loop, id] { loop.postAtOnce(id, [](Connection& connection) { connection.giveUpPlace(); }); });
 }
 
 Connection::~Connection() {

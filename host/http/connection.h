@@ -42,7 +42,7 @@ public:
     [[nodiscard]] EventLoop::Clock::time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] EventLoop::ConnectionId id() const noexcept { return id_; }
     /// On whose account it has its turns.
-    [[nodiscard]] Turns::Account account() const noexcept { return place_->account(); }
+    [[nodiscard]] Account account() const noexcept { return place_->account(); }
 
     // For exchanges, by number; what comes for one that has ended is passed over.
 

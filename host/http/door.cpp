@@ -14,8 +14,6 @@ constexpr auto welcome = 1s;
 /// only fall behind further.
 constexpr std::size_t mostLeaving = 256;
 
-constexpr std::size_t accountOfOperators = 0;
-
 template <class Key>
 std::size_t countOf(const std::unordered_map<Key, std::size_t>& counts, const Key& key) {
     const auto found = counts.find(key);
@@ -38,10 +36,10 @@ std::unique_ptr<Door::Place> Door::enter(std::string address, Clock::time_point 
         const std::lock_guard lock(mutex_);
         const bool crowded = isCrowded(address);
         if (crowded || staying_ >= options_.maxConnections) {
-            const auto other = oldest(crowded ? address : std::string(), now);
-            if (other == anonymous_.end())
+            auto* other = leastRight(crowded ? address : std::string(), now);
+            if (other == nullptr)
                 return nullptr;
-            evicted = evict(**other);
+            evicted = evict(*other);
         }
         place.reset(new Place(*this, std::move(address), now));
         ++staying_;
@@ -57,14 +55,20 @@ bool Door::isCrowded(const std::string& address) const {
            countOf(byAddress_, address) >= options_.maxPerAddress;
 }
 
-/// The one that has been here longest without having said who it is, of that address if there is one.
-Door::Places::iterator Door::oldest(const std::string& address, Clock::time_point now) {
+/// Of that address, if there is one: the first stranger, or else the newcomer that has been here longest.
+Door::Place* Door::leastRight(const std::string& address, Clock::time_point now) const {
     if (leaving_ >= mostLeaving)
-        return anonymous_.end();
-    const auto found = std::find_if(anonymous_.begin(), anonymous_.end(), [&](const Place* place) {
-        return address.empty() || place->address_ == address;
-    });
-    return found == anonymous_.end() || now - (*found)->since_ < welcome ? anonymous_.end() : found;
+        return nullptr;
+    const auto first = [&](const Places& places) {
+        const auto found = std::find_if(places.begin(), places.end(), [&](const Place* place) {
+            return address.empty() || place->address_ == address;
+        });
+        return found == places.end() ? nullptr : *found;
+    };
+    if (auto* stranger = first(strangers_))
+        return stranger;
+    auto* newcomer = first(newcomers_);
+    return newcomer == nullptr || now - newcomer->since_ < welcome ? nullptr : newcomer;
 }
 
 std::function<void()> Door::evict(Place& place) {
@@ -76,14 +80,15 @@ std::function<void()> Door::evict(Place& place) {
 }
 
 void Door::addAnonymous(Place& place) {
-    place.anonymous_ = anonymous_.insert(anonymous_.end(), &place);
+    auto& places = place.stranger_ ? strangers_ : newcomers_;
+    place.anonymous_ = places.insert(places.end(), &place);
     ++byAddress_[place.address_];
 }
 
 void Door::removeAnonymous(Place& place) {
     if (!place.anonymous_)
         return;
-    anonymous_.erase(*place.anonymous_);
+    (place.stranger_ ? strangers_ : newcomers_).erase(*place.anonymous_);
     place.anonymous_.reset();
     countDown(byAddress_, place.address_);
 }
@@ -124,10 +129,20 @@ bool Door::Place::authenticate(const JobId* job) {
     leaveJob();
     if (job != nullptr)
         job_ = *job;
-    account_ = job != nullptr ? std::hash<JobId>()(*job) : accountOfOperators;
+    account_ = job != nullptr ? std::hash<JobId>()(*job) : operatorsAccount;
     authenticated_ = true;
     door_.removeAnonymous(*this);
     return true;
+}
+
+void Door::Place::asked() {
+    if (authenticated_ || stranger_)
+        return;
+    account_ = std::hash<std::string>()(address_);
+    const std::lock_guard lock(door_.mutex_);
+    stranger_ = true;
+    if (anonymous_)
+        door_.strangers_.splice(door_.strangers_.end(), door_.newcomers_, *anonymous_);
 }
 
 void Door::Place::forget() {
@@ -135,6 +150,7 @@ void Door::Place::forget() {
     leaveJob();
     account_ = std::hash<std::string>()(address_);
     authenticated_ = false;
+    stranger_ = true;
     since_ = Clock::now();
     if (!evicted_ && !anonymous_)
         door_.addAnonymous(*this);

@@ -14,11 +14,14 @@
 
 #include <sallyport/caller.h>
 
+#include "host/http/time_share.h"
+
 namespace sallyport::host::http {
 
 /// One of the two doors: what is accepted there, and the places in it. Whoever has not said who it is has the
-/// least right to a place: after a moment to say so, the oldest of those gives way to a newcomer, of the same
-/// address when that has too many, of the whole door when that is full. [any thread]
+/// least right to a place, and gives way to a newcomer: first those whose requests did not say it, then,
+/// after a moment for that, those without a request; each the oldest first, of the same address when that has
+/// too many, of the whole door when that is full. [any thread]
 class Door {
 public:
     using Clock = std::chrono::steady_clock;
@@ -52,7 +55,7 @@ private:
     using Places = std::list<Place*>;
 
     [[nodiscard]] bool isCrowded(const std::string& address) const;
-    [[nodiscard]] Places::iterator oldest(const std::string& address, Clock::time_point now);
+    [[nodiscard]] Place* leastRight(const std::string& address, Clock::time_point now) const;
     [[nodiscard]] std::function<void()> evict(Place& place);
     void addAnonymous(Place& place);
     void removeAnonymous(Place& place);
@@ -61,7 +64,8 @@ private:
     mutable std::mutex mutex_;
     std::size_t staying_ = 0;  ///< connections, but for those that give way
     std::size_t leaving_ = 0;  ///< those
-    Places anonymous_;         ///< not authenticated, in the order of their coming
+    Places newcomers_;         ///< not authenticated, without a request yet, in the order of their coming
+    Places strangers_;         ///< not authenticated by any request, in the order of the first
     std::unordered_map<std::string, std::size_t> byAddress_;  ///< of those
     std::unordered_map<JobId, std::size_t> byJob_;
 };
@@ -81,33 +85,32 @@ public:
     /// A request has said who it is. @param job null for an operator.
     /// @return false when the job has too many connections; nothing has changed then.
     [[nodiscard]] bool authenticate(const JobId* job);
+    /// A request has come, from somebody who is about to be authenticated or else is a stranger.
+    void asked();
     /// The token that it was known by counts no more.
     void forget();
 
     [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
     [[nodiscard]] bool isOf(const JobId& job) const noexcept { return job_ && *job_ == job; }
-    /// Among which the time of a loop is shared evenly: the jobs, the operators, and the addresses of those
-    /// who have not said who they are.
-    [[nodiscard]] std::size_t account() const noexcept { return account_; }
+    /// On whose account it has its turns.
+    [[nodiscard]] Account account() const noexcept { return account_; }
 
 private:
     friend class Door;
     Place(Door& door, std::string address, Clock::time_point now)
-        : door_(door),
-          address_(std::move(address)),
-          account_(std::hash<std::string>()(address_)),
-          since_(now) {}
+        : door_(door), address_(std::move(address)), since_(now) {}
     void leaveJob();
 
     Door& door_;
     const std::string address_;
-    std::size_t account_;
+    Account account_ = newcomersAccount;
     bool authenticated_ = false;
+    bool stranger_ = false;
     std::optional<JobId> job_;
     // Guarded by the door's mutex.
     Clock::time_point since_;  ///< it has not been authenticated
     bool evicted_ = false;
-    std::optional<Places::iterator> anonymous_;
+    std::optional<Places::iterator> anonymous_;  ///< among the newcomers or strangers
     std::function<void()> evict_;
 };
 

@@ -65,6 +65,7 @@ EventLoop::EventLoop(Services& services, std::chrono::microseconds busyPoll)
       now_(Clock::now()),
       requestIds_(randomStart()),
       scratch_(scratchSize),
+      turns_(services.limits.jobShare, services.crowd),
       routes_(std::make_shared<const RouteTable>(RouteTable::Routes{})),
       fanout_(
           services_.hub.memory(),
@@ -191,7 +192,7 @@ void EventLoop::run() {
         bury();
     }
     abortAll();
-    while (auto turn = turns_.take())
+    while (auto turn = turns_.takeAny())
         serve(*std::move(turn));
     bury();
 }
@@ -202,7 +203,7 @@ std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
         return static_cast<std::size_t>(std::max(count, 0));
     };
     std::size_t count = 0;
-    const int patience = turns_.empty() ? timeout() : 0;
+    const int patience = timeout();
     if (wasBusy_ && patience != 0 && requests_ <= fewRequests && busyPoll_.count() > 0) {
         const auto end = Clock::now() + busyPoll_;
         do {
@@ -233,9 +234,11 @@ int EventLoop::timeout() {
         if (!tasks_.empty())
             return 0;
     }
-    if (nextCheck_ == Clock::time_point::max())
+    const auto next = std::min(nextCheck_, turns_.due());
+    if (next == Clock::time_point::max())
         return -1;
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(nextCheck_ - Clock::now());
+    // A turn may be due since the beginning of the clock.
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(next, now_) - Clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, 60'000));
 }
 
@@ -269,12 +272,18 @@ void EventLoop::serveLater(const Connection& connection) {
 }
 
 void EventLoop::serveTurns() {
-    if (turns_.empty())
-        return;
-    const auto end = Clock::now() + roundTime;
-    do {
-        serve(*turns_.take());
-    } while (!turns_.empty() && Clock::now() < end);
+    auto began = now_;
+    const auto end = began + roundTime;
+    while (began < end) {
+        auto turn = turns_.take(began);
+        if (!turn)
+            return;
+        const auto account = turn->account;
+        serve(*std::move(turn));
+        const auto ended = Clock::now();
+        guarded([&] { turns_.took(account, ended - began, ended); });
+        began = ended;
+    }
 }
 
 void EventLoop::serve(Turns::Turn turn) noexcept {

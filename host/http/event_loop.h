@@ -73,10 +73,13 @@ public:
     /// Runs `task` with a connection on the loop's thread soon, unless that has gone by then. [any thread]
     template <class F>
     void postTo(ConnectionId id, F task) {
-        post(id, [this, id, task = std::move(task)] {
-            if (auto* connection = find(id))
-                serve(*connection, [&] { task(*connection); });
-        });
+        post(id, forConnection(id, std::move(task)));
+    }
+
+    /// The same, whosever turn it is: others wait for what it has to give back. [any thread]
+    template <class F>
+    void postAtOnce(ConnectionId id, F task) {
+        post(forConnection(id, std::move(task)));
     }
 
     // The rest is for connections, on the loop's thread.
@@ -134,6 +137,13 @@ private:
         std::shared_ptr<std::function<void()>> readable;
     };
 
+    template <class F>
+    Task forConnection(ConnectionId id, F task) {
+        return [this, id, task = std::move(task)] {
+            if (auto* connection = find(id))
+                serve(*connection, [&] { task(*connection); });
+        };
+    }
     void readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
                     const std::function<void(const StoredEvents*)>& done);
     void run();
@@ -173,7 +183,6 @@ private:
     /// Null where one has been retired and not been buried, so that whoever walks over them may close any.
     std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
     std::unique_ptr<Connection> graveyard_;  ///< each has the one that was retired before it
-    Turns turns_;
     std::unordered_map<std::uint64_t, Watch> watches_;
     std::size_t requests_ = 0;  ///< under way
     bool wasBusy_ = false;      ///< when it last looked
@@ -183,6 +192,7 @@ private:
     std::string dateHeader_;
     std::uint64_t requestIds_;
     std::vector<char> scratch_;
+    Turns turns_;
     std::shared_ptr<const RouteTable> routes_;
     std::uint64_t routesVersion_ = 0;
     bus::Fanout fanout_;

@@ -54,7 +54,7 @@ bool EventSubscriber::queue(std::size_t size, Write write) {
 }
 
 void EventSubscriber::cutOff() {
-    loop_.postTo(id_, [](Connection& connection) { connection.close(); });
+    loop_.postAtOnce(id_, [](Connection& connection) { connection.close(); });
 }
 
 bool EventSubscriber::beat() {

@@ -96,6 +96,7 @@ std::optional<Reply> Exchange::refuse(const RequestError& error) {
 std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport, Door::Place& place) {
     head_ = std::move(head);
     keepAlive_ = head_.keepAlive && !loop_.draining();
+    place.asked();
     if (auto answer = publicAnswer(head_))
         return answer;
     const auto inside = pathInside(door_.options().realm, head_.path);

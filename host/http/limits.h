@@ -28,6 +28,7 @@ struct Limits {
     /// After so long it is found out whether a client that has shut down its sending side still waits.
     std::chrono::milliseconds probeDelay{2'000};
     std::chrono::milliseconds longestHold{10'000};  ///< of a request of a job over its rate
+    unsigned jobShare = 20;  ///< percent of a thread's time that one job may have while others are there
 };
 
 }  // namespace sallyport::host::http

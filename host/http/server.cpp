@@ -8,9 +8,9 @@ namespace sallyport::host::http {
 
 Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
                Logger& log)
-    : pool_(options.pool, log),
+    : pool_(options.pool, log, &crowd_),
       bodies_(options.limits.bodyMemory, options.largestBody),
-      services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, log} {
+      services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, crowd_, log} {
     for (std::size_t i = 0; i < options.loops; ++i) {
         auto& loop = *loops_.emplace_back(std::make_unique<EventLoop>(services_, options.busyPoll));
         hub.addOutlet([&loop](bus::FramePtr frame) {
@@ -94,6 +94,7 @@ void Server::stopListeners() {
 
 bool Server::drain(std::chrono::milliseconds grace) {
     stopListeners();
+    const auto hurry = pool_.hurry();
     onEveryLoop([](EventLoop& loop) { loop.drain(); });
     const auto deadline = std::chrono::steady_clock::now() + grace;
     const auto ended = [this](std::chrono::steady_clock::time_point until) {

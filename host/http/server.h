@@ -73,6 +73,7 @@ private:
     void onEveryLoop(const std::function<void(EventLoop&)>& task);
     void stopListeners();
 
+    Crowd crowd_;
     WorkerPool pool_;
     Topics topics_;
     BodyBudget bodies_;

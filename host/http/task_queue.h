@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <unordered_map>
 
 #include "host/http/task.h"
+#include "host/http/time_share.h"
 
 namespace sallyport::host::http {
 
@@ -24,30 +26,45 @@ struct Origin {
 };
 
 /// The tasks of a WorkerPool that wait. Lanes take turns, and the accounts within a lane do. No plugin has
-/// more than its share running, and no job either. Whoever has more tasks waiting in a lane than the lane has
-/// places left gets no further one: there is always room for who has none. [one thread at a time]
+/// more than its share running, and no job either. A job that has used up its share of the processor's time
+/// rests until that is made up for. Whoever has more tasks waiting in a lane than the lane has places left
+/// gets no further one: there is always room for who has none. [one thread at a time]
 class TaskQueue {
 public:
+    using Clock = TimeShare::Clock;
+
     struct Taken {
         Origin origin;
         Task task;
     };
 
-    /// @param share  tasks of one plugin, and of one account in the lane of workers, that may run at once; at
-    ///               least 1.
-    /// @param places tasks that may wait in one lane.
-    TaskQueue(std::size_t share, std::size_t places) : share_(share), places_(places) {}
+    struct Limits {
+        std::size_t running;      ///< tasks of one plugin, and of one job, that may run at once; at least 1
+        std::size_t places;       ///< tasks that may wait in one lane
+        unsigned jobShare = 100;  ///< percent of one thread's time that a job may have
+        const Crowd* crowd =
+            nullptr;  ///< while it is not there, a job may have all; null: the same. Outlives this
+    };
+
+    explicit TaskQueue(const Limits& limits) : limits_(limits) {}
 
     /// @return false, and the task as it was, when there is no place for it.
     [[nodiscard]] bool push(const Origin& origin, Task& task);
 
     /// The task whose turn it is. It counts as running until `ended`. Nothing when none waits, or only such
     /// whose plugin or job has its share.
-    [[nodiscard]] std::optional<Taken> take();
-    void ended(const Origin& origin);
+    [[nodiscard]] std::optional<Taken> take(Clock::time_point now);
+    /// @param used of the processor's time.
+    void ended(const Origin& origin, Clock::duration used, Clock::time_point now);
 
     /// Whether `take` would find one.
-    [[nodiscard]] bool ready() const;
+    [[nodiscard]] bool ready(Clock::time_point now) const;
+    /// When the first of the resting jobs with a task that waits has rested enough; never, if there is none.
+    [[nodiscard]] Clock::time_point rested(Clock::time_point now) const;
+    /// Whether nobody rests from now on.
+    void hurry(bool hurried) noexcept { hurried_ = hurried; }
+    /// Those that are remembered.
+    [[nodiscard]] std::size_t jobs() const { return queues_[index(Lane::worker)].accounts.size(); }
     /// Also those that may not run yet.
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
 
@@ -66,24 +83,29 @@ private:
     struct Account {
         std::size_t running = 0;
         std::deque<Waiting> tasks;  ///< oldest first
+        TimeShare time;
     };
     using Accounts = std::unordered_map<std::string, Account>;
     struct Queue {
-        Accounts accounts;                    ///< those with a task that runs or waits
+        Accounts accounts;                    ///< those with a task that runs or waits, or that rest
         std::deque<Accounts::pointer> turns;  ///< those with one that waits; the first is next
         std::size_t waiting = 0;
     };
 
     [[nodiscard]] static std::size_t index(Lane lane) noexcept { return static_cast<std::size_t>(lane); }
     /// The position of the account's first task that may run; nothing if there is none.
-    [[nodiscard]] std::optional<std::size_t> runnable(Lane lane, const Account& account) const;
-    [[nodiscard]] std::optional<Taken> takeFrom(Lane lane);
+    [[nodiscard]] std::optional<std::size_t> runnable(Lane lane, const Account& account, bool crowded,
+                                                      Clock::time_point now) const;
+    [[nodiscard]] std::optional<Taken> takeFrom(Lane lane, Clock::time_point now);
+    [[nodiscard]] bool isCrowded(Clock::time_point now) const;
+    void forgetRested(Accounts& accounts, Clock::time_point now);
 
-    const std::size_t share_;
-    const std::size_t places_;
+    const Limits limits_;
     Plugins plugins_;  ///< those with a task that runs or waits
     std::array<Queue, lanes> queues_;
     std::size_t turn_ = 0;
+    bool hurried_ = false;
+    std::size_t manyAccounts_ = 64;  ///< in the lane of workers
     std::size_t waiting_ = 0;
 };
 

@@ -6,10 +6,25 @@
 #include <system_error>
 #include <utility>
 
+#include <time.h>
+
 namespace sallyport::host::http {
 
-WorkerPool::WorkerPool(const Options& options, Logger& log)
-    : options_(options), log_(log), queue_((options.threads + 1) / 2, options.places) {
+namespace {
+
+/// Of this thread.
+std::chrono::nanoseconds processorTime() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(const Options& options, Logger& log, const Crowd* crowd)
+    : options_(options),
+      log_(log),
+      queue_({(options.threads + 1) / 2, options.places, options.jobShare, crowd}) {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < options_.threads; ++i)
         addThread();
@@ -35,6 +50,27 @@ void WorkerPool::callSomebody() {
         watch_.notify_one();
 }
 
+std::shared_ptr<void> WorkerPool::hurry() {
+    setHurry(1);
+    return {this, [this](void*) { setHurry(-1); }};
+}
+
+void WorkerPool::setHurry(int change) {
+    const std::lock_guard lock(mutex_);
+    hurries_ += change;
+    queue_.hurry(stopped_ || hurries_ > 0);
+    available_.notify_all();
+    watch_.notify_all();
+}
+
+void WorkerPool::await(std::condition_variable& call, std::unique_lock<std::mutex>& lock) {
+    const auto rested = queue_.rested(Clock::now());
+    if (rested == Clock::time_point::max())
+        call.wait(lock);
+    else
+        call.wait_until(lock, rested);
+}
+
 bool WorkerPool::stuck() const {
     const std::lock_guard lock(mutex_);
     return stuck_;
@@ -44,6 +80,7 @@ void WorkerPool::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
+        queue_.hurry(true);
         available_.notify_all();
         watch_.notify_all();
     }
@@ -66,9 +103,9 @@ void WorkerPool::addThread() {
 void WorkerPool::work(Worker& worker) {
     std::unique_lock lock(mutex_);
     for (;;) {
-        if (auto taken = queue_.take()) {
+        if (auto taken = queue_.take(Clock::now())) {
             // Several may have become ready at once.
-            if (queue_.ready())
+            if (queue_.ready(Clock::now()))
                 callSomebody();
             run(worker, *std::move(taken), lock);
         } else if (stopped_) {
@@ -79,7 +116,7 @@ void WorkerPool::work(Worker& worker) {
             return;
         } else {
             ++idle_;
-            available_.wait(lock);
+            await(available_, lock);
             --idle_;
         }
     }
@@ -90,6 +127,7 @@ void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<st
     worker.since = Clock::now();
     progressed(lock);
     lock.unlock();
+    const auto before = processorTime();
     try {
         taken.task();
         taken.task = {};
@@ -98,8 +136,9 @@ void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<st
     } catch (...) {
         log_.error("a background task failed", {{"error", "not a std::exception"}});
     }
+    const auto used = processorTime() - before;
     lock.lock();
-    queue_.ended(*std::exchange(worker.origin, std::nullopt));
+    queue_.ended(*std::exchange(worker.origin, std::nullopt), used, Clock::now());
     progressed(lock);
 }
 
@@ -115,10 +154,13 @@ void WorkerPool::progressed(std::unique_lock<std::mutex>& lock) {
 void WorkerPool::supervise() {
     std::unique_lock lock(mutex_);
     while (!stopped_) {
-        watch_.wait(lock, [this] { return stopped_ || (idle_ == 0 && queue_.ready()); });
+        if (idle_ > 0 || !queue_.ready(Clock::now())) {
+            await(watch_, lock);
+            continue;
+        }
         watching_ = true;
         progress_ = Clock::now();
-        while (!stopped_ && queue_.ready()) {
+        while (!stopped_ && queue_.ready(Clock::now())) {
             lookAfter(lock);
             watch_.wait_for(lock, std::chrono::microseconds(options_.patience) / 4,
                             [this] { return stopped_; });

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -19,8 +20,9 @@
 namespace sallyport::host::http {
 
 /// Threads that are shared by lane, account and plugin: see TaskQueue. No plugin and no job holds more
-/// than half of them. While tasks wait for threads that are held for long, up to as many spare threads are
-/// started, so that a plugin whose handlers never return takes nothing from the others. [any thread]
+/// than half of them, and no job more than its share of the processor's time. While tasks wait for threads
+/// that are held for long, up to as many spare threads are started, so that a plugin whose handlers never
+/// return takes nothing from the others. [any thread]
 class WorkerPool {
 public:
     struct Options {
@@ -28,15 +30,21 @@ public:
         std::size_t places = 1024;                     ///< tasks that may wait in a lane
         std::chrono::milliseconds patience{500};       ///< after which a thread counts as held for long
         std::chrono::milliseconds stuckAfter{60'000};  ///< see `stuck`
+        unsigned jobShare = 100;                       ///< see TaskQueue::Limits, and for the crowd
     };
 
-    WorkerPool(const Options& options, Logger& log);
+    /// @param crowd null, or outlives this.
+    WorkerPool(const Options& options, Logger& log, const Crowd* crowd = nullptr);
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
     /// @return false when there is no place for the task, or the pool has been stopped.
     [[nodiscard]] bool submit(const Origin& origin, Task task);
+
+    /// While what it returns lives, no job rests: somebody waits for its tasks to end. It must not outlive
+    /// this.
+    [[nodiscard]] std::shared_ptr<void> hurry();
 
     /// Whether no task has begun or ended for `stuckAfter`, though one waits that its plugin's share does
     /// not hold back. The log says so when it begins and when it is over.
@@ -46,7 +54,7 @@ public:
     void stop();
 
 private:
-    using Clock = std::chrono::steady_clock;
+    using Clock = TaskQueue::Clock;
 
     /// One thread and what it does. [with the mutex held]
     struct Worker {
@@ -57,6 +65,9 @@ private:
 
     /// A task is ready: has a thread take it, or the supervisor see that there is none.
     void callSomebody();
+    void setHurry(int change);
+    /// Waits to be called, or until a job has rested.
+    void await(std::condition_variable& call, std::unique_lock<std::mutex>& lock);
     void work(Worker& worker);
     void run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<std::mutex>& lock);
     void progressed(std::unique_lock<std::mutex>& lock);
@@ -76,6 +87,7 @@ private:
     std::list<Worker> workers_;
     std::vector<std::thread> retired_;  ///< spare threads that are about to end
     std::size_t idle_ = 0;
+    int hurries_ = 0;
     bool watching_ = false;  ///< the supervisor knows that a task is kept waiting
     bool stopped_ = false;
     bool stuck_ = false;

@@ -326,6 +326,7 @@ PluginSet::Reloading::Running PluginSet::Reloading::startAgain(Running before, s
 
 /// Waits for the calls in progress; what is only parked or subscribed is ended.
 void PluginSet::Reloading::quiesce(http::Gate& gate) {
+    const auto hurry = set_.facilities_.server.pool().hurry();
     set_.facilities_.server.endWaits(gate.shared_from_this());
     if (!gate.waitIdle(sources_.grace))
         set_.log_.warn("a plugin's calls did not end in time and go on beside its successor",

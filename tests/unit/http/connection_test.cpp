@@ -64,7 +64,8 @@ class ConnectionTest : public CppUnit::TestFixture {
     Topics topics_;
     bus::LiveHub hub_{std::size_t{1024} * 1024};
     BodyBudget bodies_{std::size_t{1024} * 1024};
-    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, log_};
+    Crowd crowd_;
+    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, crowd_, log_};
     std::unique_ptr<Door> door_ = std::make_unique<Door>(
         Door::Options{.realm = Realm::operators, .maxBody = 1000, .maxConnections = 10});
     MemoryPeer peer_;

@@ -14,11 +14,12 @@ class DoorTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DoorTest);
     CPPUNIT_TEST(oldestAnonymousGivesWay);
     CPPUNIT_TEST(newcomersHaveAMomentToSayWhoTheyAre);
+    CPPUNIT_TEST(strangersHaveNoMomentLeft);
     CPPUNIT_TEST(whoeverSaidWhoItIsStays);
     CPPUNIT_TEST(forgottenIsAnonymousAgain);
     CPPUNIT_TEST(addressGivesWayToItself);
     CPPUNIT_TEST(jobHasABound);
-    CPPUNIT_TEST(accountsAreJobsOperatorsAndAddresses);
+    CPPUNIT_TEST(accountsAreJobsOperatorsNewcomersAndAddresses);
     CPPUNIT_TEST(evictionBeforeAnybodyListens);
     CPPUNIT_TEST(loopThatIsFarBehindIsNotPushedFurther);
     CPPUNIT_TEST(descriptorsSuffice);
@@ -69,6 +70,27 @@ public:
         CPPUNIT_ASSERT(door.enter("a", now_ + 1s));
     }
 
+    void strangersHaveNoMomentLeft() {
+        Door door(options(3));
+        std::vector<int> gone;
+        std::vector<Place> places;
+        for (int i = 0; i < 3; ++i) {
+            places.push_back(door.enter("a", now_));
+            record(gone, i, places.back());
+        }
+        places[2]->asked();
+        places[1]->asked();
+        places[0]->asked();
+        CPPUNIT_ASSERT(places[0]->authenticate(&job_));
+        const auto first = door.enter("b", now_);
+        CPPUNIT_ASSERT(first);
+        CPPUNIT_ASSERT((gone == std::vector{2}));
+        const auto second = door.enter("b", now_);
+        CPPUNIT_ASSERT(second);
+        CPPUNIT_ASSERT((gone == std::vector{2, 1}));
+        CPPUNIT_ASSERT(!door.enter("b", now_));
+    }
+
     void whoeverSaidWhoItIsStays() {
         Door door(options(2));
         std::vector<int> gone;
@@ -115,13 +137,18 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, gone.size());
     }
 
-    void accountsAreJobsOperatorsAndAddresses() {
+    void accountsAreJobsOperatorsNewcomersAndAddresses() {
         Door door(options(100));
         const JobId other = JobId::random();
         const auto one = enter(door, "a");
         const auto two = enter(door, "a");
         const auto three = enter(door, "b");
+        CPPUNIT_ASSERT_EQUAL(newcomersAccount, one->account());
+        CPPUNIT_ASSERT_EQUAL(newcomersAccount, three->account());
+        for (const auto* place : {&one, &two, &three})
+            (*place)->asked();
         const auto anonymous = one->account();
+        CPPUNIT_ASSERT(anonymous != newcomersAccount);
         CPPUNIT_ASSERT_EQUAL(anonymous, two->account());
         CPPUNIT_ASSERT(anonymous != three->account());
         CPPUNIT_ASSERT(one->authenticate(&job_));
@@ -131,7 +158,9 @@ public:
         CPPUNIT_ASSERT(two->authenticate(&other));
         CPPUNIT_ASSERT(one->account() != two->account());
         CPPUNIT_ASSERT(two->authenticate(nullptr));
-        CPPUNIT_ASSERT(one->account() != two->account());
+        CPPUNIT_ASSERT_EQUAL(operatorsAccount, two->account());
+        two->asked();
+        CPPUNIT_ASSERT_EQUAL(operatorsAccount, two->account());
         one->forget();
         CPPUNIT_ASSERT_EQUAL(anonymous, one->account());
     }

@@ -1,11 +1,14 @@
 #include "host/http/task_queue.h"
 
+#include <chrono>
+
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
 namespace sallyport::tests {
 
 using namespace host::http;
+using namespace std::chrono_literals;
 
 class TaskQueueTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TaskQueueTest);
@@ -20,9 +23,17 @@ class TaskQueueTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aFloodLeavesPlacesForOthers);
     CPPUNIT_TEST(aPluginsFloodLeavesPlacesForOthers);
     CPPUNIT_TEST(aRefusedTaskStaysWithItsOwner);
+    CPPUNIT_TEST(aJobThatUsedItsShareRests);
+    CPPUNIT_TEST(aJobAloneDoesNotRest);
+    CPPUNIT_TEST(nobodyRestsInAHurry);
+    CPPUNIT_TEST(onlyJobsRest);
+    CPPUNIT_TEST(jobsAreForgotten);
     CPPUNIT_TEST_SUITE_END();
 
     std::string ran_;
+    TaskQueue::Clock::time_point now_{1000s};
+    TaskQueue::Clock::duration used_{};
+    Crowd crowd_;
 
     bool push(TaskQueue& queue, const Origin& origin, const std::string& name) {
         Task task([this, name] { ran_ += name; });
@@ -31,7 +42,7 @@ class TaskQueueTest : public CppUnit::TestFixture {
 
     /// Runs the next task. @return its origin; an account without a name when none may run.
     Origin begin(TaskQueue& queue) {
-        auto taken = queue.take();
+        auto taken = queue.take(now_);
         CPPUNIT_ASSERT_EQUAL(taken.has_value(), taken && !taken->origin.account.empty());
         if (!taken)
             return {};
@@ -40,17 +51,30 @@ class TaskQueueTest : public CppUnit::TestFixture {
     }
 
     void runAll(TaskQueue& queue) {
-        while (queue.ready())
-            queue.ended(begin(queue));
+        while (queue.ready(now_))
+            queue.ended(begin(queue), used_, now_);
     }
 
     static Origin worker(const std::string& account, const std::string& plugin = "p") {
         return {Lane::worker, account, plugin};
     }
 
+    /// There is one at present.
+    const Crowd& crowd() {
+        crowd_.had(1, now_);
+        crowd_.had(2, now_);
+        return crowd_;
+    }
+
+    /// Has a task run that uses so much of the processor's time.
+    void use(TaskQueue& queue, const Origin& origin, TaskQueue::Clock::duration time) {
+        CPPUNIT_ASSERT(push(queue, origin, ""));
+        queue.ended(begin(queue), time, now_);
+    }
+
 public:
     void oneAccountsTasksKeepTheirOrder() {
-        TaskQueue queue(1, 10);
+        TaskQueue queue({1, 10});
         for (const char* name : {"a", "b", "c"})
             CPPUNIT_ASSERT(push(queue, worker("one"), name));
         runAll(queue);
@@ -59,7 +83,7 @@ public:
     }
 
     void accountsTakeTurns() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         for (int i = 0; i < 4; ++i)
             CPPUNIT_ASSERT(push(queue, worker("greedy"), "g"));
         CPPUNIT_ASSERT(push(queue, worker("modest"), "m"));
@@ -69,7 +93,7 @@ public:
     }
 
     void lanesTakeTurns() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         for (int i = 0; i < 4; ++i)
             CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i)), "w"));
         CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", "p"}, "o"));
@@ -79,34 +103,34 @@ public:
     }
 
     void aPluginRunsNoMoreThanItsShare() {
-        TaskQueue queue(2, 100);
+        TaskQueue queue({2, 100});
         for (int i = 0; i < 3; ++i)
             CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i), "bad"), "b"));
         const auto first = begin(queue);
         begin(queue);
-        CPPUNIT_ASSERT(!queue.ready());
-        CPPUNIT_ASSERT(!queue.take());
+        CPPUNIT_ASSERT(!queue.ready(now_));
+        CPPUNIT_ASSERT(!queue.take(now_));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, queue.waiting());
-        queue.ended(first);
-        CPPUNIT_ASSERT(queue.ready());
+        queue.ended(first, used_, now_);
+        CPPUNIT_ASSERT(queue.ready(now_));
         begin(queue);
         CPPUNIT_ASSERT_EQUAL(std::string("bbb"), ran_);
     }
 
     void aJobRunsNoMoreThanItsShare() {
-        TaskQueue queue(2, 100);
+        TaskQueue queue({2, 100});
         for (const char* plugin : {"a", "b", "c"})
             CPPUNIT_ASSERT(push(queue, worker("greedy", plugin), plugin));
         begin(queue);
         begin(queue);
-        CPPUNIT_ASSERT(!queue.ready());
+        CPPUNIT_ASSERT(!queue.ready(now_));
         CPPUNIT_ASSERT(push(queue, worker("modest", "c"), "m"));
         begin(queue);
         CPPUNIT_ASSERT_EQUAL(std::string("abm"), ran_);
     }
 
     void anOperatorMayRunWhatHisPluginsMay() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         for (const char* plugin : {"a", "b", "c"}) {
             CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", plugin}, plugin));
             begin(queue);
@@ -115,29 +139,29 @@ public:
     }
 
     void whatMayNotRunHoldsUpNothingBehindIt() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         CPPUNIT_ASSERT(push(queue, worker("one", "bad"), "1"));
         begin(queue);
         CPPUNIT_ASSERT(push(queue, worker("two", "bad"), "2"));
         CPPUNIT_ASSERT(push(queue, worker("two", "good"), "3"));
         CPPUNIT_ASSERT(push(queue, worker("three", "good"), "4"));
-        queue.ended(begin(queue));
+        queue.ended(begin(queue), used_, now_);
         begin(queue);
         CPPUNIT_ASSERT_EQUAL(std::string("134"), ran_);
-        CPPUNIT_ASSERT(!queue.ready());
+        CPPUNIT_ASSERT(!queue.ready(now_));
     }
 
     void sharesAreCountedOverAllLanes() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", "bad"}, "o"));
         begin(queue);
         CPPUNIT_ASSERT(push(queue, {Lane::background, "bad", "bad"}, "b"));
         CPPUNIT_ASSERT(push(queue, worker("job", "bad"), "w"));
-        CPPUNIT_ASSERT(!queue.ready());
+        CPPUNIT_ASSERT(!queue.ready(now_));
     }
 
     void aFloodLeavesPlacesForOthers() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         const auto fill = [&](const Origin& origin) {
             std::size_t count = 0;
             while (push(queue, origin, ""))
@@ -151,7 +175,7 @@ public:
     }
 
     void aPluginsFloodLeavesPlacesForOthers() {
-        TaskQueue queue(1, 100);
+        TaskQueue queue({1, 100});
         std::size_t count = 0;
         while (push(queue, worker("job" + std::to_string(count), "bad"), ""))
             ++count;
@@ -160,12 +184,66 @@ public:
     }
 
     void aRefusedTaskStaysWithItsOwner() {
-        TaskQueue queue(1, 1);
+        TaskQueue queue({1, 1});
         CPPUNIT_ASSERT(push(queue, worker("one"), "1"));
         Task task([this] { ran_ += "2"; });
         CPPUNIT_ASSERT(!queue.push(worker("two"), task));
         task();
         CPPUNIT_ASSERT_EQUAL(std::string("2"), ran_);
+    }
+
+    void aJobThatUsedItsShareRests() {
+        TaskQueue queue({2, 100, 20, &crowd()});
+        use(queue, worker("one"), 20ms);
+        CPPUNIT_ASSERT(push(queue, worker("one"), "a"));
+        CPPUNIT_ASSERT(!queue.ready(now_));
+        CPPUNIT_ASSERT(!queue.take(now_));
+        CPPUNIT_ASSERT(queue.rested(now_) == now_ + 90ms);
+        CPPUNIT_ASSERT(push(queue, worker("two"), "b"));
+        queue.ended(begin(queue), used_, now_);
+        CPPUNIT_ASSERT_EQUAL(std::string("b"), ran_);
+        now_ += 90ms;
+        CPPUNIT_ASSERT(queue.ready(now_));
+        CPPUNIT_ASSERT(queue.rested(now_) == TaskQueue::Clock::time_point::max());
+        CPPUNIT_ASSERT_EQUAL(std::string("one"), begin(queue).account);
+    }
+
+    void aJobAloneDoesNotRest() {
+        TaskQueue queue({2, 100, 20, &crowd()});
+        use(queue, worker("one"), 1s);
+        CPPUNIT_ASSERT(push(queue, worker("one"), "a"));
+        CPPUNIT_ASSERT(!queue.ready(now_));
+        now_ += 500ms;  // without others
+        CPPUNIT_ASSERT(queue.ready(now_));
+        CPPUNIT_ASSERT_EQUAL(std::string("one"), begin(queue).account);
+    }
+
+    void nobodyRestsInAHurry() {
+        TaskQueue queue({2, 100, 20, &crowd()});
+        use(queue, worker("one"), 1s);
+        CPPUNIT_ASSERT(push(queue, worker("one"), "a"));
+        CPPUNIT_ASSERT(!queue.ready(now_));
+        queue.hurry(true);
+        CPPUNIT_ASSERT(queue.ready(now_));
+        queue.hurry(false);
+        CPPUNIT_ASSERT(!queue.ready(now_));
+    }
+
+    void onlyJobsRest() {
+        TaskQueue queue({2, 100, 20, &crowd()});
+        const Origin user{Lane::operators, "ada", "p"};
+        use(queue, user, 1s);
+        CPPUNIT_ASSERT(push(queue, user, "a"));
+        CPPUNIT_ASSERT(queue.ready(now_));
+    }
+
+    void jobsAreForgotten() {
+        TaskQueue queue({2, 100, 20, &crowd()});
+        for (int i = 0; i < 1000; ++i) {
+            use(queue, worker(std::to_string(i)), 1ms);
+            now_ += 10ms;
+        }
+        CPPUNIT_ASSERT(queue.jobs() < 200);
     }
 };
 

@@ -1,6 +1,7 @@
 #include "host/http/worker_pool.h"
 
 #include <atomic>
+#include <ctime>
 #include <future>
 #include <latch>
 #include <memory>
@@ -29,6 +30,8 @@ class WorkerPoolTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aPoolWithoutProgressIsStuckUntilItGoesOn);
     CPPUNIT_TEST(stoppingRunsWhatIsQueued);
     CPPUNIT_TEST(manyThreadsSubmit);
+    CPPUNIT_TEST(aRestingJobGoesOnByItself);
+    CPPUNIT_TEST(stoppingRunsWhatRests);
     CPPUNIT_TEST_SUITE_END();
 
     /// Handlers that hang until they are let go.
@@ -84,6 +87,26 @@ class WorkerPoolTest : public CppUnit::TestFixture {
         auto done = std::make_shared<std::promise<void>>();
         auto future = done->get_future();
         CPPUNIT_ASSERT(pool.submit({Lane::operators, "ann", plugin}, [done] { done->set_value(); }));
+        return future;
+    }
+
+    /// Has the job use so much of the processor's time that it must rest, and gives it another task.
+    /// @return ready when that has been run.
+    static std::future<void> exhaust(WorkerPool& pool, Crowd& crowd) {
+        auto burnt = std::make_shared<std::promise<void>>();
+        auto ended = burnt->get_future();
+        CPPUNIT_ASSERT(pool.submit({Lane::worker, "job", "p"}, [burnt] {
+            const auto start = std::clock();
+            while (std::clock() - start < CLOCKS_PER_SEC / 50)
+                continue;
+            burnt->set_value();
+        }));
+        await(ended);
+        crowd.had(1, Crowd::Clock::now());
+        crowd.had(2, Crowd::Clock::now());
+        auto done = std::make_shared<std::promise<void>>();
+        auto future = done->get_future();
+        CPPUNIT_ASSERT(pool.submit({Lane::worker, "job", "p"}, [done] { done->set_value(); }));
         return future;
     }
 
@@ -181,6 +204,20 @@ public:
             });
         }
         done.wait();
+    }
+
+    void aRestingJobGoesOnByItself() {
+        Crowd crowd;
+        WorkerPool pool({.threads = 1, .jobShare = 1}, log_, &crowd);
+        await(exhaust(pool, crowd));
+    }
+
+    void stoppingRunsWhatRests() {
+        Crowd crowd;
+        WorkerPool pool({.threads = 1, .jobShare = 1}, log_, &crowd);
+        const auto waiting = exhaust(pool, crowd);
+        pool.stop();
+        CPPUNIT_ASSERT(waiting.wait_for(0s) == std::future_status::ready);
     }
 };
 
