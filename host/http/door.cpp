@@ -129,7 +129,7 @@ bool Door::Place::authenticate(const JobId* job) {
     leaveJob();
     if (job != nullptr)
         job_ = *job;
-    account_ = job != nullptr ? std::hash<JobId>()(*job) : operatorsAccount;
+    account_ = job != nullptr ? accountOfJob(std::hash<JobId>()(*job)) : operatorsAccount;
     authenticated_ = true;
     door_.removeAnonymous(*this);
     return true;
@@ -138,7 +138,7 @@ bool Door::Place::authenticate(const JobId* job) {
 void Door::Place::asked() {
     if (authenticated_ || stranger_)
         return;
-    account_ = std::hash<std::string>()(address_);
+    account_ = accountOfStrangers(std::hash<std::string>()(address_));
     const std::lock_guard lock(door_.mutex_);
     stranger_ = true;
     if (anonymous_)
@@ -148,7 +148,7 @@ void Door::Place::asked() {
 void Door::Place::forget() {
     const std::lock_guard lock(door_.mutex_);
     leaveJob();
-    account_ = std::hash<std::string>()(address_);
+    account_ = accountOfStrangers(std::hash<std::string>()(address_));
     authenticated_ = false;
     stranger_ = true;
     since_ = Clock::now();

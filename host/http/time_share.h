@@ -10,10 +10,22 @@
 namespace sallyport::host::http {
 
 /// Among whom time is shared: a job, the operators, whoever has not made a request yet, or an address from
-/// which requests come without a token that counts. The number of a job or address is a hash.
-using Account = std::size_t;
+/// which requests come without a token that counts.
+using Account = std::uint64_t;
 inline constexpr Account operatorsAccount = 0;
 inline constexpr Account newcomersAccount = 1;
+
+/// @param hash of the job's id.
+[[nodiscard]] constexpr Account accountOfJob(std::uint64_t hash) noexcept {
+    return hash & ~(std::uint64_t{1} << 63U);
+}
+/// @param hash of the address.
+[[nodiscard]] constexpr Account accountOfStrangers(std::uint64_t hash) noexcept {
+    return hash | (std::uint64_t{1} << 63U);
+}
+[[nodiscard]] constexpr bool isOfStrangers(Account account) noexcept {
+    return account >> 63U != 0;
+}
 
 /// Whether more than one account has asked for something lately. While there is only one, it may have all of
 /// the time. [any thread]

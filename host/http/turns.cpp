@@ -1,8 +1,18 @@
 #include "host/http/turns.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::host::http {
+
+namespace {
+
+/// Nobody needs much to be refused.
+constexpr unsigned strangersShare(unsigned share) {
+    return std::max(share / 4, 1U);
+}
+
+}  // namespace
 
 Turns::Turn& Turns::of(ConnectionId connection, Account account) {
     const auto found = waiting_.find(connection);
@@ -73,7 +83,7 @@ std::optional<Turns::Turn> Turns::takeFrom(Account account, Line& line) {
 void Turns::took(Account account, Clock::duration time, Clock::time_point now) {
     crowd_.had(account, now);
     if (share_ < 100 && account != operatorsAccount && account != newcomersAccount)
-        lines_[account].time.used(time, now, share_);
+        lines_[account].time.used(time, now, isOfStrangers(account) ? strangersShare(share_) : share_);
     if (lines_.size() > manyLines_)
         forgetIdle(now);
 }

@@ -21,6 +21,7 @@ class TurnsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(anAccountAloneHasAllTheTime);
     CPPUNIT_TEST(whoHasUsedItsShareWaits);
     CPPUNIT_TEST(operatorsAndNewcomersNeverWait);
+    CPPUNIT_TEST(strangersHaveLess);
     CPPUNIT_TEST(allIsTakenInTheEnd);
     CPPUNIT_TEST(accountsAreForgotten);
     CPPUNIT_TEST_SUITE_END();
@@ -135,6 +136,15 @@ public:
         add(1, operatorsAccount);
         add(2, newcomersAccount);
         CPPUNIT_ASSERT_EQUAL(std::string("1 2"), take(2));
+    }
+
+    void strangersHaveLess() {
+        crowd();
+        const auto strangers = accountOfStrangers(9);
+        turns_.took(strangers, 20ms, now_);
+        add(91, strangers);
+        CPPUNIT_ASSERT_EQUAL(std::string(), take(1));
+        CPPUNIT_ASSERT(turns_.due() == now_ + 390ms);
     }
 
     void allIsTakenInTheEnd() {
