@@ -43,12 +43,8 @@ void PromptsPlugin::start(Host& host) {
 
 /// A prompt that was delivered must be gone from the table before whoever comes next reads it.
 void PromptsPlugin::stop() {
-    try {
-        host_->store().write([](Transaction&) {});
-    } catch (const StoreError& error) {
-        host_->log().error("prompts that were delivered may be delivered again",
-                           {{"reason", error.detail()}});
-    }
+    std::unique_lock lock(mutex_);
+    removed_.wait(lock, [this] { return removals_ == 0; });
 }
 
 std::optional<std::string> PromptsPlugin::trouble() const {
@@ -171,19 +167,29 @@ void PromptsPlugin::finished(const JobId& job) {
 }
 
 void PromptsPlugin::remove(std::function<void(Transaction&)> rows) {
-    const auto done = [this](const std::exception_ptr& problem) {
-        removalFailed_ = problem != nullptr;
-        if (problem) {
-            std::string reason;
-            host_->log().error(
-                "a prompt could not be removed from the database; a restart would deliver it again",
-                {{"reason", reasonOf(problem, reason)}});
-        }
-    };
+    {
+        const std::lock_guard lock(mutex_);
+        ++removals_;
+    }
     try {
-        host_->store().submit(std::move(rows), done);
+        host_->store().submit(std::move(rows),
+                              [this](const std::exception_ptr& problem) { removed(problem); });
     } catch (const StoreError&) {
-        done(std::current_exception());
+        removed(std::current_exception());
+    }
+}
+
+void PromptsPlugin::removed(const std::exception_ptr& problem) {
+    removalFailed_ = problem != nullptr;
+    if (problem) {
+        std::string reason;
+        host_->log().error(
+            "a prompt could not be removed from the database; a restart would deliver it again",
+            {{"reason", reasonOf(problem, reason)}});
+    }
+    const std::lock_guard lock(mutex_);
+    if (--removals_ == 0) {
+        removed_.notify_all();
     }
 }
 

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
+#include <exception>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -42,6 +46,7 @@ private:
     void finished(const JobId& job);
     void load();
     void remove(std::function<void(Transaction&)> rows);
+    void removed(const std::exception_ptr& problem);
 
     Host* host_ = nullptr;
     std::optional<PromptTable> table_;
@@ -49,6 +54,9 @@ private:
     std::size_t maxSize_ = 0;
     std::size_t maxQueued_ = 0;
     std::atomic<bool> removalFailed_{false};
+    std::mutex mutex_;
+    std::condition_variable removed_;
+    std::size_t removals_ = 0;  ///< on their way to the disk; guarded by mutex_
 };
 
 }  // namespace sallyport::plugins

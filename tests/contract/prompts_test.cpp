@@ -9,6 +9,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "tests/support/assertions.h"
+#include "tests/support/deadline.h"
 #include "tests/support/shared_daemon_test.h"
 
 namespace sallyport::tests {
@@ -84,10 +85,12 @@ public:
         std::mutex mutex;
         std::map<std::string, int> taken;
         std::atomic<int> left = prompts;
+        // Whatever goes wrong, they end.
+        const Deadline deadline;
         std::vector<std::jthread> pollers;
         for (int i = 0; i < 8; ++i) {
             pollers.emplace_back([&, client = worker(), wait = i % 2 == 0]() mutable {
-                while (left > 0) {
+                while (left > 0 && deadline.pollTimeout() > 0) {
                     const Response response = client.get(wait ? "/prompt?wait=1" : "/prompt");
                     if (response.status == 200) {
                         const std::lock_guard lock(mutex);

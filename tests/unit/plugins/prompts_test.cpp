@@ -9,6 +9,7 @@
 
 #include <sallyport/testing/fake_host.h>
 
+#include "host/store/on_behalf_of.h"
 #include "plugins/prompts/prompts_plugin.h"
 
 namespace sallyport::plugins {
@@ -38,6 +39,7 @@ class PromptsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testDeliveredIsGoneForGood);
     CPPUNIT_TEST(testUndeliveredSurvivesACrash);
     CPPUNIT_TEST(testPlainRestartDeliversOnce);
+    CPPUNIT_TEST(testStopWaitsForRemovals);
     CPPUNIT_TEST(testFinishedJobDropsItsQueue);
     CPPUNIT_TEST(testFailedDeliveryAfterTheEnd);
     CPPUNIT_TEST(testPushThatMeetsTheEnd);
@@ -273,6 +275,21 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("2"), content());
         host_.start(std::make_unique<PromptsPlugin>());
         CPPUNIT_ASSERT_EQUAL(std::string("none"), content());
+    }
+
+    /// The removal waits behind much else that the job has had written, and what is written for nobody's job
+    /// does not.
+    void testStopWaitsForRemovals() {
+        push(R"({"content":"1"})");
+        {
+            const host::store::OnBehalfOf much({job_.job.id, std::size_t{64} << 20U});
+            for (int i = 0; i < 10; ++i) {
+                host_.store().submit([](Transaction& transaction) { transaction.execute("SELECT 1"); }, {});
+            }
+            CPPUNIT_ASSERT_EQUAL(std::string("1"), content());
+        }
+        host_.plugin().stop();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM prompts"));
     }
 
     void testFinishedJobDropsItsQueue() {
