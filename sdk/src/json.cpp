@@ -1,7 +1,12 @@
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <limits>
 #include <utility>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <sallyport/errors.h>
 #include <sallyport/json.h>
@@ -173,6 +178,52 @@ std::string decoded(std::string_view raw) {
         }
     }
     return out;
+}
+
+/// The length of what `text` begins with and a string has as it is: ASCII without escapes.
+std::size_t plainLength(std::string_view text) {
+    std::size_t at = 0;
+#ifdef __SSE2__
+    const __m128i blank = _mm_set1_epi8(' ');
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    for (; at + sizeof(__m128i) <= text.size(); at += sizeof(__m128i)) {
+        const __m128i chars = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+        // With their sign, what is not ASCII comes before the controls.
+        const __m128i other = _mm_cmplt_epi8(chars, blank);
+        const __m128i syntax = _mm_or_si128(_mm_cmpeq_epi8(chars, quote), _mm_cmpeq_epi8(chars, backslash));
+        const auto bits = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(other, syntax)));
+        if (bits != 0) {
+            return at + static_cast<std::size_t>(std::countr_zero(bits));
+        }
+    }
+#endif
+    while (at < text.size() && static_cast<signed char>(text[at]) >= ' ' && text[at] != '"' &&
+           text[at] != '\\') {
+        ++at;
+    }
+    return at;
+}
+
+/// Appends the character that `text` begins with, and of which plainLength says nothing. @return its length
+std::size_t quoteOne(std::string& out, std::string_view text) {
+    constexpr char digits[] = "0123456789abcdef";
+    constexpr std::string_view letters = "bfnrt";
+    constexpr std::string_view meanings = "\b\f\n\r\t";
+    const char c = text.front();
+    const std::size_t length = utf8::sequenceLength(text);
+    if (length == 0) {
+        out += utf8::replacement;
+    } else if (length > 1) {
+        out += text.substr(0, length);
+    } else if (c == '"' || c == '\\') {
+        out += {'\\', c};
+    } else if (const auto letter = meanings.find(c); letter != std::string_view::npos) {
+        out += {'\\', letters[letter]};
+    } else {
+        out += {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0x0f]};
+    }
+    return std::max<std::size_t>(length, 1);
 }
 
 RequestError wrongType(std::string_view name, const char* wanted, const Value& value) {
@@ -359,33 +410,29 @@ std::optional<bool> Object::optionalBoolean(std::string_view name) const {
 }
 
 std::string quote(std::string_view text) {
-    constexpr char digits[] = "0123456789abcdef";
-    constexpr std::string_view letters = "bfnrt";
-    constexpr std::string_view meanings = "\b\f\n\r\t";
     // As much as it can take, unless it has to be mended: growing would leave a copy of the beginning in
     // memory, which for a secret would be one that nobody wipes.
     std::size_t size = 2;
-    for (const char c : text) {
-        size += static_cast<unsigned char>(c) < 0x20 ? 6 : c == '"' || c == '\\' ? 2 : 1;
+    for (std::string_view rest = text; !rest.empty();) {
+        const std::size_t plain = plainLength(rest);
+        size += plain;
+        rest.remove_prefix(plain);
+        if (!rest.empty()) {
+            const char c = rest.front();
+            size += static_cast<unsigned char>(c) < 0x20 ? 6 : c == '"' || c == '\\' ? 2 : 1;
+            rest.remove_prefix(1);
+        }
     }
     std::string result;
     result.reserve(size);
     result += '"';
     while (!text.empty()) {
-        const char c = text.front();
-        const std::size_t length = utf8::sequenceLength(text);
-        if (length == 0) {
-            result += utf8::replacement;
-        } else if (c == '"' || c == '\\') {
-            result += {'\\', c};
-        } else if (const auto letter = meanings.find(c); letter != std::string_view::npos) {
-            result += {'\\', letters[letter]};
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            result += {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0x0f]};
-        } else {
-            result += text.substr(0, length);
+        const std::size_t plain = plainLength(text);
+        result += text.substr(0, plain);
+        text.remove_prefix(plain);
+        if (!text.empty()) {
+            text.remove_prefix(quoteOne(result, text));
         }
-        text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     result += '"';
     return result;

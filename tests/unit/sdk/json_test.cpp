@@ -65,6 +65,7 @@ class JsonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testRepeatedFieldIsRefused);
     CPPUNIT_TEST(testUnsigned32);
     CPPUNIT_TEST(testQuote);
+    CPPUNIT_TEST(testQuoteFindsEscapesAnywhere);
     CPPUNIT_TEST(testQuoteReplacesWhatIsNotUtf8);
     CPPUNIT_TEST(testDamagedTextNeverHarms);
     CPPUNIT_TEST_SUITE_END();
@@ -322,6 +323,21 @@ class JsonTest : public CppUnit::TestFixture {
             every += static_cast<char>(c);
         }
         CPPUNIT_ASSERT_EQUAL(every, Value::parse(json::quote(every)).string().value());
+    }
+
+    void testQuoteFindsEscapesAnywhere() {
+        for (std::size_t at = 0; at < 40; ++at) {
+            for (const auto& [text, quoted] : {std::pair<std::string, std::string>{"\"", "\\\""},
+                                               {"\\", "\\\\"},
+                                               {"\x1F", "\\u001f"},
+                                               {"\n", "\\n"},
+                                               {"\xE2\x82\xAC", "\xE2\x82\xAC"},
+                                               {"\x80", "\xEF\xBF\xBD"}}) {
+                const std::string before(at, 'a');
+                const std::string after(40 - at, ' ');
+                CPPUNIT_ASSERT_EQUAL('"' + before + quoted + after + '"', json::quote(before + text + after));
+            }
+        }
     }
 
     void testQuoteReplacesWhatIsNotUtf8() {
