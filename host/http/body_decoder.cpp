@@ -15,6 +15,9 @@ constexpr std::size_t maxTrailer = std::size_t{8} * 1024;
 constexpr std::uint64_t sparePerChunk = 16;
 constexpr std::uint64_t maxExcess = std::uint64_t{16} * 1024;
 constexpr std::size_t lineEnd = 2;
+/// Once so much of a counted body is there, it is given room for all of it: growing bit by bit would copy it
+/// again and again. Until then a peer that only promises much gets nothing.
+constexpr std::uint64_t promised = 16;
 
 }  // namespace
 
@@ -45,6 +48,8 @@ std::size_t BodyDecoder::feedCounted(std::string_view input, std::string& body) 
 
 std::size_t BodyDecoder::takeData(std::string_view input, std::string& body) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
+    if (framing_ == Framing::length && body.size() > remaining_ / promised)
+        body.reserve(body.size() + remaining_);
     body.append(input.substr(0, size));
     remaining_ -= size;
     return size;

@@ -46,6 +46,7 @@ class BodyDecoderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(noBodyIsComplete);
     CPPUNIT_TEST(countedBodyTakesItsBytesOnly);
     CPPUNIT_TEST(countedBodyOverTheLimitIsNotRead);
+    CPPUNIT_TEST(countedBodyIsGivenRoomOnceMuchIsThere);
     CPPUNIT_TEST(chunksInPiecesOfEverySize);
     CPPUNIT_TEST(extensionsAndTrailersAreIgnored);
     CPPUNIT_TEST(malformedChunks);
@@ -71,6 +72,24 @@ public:
         const auto outcome = feed(counted(1001), std::string(1001, 'a'), 100);
         CPPUNIT_ASSERT(outcome.state == State::tooLarge);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, outcome.used);
+    }
+
+    void countedBodyIsGivenRoomOnceMuchIsThere() {
+        constexpr std::size_t length = 1'000'000;
+        const std::string piece(10'000, 'a');
+        BodyDecoder decoder(counted(length), length);
+        std::string body;
+        static_cast<void>(decoder.feed(piece, body));
+        CPPUNIT_ASSERT(body.capacity() < length / 10);
+        std::size_t copied = 0;
+        while (decoder.state() == State::reading) {
+            const std::size_t before = body.size();
+            const char* const place = body.data();
+            static_cast<void>(decoder.feed(piece, body));
+            copied += body.data() == place ? 0 : before;
+        }
+        CPPUNIT_ASSERT_EQUAL(length, body.size());
+        CPPUNIT_ASSERT(copied < length / 5);
     }
 
     void chunksInPiecesOfEverySize() {
