@@ -10,8 +10,8 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-/// Reads at one go, so that a fast server does not keep a loop from its other calls.
-constexpr int greatestReads = 16;
+/// Of a request, given to the network in one go.
+constexpr std::size_t greatestWrite = std::size_t{64} * 1024;
 
 bool isEnding(std::uint32_t events) {
     return (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
@@ -31,6 +31,7 @@ HttpCall::HttpCall(CallOwner& owner, Upstream::Id id, PreparedRequest request,
       listener_(std::move(listener)),
       began_(std::chrono::steady_clock::now()),
       lastProgress_(began_),
+      turnEnd_(began_),
       reader_(*this) {}
 
 void HttpCall::start() {
@@ -65,6 +66,7 @@ void HttpCall::use(std::unique_ptr<Socket> socket, std::uint32_t events) {
     socket_->rewatch(*this);
     closing_ = isEnding(events);
     enter(Phase::waiting);
+    beginTurn();
     send();
     if (sendFailed_ || (events & ~std::uint32_t{EPOLLOUT}) != 0) {
         receive();
@@ -146,10 +148,20 @@ Outcome HttpCall::timeOut() const {
 
 void HttpCall::onEvents(std::uint32_t events) {
     closing_ = closing_ || isEnding(events);
+    beginTurn();
     send();
     if (!over_ && socket_) {
         receive();
     }
+}
+
+/// Whether the call has had the loop for long enough: then it will be told to go on.
+bool HttpCall::isTurnOver() {
+    if (!goesOn_ && std::chrono::steady_clock::now() >= turnEnd_) {
+        goesOn_ = true;
+        owner_.again(id_);
+    }
+    return goesOn_;
 }
 
 void HttpCall::send() {
@@ -157,7 +169,7 @@ void HttpCall::send() {
     const std::size_t headSize = request_.head.size();
     while (sent_ < headSize + body.size() && !sendFailed_) {
         const std::string_view head = request_.head.reveal().substr(std::min(sent_, headSize));
-        const std::string_view rest = body.substr(sent_ - (headSize - head.size()));
+        const std::string_view rest = body.substr(sent_ - (headSize - head.size()), greatestWrite);
         const Io io = socket_->write(head, rest);
         if (io.kind == Io::Kind::wait) {
             return;
@@ -167,6 +179,9 @@ void HttpCall::send() {
         } else {
             // There may be an answer nevertheless, and the reason in it: what can be read decides.
             sendFailed_ = true;
+        }
+        if (isTurnOver()) {
+            return;
         }
     }
 }
@@ -182,13 +197,8 @@ void HttpCall::sent(std::size_t size) {
 
 void HttpCall::receive() {
     bool more = !goesOn_;
-    for (int reads = 0; more && socket_ && !paused_ && !closed_; ++reads) {
-        if (reads == greatestReads) {
-            goesOn_ = true;
-            owner_.again(id_);
-            return;
-        }
-        if (!readOnce(more)) {
+    while (more && socket_ && !paused_ && !closed_) {
+        if (!readOnce(more) || isTurnOver()) {
             return;
         }
     }
@@ -266,7 +276,7 @@ void HttpCall::handOn() {
 }
 
 bool HttpCall::wantsMore() const {
-    return !paused_ && !failure_;
+    return !paused_ && !failure_ && std::chrono::steady_clock::now() < turnEnd_;
 }
 
 void HttpCall::onResponseHead(UpstreamHead head) {
@@ -351,11 +361,17 @@ void HttpCall::resume() {
         return;
     }
     enter(phase_);
+    beginTurn();
     proceed();
 }
 
 void HttpCall::goOn() {
     goesOn_ = false;
+    if (over_ || !socket_) {
+        return;
+    }
+    beginTurn();
+    send();
     proceed();
 }
 
@@ -363,8 +379,11 @@ void HttpCall::proceed() {
     if (over_ || paused_ || !socket_) {
         return;
     }
+    const std::size_t before = input_.size();
     handOn();
-    if (!over_) {
+    // What gets no further without more input must be given some.
+    const bool stuck = input_.size() == before && (!decoder_ || decoder_->idle());
+    if (!over_ && (stuck || !isTurnOver())) {
         receive();
     }
 }

@@ -45,7 +45,9 @@ public:
     [[nodiscard]] virtual std::span<char> buffer() = 0;
     /// The call wants to be asked for its problem by that time.
     virtual void lookBy(Time time) = 0;
-    /// The call has more to read than was fair to the others, and wants to be told to `goOn`.
+    /// When a call that has the loop now is to give it back, having more to do than is fair to others.
+    [[nodiscard]] virtual Time turnEnd() const = 0;
+    /// The call has given the loop back, and wants to be told to `goOn`.
     virtual void again(Upstream::Id call) = 0;
     /// The call is over. It lives until the loop's turn ends.
     /// @param connection one that can be kept, or null.
@@ -71,7 +73,7 @@ public:
     /// Holds the answer back, from the next piece on.
     void pause() { paused_ = true; }
     void resume();
-    /// Reads on, as asked for with CallOwner::again.
+    /// Sends and reads on, as asked for with CallOwner::again.
     void goOn();
 
     /// When to ask for `checkTime` again.
@@ -99,6 +101,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds limit() const;
     [[nodiscard]] Outcome timeOut() const;
 
+    void beginTurn() { turnEnd_ = owner_.turnEnd(); }
+    [[nodiscard]] bool isTurnOver();
     void send();
     void sent(std::size_t size);
     void proceed();
@@ -121,6 +125,7 @@ private:
     Phase phase_ = Phase::connecting;
     const Time began_;
     Time lastProgress_;
+    Time turnEnd_;  ///< of the turn it has, or had last
     bool over_ = false;
     bool paused_ = false;
     std::optional<Outcome> failure_;  ///< why the answer cannot be read on

@@ -1,14 +1,13 @@
 #include "http_loop.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <future>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
-#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -20,6 +19,14 @@ using namespace std::chrono_literals;
 
 /// Deadlines are looked at no more often than this.
 constexpr auto checkInterval = 5ms;
+
+/// How long all calls together have the loop at a time, and one of them. What one does in one go can take
+/// longer.
+constexpr auto longestTurn = 200us;
+constexpr auto longestShare = 50us;
+
+/// Events that are taken from the epoll at a time.
+constexpr std::size_t mostEvents = 256;
 
 /// Of one read.
 constexpr std::size_t bufferSize = std::size_t{64} * 1024;
@@ -125,23 +132,24 @@ void HttpLoop::post(Command command) {
     }
     // One turn serves all that comes until then. Weak, because it may come when all is over.
     if (first) {
-        loop_->post([weak = weak_from_this()] {
-            if (const auto self = weak.lock()) {
-                self->turn();
-            }
-        });
+        postTurn();
     }
 }
 
+void HttpLoop::postTurn() {
+    loop_->post([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->turn();
+        }
+    });
+}
+
 void HttpLoop::readable() {
-    std::array<epoll_event, 256> events{};
-    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-    now_ = std::chrono::steady_clock::now();
-    for (int i = 0; i < count; ++i) {
-        const epoll_event& event = events[static_cast<std::size_t>(i)];
-        handle(event.data.u64, event.events);
+    if (events_.empty()) {
+        events_.resize(mostEvents);
+        const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(mostEvents), 0);
+        events_.resize(static_cast<std::size_t>(std::max(count, 0)));
     }
-    runTimers();
     turn();
 }
 
@@ -150,10 +158,34 @@ void HttpLoop::turn() {
         return;
     }
     now_ = std::chrono::steady_clock::now();
+    handleEvents();
+    runTimers();
     runCommands();
     checkDeadlines();
     armTimer();
     graveyard_.clear();
+}
+
+HttpLoop::Time HttpLoop::turnEnd() const {
+    return std::chrono::steady_clock::now() + longestShare;
+}
+
+bool HttpLoop::isTurnOver() const {
+    return std::chrono::steady_clock::now() >= now_ + longestTurn;
+}
+
+/// At least one, and what is left in the next turn.
+void HttpLoop::handleEvents() {
+    while (handled_ < events_.size()) {
+        const epoll_event event = events_[handled_++];
+        handle(event.data.u64, event.events);
+        if (handled_ < events_.size() && isTurnOver()) {
+            postTurn();
+            return;
+        }
+    }
+    events_.clear();
+    handled_ = 0;
 }
 
 void HttpLoop::armTimer() {
@@ -257,9 +289,30 @@ std::vector<HttpLoop::Command> HttpLoop::takeCommands() {
     return std::exchange(commands_, {});
 }
 
+/// Those that came before others which have been posted meanwhile.
+void HttpLoop::putBack(std::vector<Command> commands, std::size_t done) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = commands_.empty();
+        commands_.insert(commands_.begin(),
+                         std::make_move_iterator(commands.begin() + static_cast<std::ptrdiff_t>(done)),
+                         std::make_move_iterator(commands.end()));
+    }
+    if (first) {
+        postTurn();
+    }
+}
+
+/// At least one, so that all get on.
 void HttpLoop::runCommands() {
-    for (Command& command : takeCommands()) {
-        std::visit([this](auto& specific) { execute(specific); }, command);
+    std::vector<Command> commands = takeCommands();
+    for (std::size_t done = 0; done < commands.size();) {
+        std::visit([this](auto& specific) { execute(specific); }, commands[done++]);
+        if (done < commands.size() && isTurnOver()) {
+            putBack(std::move(commands), done);
+            return;
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <sallyport/io_loop.h>
@@ -29,8 +30,9 @@
 namespace sallyport::plugins::llm {
 
 /// The calls of one loop and the connections that are kept for those to come. Sockets and a timer are in an
-/// epoll of its own, which the host's loop watches. Calls and timers come in as commands. To be made as a
-/// shared object.
+/// epoll of its own, which the host's loop watches. Calls and timers come in as commands. It gives the host's
+/// loop back after a fraction of a millisecond, whatever there is left to do, and takes it again when others
+/// had their turn; calls take turns within that. To be made as a shared object.
 class HttpLoop final : public std::enable_shared_from_this<HttpLoop>, private SocketSet, private CallOwner {
 public:
     using Time = std::chrono::steady_clock::time_point;
@@ -97,6 +99,7 @@ private:
     [[nodiscard]] std::unique_ptr<Socket> takeConnection(const std::string& poolKey) override;
     [[nodiscard]] std::span<char> buffer() override { return buffer_; }
     void lookBy(Time time) override;
+    [[nodiscard]] Time turnEnd() const override;
     void again(Upstream::Id call) override;
     void ended(HttpCall& call, const Outcome& outcome, const std::string& poolKey,
                std::unique_ptr<Socket> connection) override;
@@ -106,10 +109,14 @@ private:
     void post(Command command);
     void readable();
     void turn();
+    void postTurn();
+    [[nodiscard]] bool isTurnOver() const;
     void armTimer();
+    void handleEvents();
     void handle(std::uint64_t watch, std::uint32_t events);
 
     [[nodiscard]] std::vector<Command> takeCommands();
+    void putBack(std::vector<Command> commands, std::size_t done);
     void runCommands();
     void execute(Start& command);
     void execute(const Cancel& command);
@@ -135,13 +142,15 @@ private:
 
     // The rest is for the loop's thread.
     bool attached_ = false;
-    Time now_;
+    Time now_;                  ///< when its turn began
     Time armed_ = Time::max();  ///< when the timer will make itself heard
     Time deadlinesDue_ = Time::max();
     std::multimap<Time, std::function<void()>> timers_;
     std::vector<char> buffer_;
     std::uint64_t watches_ = 0;  ///< the last one's number; none is used twice
     std::unordered_map<std::uint64_t, Watcher*> watchers_;
+    std::vector<epoll_event> events_;  ///< that have been reported
+    std::size_t handled_ = 0;          ///< of them
     std::optional<Resolver> resolver_;
     ConnectionPool pool_;
     std::unordered_map<Upstream::Id, std::unique_ptr<HttpCall>> calls_;

@@ -270,6 +270,7 @@ class HttpUpstreamTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testCancelWhileConnecting);
     CPPUNIT_TEST(testCancelFromTheListener);
     CPPUNIT_TEST(testCancelAfterTheEnd);
+    CPPUNIT_TEST(testOthersGetTheLoopInTheMiddleOfAnAnswer);
     CPPUNIT_TEST(testPauseHoldsTheAnswerBack);
     CPPUNIT_TEST(testPauseHoldsDecodedDataBack);
     CPPUNIT_TEST(testNoIdleTimeoutWhilePaused);
@@ -1213,6 +1214,27 @@ private:
         client_->resume(call);
         CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, answer->problem());
         CPPUNIT_ASSERT_EQUAL(size, answer->body().size());
+    }
+
+    void testOthersGetTheLoopInTheMiddleOfAnAnswer() {
+        constexpr int pieces = 500;
+        server_.next(scripts::chunked(scripts::Pieces(pieces, "piece")));
+        const auto answer = std::make_shared<Answer>();
+        int seen = 0;
+        int seenByOthers = 0;
+        answer->atBody = [&] {
+            if (seen++ == 0) {
+                loops_.front()->post([&] { seenByOthers = seen; });
+            }
+            // Each piece alone takes more than a call has in one go.
+            for (const auto end = std::chrono::steady_clock::now() + 100us;
+                 std::chrono::steady_clock::now() < end;) {
+            }
+        };
+        client_->start(get(server_.url("/")), answer);
+        CPPUNIT_ASSERT_EQUAL(UpstreamProblem::none, answer->problem());
+        CPPUNIT_ASSERT_EQUAL(pieces, seen);
+        CPPUNIT_ASSERT(seenByOthers > 0 && seenByOthers < pieces / 2);
     }
 
     void testPauseHoldsTheAnswerBack() {
