@@ -18,10 +18,11 @@ bool isSpace(char c) {
 
 std::int64_t countWords(std::string_view text) {
     std::int64_t words = 0;
-    bool inside = false;
+    bool outside = true;
     for (const char c : text) {
-        words += !inside && !isSpace(c) ? 1 : 0;
-        inside = !isSpace(c);
+        const bool space = isSpace(c);
+        words += static_cast<std::int64_t>(outside && !space);
+        outside = space;
     }
     return words;
 }
@@ -187,11 +188,14 @@ void Echo::forget(const JobId& job) {
 }
 
 std::vector<Delta> pieces(const Completion& completion) {
+    // Each becomes an event, which is many times as long as a word.
+    constexpr std::size_t mostPieces = 200;
     std::vector<Delta> result;
-    for (std::string_view rest = completion.content ? std::string_view(*completion.content) : "";
-         !rest.empty();) {
-        // A word and the space before it.
-        std::size_t end = 1;
+    std::string_view rest = completion.content ? std::string_view(*completion.content) : "";
+    const std::size_t least = std::max<std::size_t>(1, rest.size() / mostPieces);
+    while (!rest.empty()) {
+        // A word and the space before it, or several.
+        std::size_t end = std::min(least, rest.size());
         while (end < rest.size() && !(isSpace(rest[end]) && !isSpace(rest[end - 1]))) {
             ++end;
         }

@@ -60,7 +60,7 @@ private:
     std::map<JobId, std::size_t> played_;
 };
 
-/// An answer as a provider would stream it, word by word.
+/// An answer as a provider would stream it, word by word; a long one in two hundred pieces.
 [[nodiscard]] std::vector<Delta> pieces(const Completion& completion);
 
 // --- In the shape of a provider's API -------------------------------------------------------------------

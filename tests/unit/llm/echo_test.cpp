@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -46,6 +47,7 @@ class EchoTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testScript);
     CPPUNIT_TEST(testScriptsThatAreNone);
     CPPUNIT_TEST(testPieces);
+    CPPUNIT_TEST(testLongTextHasFewPieces);
     CPPUNIT_TEST(testNativeRequests);
     CPPUNIT_TEST(testChatAnswer);
     CPPUNIT_TEST(testChatStream);
@@ -112,6 +114,23 @@ class EchoTest : public CppUnit::TestFixture {
         }
         CPPUNIT_ASSERT_EQUAL(std::string("[echo]|  a|\n b|<0f><0{\"x\":[1,2]}><1g><1{}>"), text);
         CPPUNIT_ASSERT(pieces({}).empty());
+    }
+
+    /// An event for each word would make a hundred times as much of it.
+    static void testLongTextHasFewPieces() {
+        Completion completion;
+        std::string words;
+        for (int i = 0; i < 100'000; ++i) {
+            words += "a ";
+        }
+        completion.content = words;
+        const std::vector<Delta> parts = pieces(completion);
+        CPPUNIT_ASSERT(parts.size() > 100 && parts.size() <= 201);
+        std::string text;
+        for (const Delta& delta : parts) {
+            text += delta.text;
+        }
+        CPPUNIT_ASSERT(text == words);
     }
 
     static void testNativeRequests() {
