@@ -53,6 +53,8 @@ public:
         }
     }
 
+    [[nodiscard]] std::size_t waiting() const override { return decoder_ ? decoder_->waiting() : 0; }
+
     [[nodiscard]] std::string end() override {
         if (!decoder_) {
             throw BadAnswer("the stream is empty");
@@ -83,8 +85,9 @@ private:
 
 }  // namespace
 
-ChatTranslation::ChatTranslation(const Call& call, bool withTools, const ChatOptions& options)
-    : request_(parseChatRequest(call.body(), withTools, call.jsonLimits())),
+ChatTranslation::ChatTranslation(const Call& call, const json::Limits& limits, bool withTools,
+                                 const ChatOptions& options)
+    : request_(parseChatRequest(call.body(), withTools, limits)),
       options_(options),
       streams_(acceptsEvents(call)) {}
 
@@ -122,13 +125,13 @@ std::unique_ptr<AnswerReader> ChatTranslation::reader(const Provider& provider,
 EchoAnswer ChatTranslation::echo(Echo& echo, const JobId& job, const std::string& /*id*/) const {
     const Completion completion = echo.answer(job, request_);
     if (!streams_) {
-        return {completion.usage, "application/json", {completionJson(completion, request_.withTools)}};
+        return {completion.usage, "application/json", completionJson(completion, request_.withTools)};
     }
     EchoAnswer answer{completion.usage, eventStream, {}};
     for (const Delta& delta : pieces(completion)) {
-        answer.pieces.push_back(deltaEvent(delta));
+        answer.body += deltaEvent(delta);
     }
-    answer.pieces.push_back(completionEvent(completion, request_.withTools));
+    answer.body += completionEvent(completion, request_.withTools);
     return answer;
 }
 

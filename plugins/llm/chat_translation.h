@@ -25,7 +25,7 @@ struct ChatOptions {
 class ChatTranslation final : public Translation {
 public:
     /// @param call must outlive this. @throws RequestError 400 or 422
-    ChatTranslation(const Call& call, bool withTools, const ChatOptions& options);
+    ChatTranslation(const Call& call, const json::Limits& limits, bool withTools, const ChatOptions& options);
 
     [[nodiscard]] const std::string& endpoint() const override;
     [[nodiscard]] const std::optional<std::string>& model() const override { return request_.model; }
@@ -36,7 +36,6 @@ public:
     [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider,
                                                        const SecretMask& mask) const override;
     [[nodiscard]] EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const override;
-    [[nodiscard]] Reply refusal(const RequestError& error) const override { return Reply::error(error); }
     [[nodiscard]] std::string brokenEvent(const RequestError& error) const override;
     [[nodiscard]] bool relaysRefusals() const override { return false; }
 

@@ -55,6 +55,8 @@ public:
 
     /// Takes the next bytes, cut anywhere. @throws BadAnswer
     virtual void feed(std::string_view bytes, const Sink& sink) = 0;
+    /// Bytes of an event that has not ended. They are read when it has.
+    [[nodiscard]] virtual std::size_t waiting() const = 0;
     /// The answer, after the last byte. @throws BadAnswer if the stream ended before the answer did
     [[nodiscard]] virtual Completion finish() = 0;
     /// What is known so far, for a call that is broken off. Output that the provider has not counted yet is

@@ -6,11 +6,42 @@
 
 namespace sallyport::plugins::llm {
 
-Reply Gateway::answer(const Call& call, std::unique_ptr<Translation> translation) {
-    auto providers = candidates(*translation);
-    auto llmCall = std::make_shared<LlmCall>(*this, call, std::move(translation), std::move(providers));
+namespace {
+
+/// How json::refusal names that a limit was exceeded.
+constexpr std::string_view tooManyValues = "too_many_members";
+
+}  // namespace
+
+Reply Gateway::answer(const Call& call, const Asking& asking) {
+    auto llmCall = std::make_shared<LlmCall>(*this, call, asking);
+    try {
+        if (auto translation = readAtOnce(call, asking)) {
+            auto providers = candidates(*translation);
+            llmCall->use(std::move(translation), std::move(providers));
+        }
+    } catch (const RequestError& error) {
+        return asking.refusal(error);
+    }
     return Reply::deferred(
         [llmCall = std::move(llmCall)](const Promise& promise) { llmCall->start(promise); });
+}
+
+/// Null for a request of which a loop finds that it takes long.
+std::unique_ptr<Translation> Gateway::readAtOnce(const Call& call, const Asking& asking) const {
+    json::Limits limits = call.jsonLimits();
+    if (call.body().size() > loopBody || limits.values <= loopValues) {
+        return asking.read(call, limits);
+    }
+    limits.values = loopValues;
+    try {
+        return asking.read(call, limits);
+    } catch (const RequestError& error) {
+        if (error.code() != tooManyValues) {
+            throw;
+        }
+        return nullptr;
+    }
 }
 
 std::vector<Candidate> Gateway::candidates(const Translation& translation) const {
@@ -72,6 +103,7 @@ void Gateway::examineKeys() {
 
 void Gateway::expire() {
     queue_.expire(std::chrono::steady_clock::now());
+    tasks_.retry();
 }
 
 void Gateway::forget(const JobId& job) {

@@ -1,6 +1,7 @@
 #include "llm_call.h"
 
 #include <utility>
+#include <variant>
 
 #include <sallyport/errors.h>
 
@@ -11,16 +12,70 @@ namespace {
 /// Of a body that is recorded.
 constexpr std::size_t recordedContent = std::size_t{256} * 1024;
 
+/// What `make` returns, or the refusal that it throws.
+template <class Make>
+auto madeOrRefused(Make make) -> std::variant<decltype(make()), RequestError> {
+    try {
+        return make();
+    } catch (const RequestError& error) {
+        return error;
+    }
+}
+
 }  // namespace
 
-LlmCall::LlmCall(Gateway& gateway, const Call& call, std::unique_ptr<Translation> translation,
-                 std::vector<Candidate> candidates)
-    : gateway_(gateway),
-      call_(call.share()),
-      translation_(std::move(translation)),
-      candidates_(std::move(candidates)) {}
+LlmCall::LlmCall(Gateway& gateway, const Call& call, Asking asking)
+    : gateway_(gateway), call_(call.share()), asking_(std::move(asking)) {}
+
+// What takes long
+
+/// Whether what has to do with all of the request takes long.
+bool LlmCall::isLarge() const {
+    return readOnPool_ || call_->body().size() > loopBody;
+}
+
+/// In the client's language.
+Reply LlmCall::refusal(const RequestError& error) const {
+    return asking_.refusal(error);
+}
+
+/// What has happened while the pool worked.
+void LlmCall::catchUp(Lock& lock) {
+    for (;;) {
+        if (!lock.owns_lock()) {
+            lock.lock();
+        }
+        if (busy_ || happened_.empty()) {
+            return;
+        }
+        const auto event = std::move(happened_.front());
+        happened_.pop_front();
+        event(lock);
+    }
+}
+
+/// The pool's work failed in a way that nobody expects.
+void LlmCall::crashed() {
+    Lock lock(mutex_);
+    busy_ = false;
+    const RequestError error(500, "internal_error", "the request could not be served");
+    abandon(lock, CallOutcome::failed, error.code(), opened_ ? std::nullopt : std::optional(refusal(error)));
+}
 
 // Before the first try
+
+void LlmCall::use(std::unique_ptr<Translation> translation, std::vector<Candidate> candidates) {
+    const Lock lock(mutex_);
+    translation_ = std::move(translation);
+    candidates_ = std::move(candidates);
+    if (isLarge() && provider().type != ProviderType::echo) {
+        try {
+            written_ = write();
+        } catch (const RequestError&) {
+            // It is refused when its turn has come, like any other.
+        }
+    }
+}
 
 void LlmCall::start(const Promise& promise) {
     gateway_.enter(shared_from_this());
@@ -34,11 +89,44 @@ void LlmCall::start(const Promise& promise) {
             self->clientLeft();
         }
     });
+    Lock lock(mutex_);
+    if (!translation_) {
+        read(lock);
+        return;
+    }
+    lock.unlock();
     if (gateway_.parts_.ledger.known(call_->caller().job())) {
         admit();
     } else {
-        gateway_.parts_.host.run([self = shared_from_this()] { self->load(); });
+        gateway_.tasks_.run(call_->caller().job(), [self = shared_from_this()] { self->load(); });
     }
+}
+
+void LlmCall::read(Lock& lock) {
+    struct Request {
+        std::unique_ptr<Translation> translation;
+        std::vector<Candidate> candidates;
+    };
+    readOnPool_ = true;
+    doWork(
+        lock, true,
+        [this] {
+            return madeOrRefused([this] {
+                Request request{asking_.read(*call_, call_->jsonLimits()), {}};
+                request.candidates = gateway_.candidates(*request.translation);
+                return request;
+            });
+        },
+        [this](Lock& later, auto made) {
+            if (const auto* const error = std::get_if<RequestError>(&made)) {
+                refuse(later, *error);
+                return;
+            }
+            auto& request = std::get<Request>(made);
+            later.unlock();
+            use(std::move(request.translation), std::move(request.candidates));
+            load();
+        });
 }
 
 void LlmCall::load() {
@@ -66,6 +154,7 @@ void LlmCall::admit() {
             return;
         }
     }
+    const std::size_t memory = call_->body().size() + (written_ ? written_->body->size() : 0);
     auto ticket = gateway_.queue_.enter(
         job, Clock::now() + gateway_.options_.patience,
         {[self = shared_from_this()](FairQueue::Slot slot) { self->takeTurn(std::move(slot)); },
@@ -73,7 +162,7 @@ void LlmCall::admit() {
              Lock lock(self->mutex_);
              self->refuse(lock, error);
          },
-         call_->body().size()});
+         memory});
     Lock lock(mutex_);
     if (!ended_) {
         ticket_ = ticket;
@@ -118,12 +207,13 @@ void LlmCall::tryNext(Lock& lock) {
     } else if (auto key = gateway_.keys_.kept(provider(), time)) {
         send(lock, std::move(key));
     } else {
-        fetchKey();
+        fetchKey(lock);
     }
 }
 
-void LlmCall::fetchKey() {
-    gateway_.parts_.host.run([self = shared_from_this(), &asked = provider()] {
+void LlmCall::fetchKey(Lock& lock) {
+    lock.unlock();
+    gateway_.tasks_.run(call_->caller().job(), [self = shared_from_this(), &asked = provider()] {
         KeyRing::Key key;
         std::string problem;
         try {
@@ -131,14 +221,14 @@ void LlmCall::fetchKey() {
         } catch (const NoKey& error) {
             problem = error.what();
         }
-        Lock lock(self->mutex_);
+        Lock later(self->mutex_);
         if (self->ended_) {
             return;
         }
         if (key) {
-            self->send(lock, std::move(key));
+            self->send(later, std::move(key));
         } else {
-            self->failed(lock,
+            self->failed(later,
                          {.error = badGateway("provider_key", "the provider's key is not to be had"),
                           .elsewhere = true},
                          problem);
@@ -146,24 +236,43 @@ void LlmCall::fetchKey() {
     });
 }
 
+/// For the present candidate. @throws RequestError
+UpstreamRequest LlmCall::write() {
+    return translation_->request(provider(), candidate().model,
+                                 gateway_.parts_.models.dropped(candidate().model));
+}
+
 void LlmCall::send(Lock& lock, KeyRing::Key key) {
     head_ = {};
     body_.clear();
+    received_ = 0;
     bad_.reset();
     reader_ = nullptr;
     key_ = std::move(key);
     reader_ = translation_->reader(provider(), key_->mask);
+    if (auto written = std::exchange(written_, std::nullopt); written && at_ == 0) {
+        send(lock, *std::move(written));
+        return;
+    }
+    doWork(
+        lock, isLarge(), [this] { return madeOrRefused([this] { return write(); }); },
+        [this](Lock& later, auto made) {
+            if (const auto* const error = std::get_if<RequestError>(&made)) {
+                refuse(later, *error);
+            } else {
+                send(later, std::get<UpstreamRequest>(std::move(made)));
+            }
+        });
+}
+
+void LlmCall::send(Lock& lock, UpstreamRequest request) {
     try {
-        UpstreamRequest request = translation_->request(provider(), candidate().model,
-                                                        gateway_.parts_.models.dropped(candidate().model));
         request.keyHeader = key_->line;
         if (request.body) {
             requestBody_.clear();
             keep(requestBody_, *request.body);
         }
         upstream_ = gateway_.parts_.upstream.start(std::move(request), shared_from_this());
-    } catch (const RequestError& error) {
-        refuse(lock, error);
     } catch (const std::invalid_argument& error) {
         failed(lock,
                {.error = badGateway("provider_request", "the provider cannot be asked"), .elsewhere = true},
@@ -172,30 +281,38 @@ void LlmCall::send(Lock& lock, KeyRing::Key key) {
 }
 
 void LlmCall::playEcho(Lock& lock) {
-    EchoAnswer answer;
-    try {
-        answer = translation_->echo(candidate().state->echo, call_->caller().job(), call_->requestId());
-    } catch (const RequestError& error) {
-        refuse(lock, error);
-        return;
-    }
+    doWork(
+        lock, call_->body().size() > loopEcho,
+        [this] {
+            return madeOrRefused([this] {
+                return translation_->echo(candidate().state->echo, call_->caller().job(), call_->requestId());
+            });
+        },
+        [this](Lock& later, auto made) {
+            if (const auto* const error = std::get_if<RequestError>(&made)) {
+                refuse(later, *error);
+            } else {
+                play(later, std::get<EchoAnswer>(std::move(made)));
+            }
+        });
+}
+
+void LlmCall::play(Lock& lock, EchoAnswer answer) {
     echoUsage_ = answer.usage;
     if (!translation_->streams()) {
-        finish(lock, CallOutcome::ok, "", Reply::text(200, answer.contentType, answer.pieces.front()));
+        finish(lock, CallOutcome::ok, "", Reply::text(200, answer.contentType, std::move(answer.body)));
         return;
     }
-    for (const std::string& piece : answer.pieces) {
-        relay(piece);
-    }
+    relay(answer.body);
     endBody();
     finish(lock, CallOutcome::ok, "", std::nullopt);
 }
 
-Failure LlmCall::refusal() {
+Failure LlmCall::providersRefusal(const std::string& body) {
     if (head_.status == 401 || head_.status == 403) {
         gateway_.keys_.forget(provider());
     }
-    return refusalOf(head_, body_, translation_->relaysRefusals());
+    return refusalOf(head_, body, translation_->relaysRefusals());
 }
 
 void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
@@ -260,17 +377,23 @@ void LlmCall::giveUp(Lock& lock, Failure failure) {
         }
         finish(lock, CallOutcome::failed, reason, std::move(reply));
     } else {
-        finish(lock, CallOutcome::failed, reason, translation_->refusal(failure.error));
+        finish(lock, CallOutcome::failed, reason, refusal(failure.error));
     }
 }
 
 void LlmCall::clientLeft() {
     Lock lock(mutex_);
-    abandon(lock, CallOutcome::cancelled, "", std::nullopt);
+    unwanted_ = true;
+    whenFree(lock, [this](Lock& later) { abandon(later, CallOutcome::cancelled, "", std::nullopt); });
 }
 
 void LlmCall::stop() {
     Lock lock(mutex_);
+    unwanted_ = true;
+    whenFree(lock, [this](Lock& later) { stop(later); });
+}
+
+void LlmCall::stop(Lock& lock) {
     if (ended_) {
         return;
     }
@@ -280,7 +403,7 @@ void LlmCall::stop() {
         relay(heldBack() + translation_->brokenEvent(error));
         endBody();
     } else {
-        reply = translation_->refusal(error);
+        reply = refusal(error);
     }
     abandon(lock, CallOutcome::failed, error.code(), std::move(reply));
 }
@@ -304,7 +427,7 @@ void LlmCall::abandon(Lock& lock, CallOutcome outcome, const std::string& reason
 
 void LlmCall::refuse(Lock& lock, const RequestError& error) {
     if (!ended_) {
-        finish(lock, CallOutcome::failed, error.code(), translation_->refusal(error));
+        finish(lock, CallOutcome::failed, error.code(), refusal(error));
     }
 }
 

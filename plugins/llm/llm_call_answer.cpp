@@ -11,8 +11,19 @@ constexpr const char* eventStream = "text/event-stream";
 
 /// The upstream waits while the client's network has more than this to take.
 constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
-/// A larger answer is read on the pool, as the loop has others to serve.
-constexpr std::size_t loopAnswer = std::size_t{64} * 1024;
+/// A whole answer is gathered in pieces of about this: what grows as one is copied again and again.
+constexpr std::size_t pieceOfBody = std::size_t{64} * 1024;
+
+std::string joined(std::vector<std::string> pieces) {
+    if (pieces.size() == 1) {
+        return std::move(pieces.front());
+    }
+    std::string text;
+    for (const std::string& piece : pieces) {
+        text += piece;
+    }
+    return text;
+}
 
 }  // namespace
 
@@ -29,28 +40,71 @@ void LlmCall::onBody(std::string_view piece) {
     if (ended_ || bad_) {
         return;
     }
+    received_ += piece.size();
     if (!isStreamed()) {
-        body_.append(piece);
+        if (body_.empty() || body_.back().size() >= pieceOfBody) {
+            body_.emplace_back();
+        }
+        body_.back().append(piece);
         return;
     }
+    if (piece.size() + reader_->waiting() <= loopAnswer) {
+        auto bad = feed(piece, [this](std::string_view bytes) { relay(bytes); });
+        goOn(lock, std::move(bad), false);
+        return;
+    }
+    struct Fed {
+        std::string passed{};
+        std::optional<BadAnswer> bad{};
+    };
+    // Nothing more is to come until this has been read.
+    gateway_.parts_.upstream.pause(*upstream_);
+    doWork(
+        lock, true,
+        [this, piece = std::string(piece)] {
+            Fed fed;
+            fed.bad = feed(piece, [&fed](std::string_view bytes) { fed.passed += bytes; });
+            return fed;
+        },
+        [this](Lock& later, Fed fed) {
+            if (!fed.passed.empty()) {
+                relay(fed.passed);
+            }
+            goOn(later, std::move(fed.bad), true);
+        });
+}
+
+/// Has the reader take a piece of a stream. @return what is wrong with it
+template <class Pass>
+std::optional<BadAnswer> LlmCall::feed(std::string_view piece, Pass pass) {
     try {
-        reader_->feed(piece, [this](std::string_view bytes) { relay(bytes); });
+        reader_->feed(piece, pass);
+        return std::nullopt;
     } catch (const BadAnswer& error) {
-        bad_ = error;
-        const auto id = *upstream_;
+        return error;
+    }
+}
+
+/// A piece of a stream has been handed on. @param held whether the upstream was told to wait meanwhile
+void LlmCall::goOn(Lock& lock, std::optional<BadAnswer> bad, bool held) {
+    const auto id = *upstream_;
+    if (bad) {
+        bad_ = std::move(bad);
         lock.unlock();
         gateway_.parts_.upstream.cancel(id);
         return;
     }
     const std::size_t backlog = stream_ ? stream_->pending() : unsent_.size();
-    if (paused_ || backlog <= greatestBacklog) {
-        return;
-    }
-    paused_ = true;
-    const auto id = *upstream_;
-    const auto stream = stream_;
+    const bool waits = paused_;
+    paused_ = paused_ || backlog > greatestBacklog;
+    const auto stream = paused_ && !waits ? stream_ : nullptr;
+    const bool paused = paused_;
     lock.unlock();
-    gateway_.parts_.upstream.pause(id);
+    if (paused && !waits && !held) {
+        gateway_.parts_.upstream.pause(id);
+    } else if (!paused && held) {
+        gateway_.parts_.upstream.resume(id);
+    }
     if (stream) {
         awaitDrained(*stream);
     }
@@ -66,20 +120,21 @@ bool LlmCall::isStreamed() const {
 
 /// Hands bytes on to the client; the first ones make the answer a stream. With the lock held.
 void LlmCall::relay(std::string_view bytes) {
-    if (!opened_) {
-        opened_ = true;
-        promise_->fulfil(Reply::stream(200, eventStream,
-                                       [self = shared_from_this()](const std::shared_ptr<Stream>& stream) {
-                                           self->attach(stream);
-                                       })
-                             .header("X-Accel-Buffering", "no"));
-    }
     keep(answerBody_, bytes);
     if (stream_) {
         stream_->write(bytes);
     } else {
         unsent_.append(bytes);
     }
+    if (std::exchange(opened_, true)) {
+        return;
+    }
+    // The last thing, as the connection's thread will want the lock.
+    promise_->fulfil(
+        Reply::stream(200, eventStream, [self = shared_from_this()](const std::shared_ptr<Stream>& stream) {
+            Lock lock(self->mutex_);
+            self->whenFree(lock, [call = self.get(), stream](Lock& later) { call->attach(later, stream); });
+        }).header("X-Accel-Buffering", "no"));
 }
 
 /// What the client has not seen yet of a stream that breaks off. With the lock held.
@@ -97,12 +152,17 @@ void LlmCall::endBody() {
 
 /// The connection can take the body. If the call has ended without one, the stream is cut by letting go of
 /// it.
-void LlmCall::attach(const std::shared_ptr<Stream>& stream) {
-    Lock lock(mutex_);
+void LlmCall::attach(Lock& lock, const std::shared_ptr<Stream>& stream) {
     if (ended_ && !bodyEnded_) {
         return;
     }
-    stream->write(std::exchange(unsent_, {}));
+    const bool takesLong = unsent_.size() > greatestBacklog;
+    doWork(
+        lock, takesLong, [stream, text = std::exchange(unsent_, {})] { return stream->write(text); },
+        [this, stream](Lock& later, bool /*open*/) { attached(later, stream); });
+}
+
+void LlmCall::attached(Lock& lock, const std::shared_ptr<Stream>& stream) {
     if (bodyEnded_) {
         stream->end();
         return;
@@ -123,13 +183,13 @@ void LlmCall::attach(const std::shared_ptr<Stream>& stream) {
 void LlmCall::awaitDrained(Stream& stream) {
     stream.onDrained([weak = weak_from_this()] {
         if (const auto self = weak.lock()) {
-            self->drained();
+            Lock lock(self->mutex_);
+            self->whenFree(lock, [call = self.get()](Lock& later) { call->drained(later); });
         }
     });
 }
 
-void LlmCall::drained() {
-    Lock lock(mutex_);
+void LlmCall::drained(Lock& lock) {
     if (ended_ || !upstream_ || !std::exchange(paused_, false)) {
         return;
     }
@@ -142,6 +202,10 @@ void LlmCall::drained() {
 
 void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
     Lock lock(mutex_);
+    whenFree(lock, [this, problem, detail](Lock& later) { ended(later, problem, detail); });
+}
+
+void LlmCall::ended(Lock& lock, UpstreamProblem problem, const std::string& detail) {
     if (ended_) {
         return;
     }
@@ -151,14 +215,6 @@ void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
         failed(lock, badAnswer(), bad_->what());
     } else if (problem != UpstreamProblem::none) {
         failed(lock, failureOf(problem), detail);
-    } else if (body_.size() > loopAnswer) {
-        lock.unlock();
-        gateway_.parts_.host.run([self = shared_from_this()] {
-            Lock later(self->mutex_);
-            if (!self->ended_) {
-                self->conclude(later);
-            }
-        });
     } else {
         conclude(lock);
     }
@@ -166,32 +222,44 @@ void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
 
 /// The whole answer is there.
 void LlmCall::conclude(Lock& lock) {
-    key_->mask.apply(body_);
-    if (isSuccess(head_.status)) {
-        deliver(lock);
-    } else {
-        failed(lock, refusal(), upstreamErrorText(body_));
-    }
+    doWork(
+        lock, received_ > loopAnswer, [this] { return outcome(); },
+        [this](Lock& later, Outcome outcome) { deliver(later, std::move(outcome)); });
 }
 
-void LlmCall::deliver(Lock& lock) {
-    std::optional<Reply> reply;
+LlmCall::Outcome LlmCall::outcome() {
+    Outcome outcome;
+    std::string body = joined(std::exchange(body_, {}));
+    key_->mask.apply(body);
     try {
-        if (isStreamed()) {
-            const std::string end = reader_->end();
-            if (!end.empty() || !opened_) {
-                relay(end);
-            }
-            endBody();
+        if (!isSuccess(head_.status)) {
+            outcome.failure = providersRefusal(body);
+            outcome.detail = upstreamErrorText(body);
+        } else if (isStreamed()) {
+            outcome.end = reader_->end();
         } else {
-            keep(answerBody_, body_);
-            reply = reader_->whole(head_, std::move(body_));
+            keep(answerBody_, body);
+            outcome.reply = reader_->whole(head_, std::move(body));
         }
     } catch (const BadAnswer& error) {
-        failed(lock, badAnswer(), error.what());
+        outcome.failure = badAnswer();
+        outcome.detail = error.what();
+    }
+    return outcome;
+}
+
+void LlmCall::deliver(Lock& lock, Outcome outcome) {
+    if (outcome.failure) {
+        failed(lock, *std::move(outcome.failure), outcome.detail);
         return;
     }
-    finish(lock, CallOutcome::ok, "", std::move(reply));
+    if (!outcome.reply) {
+        if (!outcome.end.empty() || !opened_) {
+            relay(outcome.end);
+        }
+        endBody();
+    }
+    finish(lock, CallOutcome::ok, "", std::move(outcome.reply));
 }
 
 }  // namespace sallyport::plugins::llm

@@ -18,9 +18,7 @@ namespace {
 
 constexpr std::chrono::seconds expiryInterval{1};
 
-/// Conversations are read at more than a gigabyte a second, so that one of this size is not worth a change of
-/// threads.
-constexpr RouteOptions asking{.run = Run::loop, .loopBody = std::size_t{512} * 1024};
+constexpr RouteOptions asking{.run = Run::loop, .loopBody = loopBody};
 
 /// How long records of calls wait for others. A power failure may lose so much of the accounts.
 constexpr std::chrono::milliseconds recordDelay{100};
@@ -167,44 +165,36 @@ void LlmPlugin::readSettings(const Settings& settings) {
 }
 
 void LlmPlugin::addChat(Routes& routes, std::string_view path, bool withTools) {
+    const Asking chat{[this, withTools](const Call& call, const json::Limits& limits) {
+                          return std::make_unique<ChatTranslation>(call, limits, withTools, chat_);
+                      },
+                      &Reply::error};
     routes.worker(
-        "POST", path,
-        [this, withTools](const Call& call) {
-            return gateway_->answer(call, std::make_unique<ChatTranslation>(call, withTools, chat_));
-        },
-        asking);
-}
-
-void LlmPlugin::addNative(Routes& routes, std::string_view path, NativeEndpoint endpoint) {
-    const auto make = [this, endpoint](const Call& call) {
-        return std::make_unique<NativeTranslation>(call, endpoint, forwarded_);
-    };
-    routes.worker(
-        "POST", path,
-        [this, endpoint, make](const Call& call) { return native(call, providerType(endpoint), make); },
-        asking);
-}
-
-void LlmPlugin::addModels(Routes& routes, std::string_view path, ProviderType type) {
-    const auto handler = [this, type](const Call& call) {
-        return native(call, type, [this, type](const Call& asking) {
-            const std::string_view model = asking.param("model");
-            return std::make_unique<ModelsTranslation>(
-                asking, type, model.empty() ? std::nullopt : std::optional(std::string(model)), *models_,
-                forwarded_);
-        });
-    };
-    routes.worker("GET", path, handler, {.run = Run::loop});
-    routes.worker("GET", std::string(path) + "/{model...}", handler, {.run = Run::loop});
+        "POST", path, [this, chat](const Call& call) { return gateway_->answer(call, chat); }, asking);
 }
 
 /// Errors of the gateway in the words of the provider's API, because that is what the client understands.
-Reply LlmPlugin::native(const Call& call, ProviderType type, const Making& make) {
-    try {
-        return gateway_->answer(call, make(call));
-    } catch (const RequestError& error) {
-        return nativeRefusal(type, error);
-    }
+void LlmPlugin::addNative(Routes& routes, std::string_view path, NativeEndpoint endpoint) {
+    const Asking native{
+        [this, endpoint](const Call& call, const json::Limits& limits) {
+            return std::make_unique<NativeTranslation>(call, limits, endpoint, forwarded_);
+        },
+        [type = providerType(endpoint)](const RequestError& error) { return nativeRefusal(type, error); }};
+    routes.worker(
+        "POST", path, [this, native](const Call& call) { return gateway_->answer(call, native); }, asking);
+}
+
+void LlmPlugin::addModels(Routes& routes, std::string_view path, ProviderType type) {
+    const Asking models{[this, type](const Call& call, const json::Limits& /*limits*/) {
+                            const std::string_view model = call.param("model");
+                            return std::make_unique<ModelsTranslation>(
+                                call, type, model.empty() ? std::nullopt : std::optional(std::string(model)),
+                                *models_, forwarded_);
+                        },
+                        [type](const RequestError& error) { return nativeRefusal(type, error); }};
+    const auto handler = [this, models](const Call& call) { return gateway_->answer(call, models); };
+    routes.worker("GET", path, handler, {.run = Run::loop});
+    routes.worker("GET", std::string(path) + "/{model...}", handler, {.run = Run::loop});
 }
 
 }  // namespace sallyport::plugins::llm

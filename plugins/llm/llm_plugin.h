@@ -110,13 +110,10 @@ public:
     [[nodiscard]] std::optional<std::string> trouble() const override;
 
 private:
-    using Making = std::function<std::unique_ptr<Translation>(const Call&)>;
-
     void readSettings(const Settings& settings);
     void addChat(Routes& routes, std::string_view path, bool withTools);
     void addNative(Routes& routes, std::string_view path, NativeEndpoint endpoint);
     void addModels(Routes& routes, std::string_view path, ProviderType type);
-    Reply native(const Call& call, ProviderType type, const Making& make);
 
     // The gateway uses all before it, and calls end only with the upstream.
     ChatOptions chat_;

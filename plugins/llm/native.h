@@ -92,6 +92,8 @@ public:
     [[nodiscard]] bool complete() const noexcept { return complete_; }
     /// Whether the stream stopped inside a block; that part was not passed on.
     [[nodiscard]] bool midBlock() const noexcept { return reader_.midBlock(); }
+    /// The bytes of that part.
+    [[nodiscard]] std::size_t waiting() const noexcept { return reader_.waiting(); }
     /// The provider's own counts where there are any, and estimates for what it did not tell.
     [[nodiscard]] Usage usage() const;
     [[nodiscard]] FinishReason finish() const noexcept { return finish_; }

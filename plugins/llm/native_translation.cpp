@@ -74,6 +74,8 @@ public:
         }
     }
 
+    [[nodiscard]] std::size_t waiting() const override { return meter_.waiting(); }
+
     [[nodiscard]] std::string end() override {
         if (!meter_.complete()) {
             throw BadAnswer("the stream ended before the answer did");
@@ -166,10 +168,11 @@ Reply nativeRefusal(ProviderType type, const RequestError& error) {
     return reply;
 }
 
-NativeTranslation::NativeTranslation(const Call& call, NativeEndpoint endpoint, const ForwardedHeaders& names)
+NativeTranslation::NativeTranslation(const Call& call, const json::Limits& limits, NativeEndpoint endpoint,
+                                     const ForwardedHeaders& names)
     : call_(call),
       names_(names),
-      request_(inspect(endpoint, call.body(), call.jsonLimits())),
+      request_(inspect(endpoint, call.body(), limits)),
       name_(std::string(llm::name(providerType(endpoint))) + std::string(path(endpoint))) {}
 
 bool NativeTranslation::fits(ProviderType type) const {
@@ -204,14 +207,13 @@ std::unique_ptr<AnswerReader> NativeTranslation::reader(const Provider& /*provid
 EchoAnswer NativeTranslation::echo(Echo& echo, const JobId& job, const std::string& id) const {
     const Completion completion = echo.answer(job, request_);
     if (!request_.stream) {
-        return {completion.usage, jsonType, {nativeAnswer(request_.endpoint, completion, id)}};
+        return {completion.usage, jsonType, nativeAnswer(request_.endpoint, completion, id)};
     }
-    return {completion.usage, eventStream,
-            nativeStream(request_.endpoint, completion, id, request_.usageAsked)};
-}
-
-Reply NativeTranslation::refusal(const RequestError& error) const {
-    return nativeRefusal(providerType(request_.endpoint), error);
+    EchoAnswer answer{completion.usage, eventStream, {}};
+    for (const std::string& event : nativeStream(request_.endpoint, completion, id, request_.usageAsked)) {
+        answer.body += event;
+    }
+    return answer;
 }
 
 std::string NativeTranslation::brokenEvent(const RequestError& error) const {
@@ -256,15 +258,11 @@ std::unique_ptr<AnswerReader> ModelsTranslation::reader(const Provider& /*provid
 
 EchoAnswer ModelsTranslation::echo(Echo& /*echo*/, const JobId& /*job*/, const std::string& /*id*/) const {
     if (asked_) {
-        return {{}, jsonType, {nativeModel(type_, *asked_)}};
+        return {{}, jsonType, nativeModel(type_, *asked_)};
     }
     std::vector<std::string> names = models_.names();
     names.emplace_back(Echo::modelName);
-    return {{}, jsonType, {nativeModels(type_, names)}};
-}
-
-Reply ModelsTranslation::refusal(const RequestError& error) const {
-    return nativeRefusal(type_, error);
+    return {{}, jsonType, nativeModels(type_, names)};
 }
 
 std::string ModelsTranslation::brokenEvent(const RequestError& /*error*/) const {

@@ -29,7 +29,8 @@ using ForwardedHeaders = std::vector<std::string>;
 class NativeTranslation final : public Translation {
 public:
     /// @param call must outlive this, as must `names`. @throws RequestError 400 or 422
-    NativeTranslation(const Call& call, NativeEndpoint endpoint, const ForwardedHeaders& names);
+    NativeTranslation(const Call& call, const json::Limits& limits, NativeEndpoint endpoint,
+                      const ForwardedHeaders& names);
 
     [[nodiscard]] const std::string& endpoint() const override { return name_; }
     [[nodiscard]] const std::optional<std::string>& model() const override { return request_.model; }
@@ -40,7 +41,6 @@ public:
     [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider,
                                                        const SecretMask& mask) const override;
     [[nodiscard]] EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const override;
-    [[nodiscard]] Reply refusal(const RequestError& error) const override;
     [[nodiscard]] std::string brokenEvent(const RequestError& error) const override;
     [[nodiscard]] bool relaysRefusals() const override { return true; }
 
@@ -70,7 +70,6 @@ public:
     [[nodiscard]] std::unique_ptr<AnswerReader> reader(const Provider& provider,
                                                        const SecretMask& mask) const override;
     [[nodiscard]] EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const override;
-    [[nodiscard]] Reply refusal(const RequestError& error) const override;
     [[nodiscard]] std::string brokenEvent(const RequestError& error) const override;
     [[nodiscard]] bool relaysRefusals() const override { return true; }
 

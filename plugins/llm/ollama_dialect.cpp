@@ -135,6 +135,8 @@ public:
         }
     }
 
+    [[nodiscard]] std::size_t waiting() const override { return line_.size(); }
+
     [[nodiscard]] Completion finish() override {
         take([](const Delta&) {});
         if (last_.empty()) {

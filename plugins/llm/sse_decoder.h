@@ -14,6 +14,7 @@ namespace sallyport::plugins::llm {
 class SseDecoder : public StreamDecoder {
 public:
     void feed(std::string_view bytes, const Sink& sink) final;
+    [[nodiscard]] std::size_t waiting() const final { return reader_.waiting(); }
     [[nodiscard]] Completion finish() final;
 
 protected:

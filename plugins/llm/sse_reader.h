@@ -38,6 +38,8 @@ public:
 
     /// Whether an unfinished block is waiting for the rest of itself.
     [[nodiscard]] bool midBlock() const noexcept { return !pending_.empty(); }
+    /// The bytes of that block.
+    [[nodiscard]] std::size_t waiting() const noexcept { return pending_.size(); }
 
 private:
     /// Hands on the whole blocks that `text` begins with. @return their length

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include <sallyport/call.h>
 #include <sallyport/errors.h>
+#include <sallyport/json.h>
 #include <sallyport/reply.h>
 
 #include "chat.h"
@@ -33,6 +35,8 @@ public:
 
     /// The next bytes of a stream; `pass` gets what the client is to see of them, masked. @throws BadAnswer
     virtual void feed(std::string_view bytes, const Pass& pass) = 0;
+    /// Bytes of an event that has not ended. They are read when it has.
+    [[nodiscard]] virtual std::size_t waiting() const { return 0; }
     /// What the client is to see after the last byte. @throws BadAnswer if the answer is not complete
     [[nodiscard]] virtual std::string end() = 0;
     /// What was held back, masked, of a stream that breaks off.
@@ -46,7 +50,7 @@ public:
 struct EchoAnswer {
     Usage usage;
     std::string contentType;
-    std::vector<std::string> pieces;
+    std::string body;
 };
 
 /// One request of a client: what is asked of a provider for it, and how the client is answered. It refers to
@@ -76,12 +80,18 @@ public:
                                                                const SecretMask& mask) const = 0;
     [[nodiscard]] virtual EchoAnswer echo(Echo& echo, const JobId& job, const std::string& id) const = 0;
 
-    /// An error in the client's language.
-    [[nodiscard]] virtual Reply refusal(const RequestError& error) const = 0;
     /// The event with which a stream ends that cannot go on.
     [[nodiscard]] virtual std::string brokenEvent(const RequestError& error) const = 0;
     /// Whether the client speaks the provider's language, so that the provider's own refusal is of use to it.
     [[nodiscard]] virtual bool relaysRefusals() const = 0;
+};
+
+/// One way of asking the gateway.
+struct Asking {
+    /// Reads a request. @throws RequestError 400 or 422
+    std::function<std::unique_ptr<Translation>(const Call&, const json::Limits&)> read;
+    /// Says in the client's language why a request is none.
+    std::function<Reply(const RequestError&)> refusal;
 };
 
 }  // namespace sallyport::plugins::llm
