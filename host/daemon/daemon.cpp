@@ -129,6 +129,7 @@ public:
           storeLog_(log_.logger("store")),
           jobsLog_(log_.logger("jobs")),
           pluginLog_(log_.logger("plugins")),
+          lastResort_(*hostLog_),
           lock_(options_.dataDirectory),
           database_(options_.database, *storeLog_),
           intents_(options_.dataDirectory + "/sallyport.intents", *storeLog_),
@@ -208,31 +209,54 @@ public:
     }
 
     /// @return whether all has ended, and may be destroyed.
-    bool shutDown() {
+    bool shutDown() noexcept {
         if (stopped_)
             return ended_;
         stopped_ = true;
         const auto patience = std::clamp<std::chrono::milliseconds>(options_.shutdownGrace, 1s, 5s);
-        const LastResort lastResort(options_.shutdownGrace + patience + shutdownSlack, *hostLog_);
-        watch_.stop();
-        reloader_.stop();
-        hostLog_->info("stopping");
-        if (!server_.drain(options_.shutdownGrace))
-            hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
-        ticker_.remove(this);
-        ended_ = plugins_.stop(patience);
+        lastResort_.arm(options_.shutdownGrace + patience + shutdownSlack);
+        step([this] { watch_.stop(); });
+        step([this] { reloader_.stop(); });
+        step([this] { hostLog_->info("stopping"); });
+        step([this] {
+            if (!server_.drain(options_.shutdownGrace))
+                hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
+        });
+        step([this] { ticker_.remove(this); });
+        step([this, patience] { ended_ = plugins_.stop(patience); });
         if (ended_)
-            server_.stop();
-        writeUnwritten();
-        database_.close();
-        std::error_code ignored;
-        for (const char* name : {"worker.address", "operator.address", "operator.socket"})
-            fs::remove(dataFile(name), ignored);
-        hostLog_->info(ended_ ? "stopped" : "stopped, leaving behind what did not end");
+            step([this] { server_.stop(); });
+        step([this] { operators_.writeUnwritten(); });
+        step([this] { registry_.writeUnwritten(); });
+        step([this] { database_.close(); });
+        step([this] { removeAddresses(); });
+        step([this] { hostLog_->info(ended_ ? "stopped" : "stopped, leaving behind what did not end"); });
+        lastResort_.disarm();
         return ended_;
     }
 
 private:
+    /// One of the shutdown. If it fails, for want of memory say, the others are done all the same.
+    template <class F>
+    void step(F function) noexcept {
+        try {
+            try {
+                function();
+            } catch (const std::exception& error) {
+                hostLog_->error("a step of the shutdown failed", {{"error", error.what()}});
+            }
+        } catch (...) {
+            // Without memory for a line there is none.
+            return;
+        }
+    }
+
+    void removeAddresses() const {
+        std::error_code ignored;
+        for (const char* name : {"worker.address", "operator.address", "operator.socket"})
+            fs::remove(dataFile(name), ignored);
+    }
+
     plugins::ReloadReport reloadNow() {
         const std::lock_guard lock(reloading_);
         std::string problem;
@@ -422,6 +446,7 @@ private:
     std::unique_ptr<Logger> storeLog_;
     std::unique_ptr<Logger> jobsLog_;
     std::unique_ptr<Logger> pluginLog_;
+    LastResort lastResort_;
     store::DirectoryLock lock_;
     store::Database database_;
     store::IntentLog intents_;

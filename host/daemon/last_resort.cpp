@@ -1,7 +1,6 @@
 #include "host/daemon/last_resort.h"
 
-#include <condition_variable>
-#include <mutex>
+#include <exception>
 
 #include <sysexits.h>
 #include <unistd.h>
@@ -10,18 +9,50 @@
 
 namespace sallyport::host {
 
-LastResort::LastResort(std::chrono::milliseconds limit, Logger& log)
-    : thread_([limit, &log](const std::stop_token& stopping) { run(stopping, limit, log); }) {}
+LastResort::LastResort(Logger& log) : log_(log), thread_([this] { run(); }) {}
 
-void LastResort::run(const std::stop_token& stopping, std::chrono::milliseconds limit, Logger& log) {
-    std::mutex mutex;
-    std::condition_variable_any awake;
-    std::unique_lock lock(mutex);
-    if (awake.wait_for(lock, stopping, limit, [&stopping] { return stopping.stop_requested(); }))
-        return;
-    for (const auto& call : entry::running({}))
-        entry::logRunning(log, LogLevel::error, "a plugin's code does not return", call);
-    log.error("the daemon could not stop in time, and ends as it is");
+LastResort::~LastResort() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void LastResort::arm(std::chrono::milliseconds limit) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        deadline_ = Clock::now() + limit;
+    }
+    changed_.notify_one();
+}
+
+void LastResort::disarm() noexcept {
+    const std::lock_guard lock(mutex_);
+    deadline_.reset();
+}
+
+void LastResort::run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        if (!deadline_)
+            changed_.wait(lock);
+        else if (Clock::now() >= *deadline_)
+            end();
+        else
+            changed_.wait_until(lock, *deadline_);
+    }
+}
+
+void LastResort::end() noexcept {
+    try {
+        for (const auto& call : entry::running({}))
+            entry::logRunning(log_, LogLevel::error, "a plugin's code does not return", call);
+        log_.error("the daemon could not stop in time, and ends as it is");
+    } catch (const std::exception&) {
+        // Without memory for a line there is none.
+    }
     ::_exit(EX_SOFTWARE);
 }
 

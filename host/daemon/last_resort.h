@@ -2,25 +2,42 @@
 #pragma once
 
 #include <chrono>
-#include <stop_token>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include <sallyport/log.h>
 
 namespace sallyport::host {
 
-/// Ends the process when it has lived too long, without destroying anything: some code does not return, on a
-/// loop or the store's thread, and all else waits for it. The log says which. What was acknowledged is on the
-/// disk by then.
+/// Ends the process when its shutdown takes too long, without destroying anything: some code does not return,
+/// on a loop or the store's thread, and all else waits for it. The log says which. What was acknowledged is
+/// on the disk by then. Its thread is there from the beginning, as none may be had when it is needed.
 class LastResort {
 public:
     /// @param log outlives this.
-    LastResort(std::chrono::milliseconds limit, Logger& log);
+    explicit LastResort(Logger& log);
+    ~LastResort();
+    LastResort(const LastResort&) = delete;
+    LastResort& operator=(const LastResort&) = delete;
+
+    /// From now on the process has so long.
+    void arm(std::chrono::milliseconds limit) noexcept;
+    void disarm() noexcept;
 
 private:
-    static void run(const std::stop_token& stopping, std::chrono::milliseconds limit, Logger& log);
+    using Clock = std::chrono::steady_clock;
 
-    std::jthread thread_;
+    void run();
+    [[noreturn]] void end() noexcept;
+
+    Logger& log_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::optional<Clock::time_point> deadline_;
+    bool stopping_ = false;
+    std::thread thread_;
 };
 
 }  // namespace sallyport::host

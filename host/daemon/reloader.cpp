@@ -61,9 +61,8 @@ void Reloader::run(const std::stop_token& stopping) {
             waiting.swap(waiting_);
         }
         if (stopping.stop_requested()) {
-            const auto problem = std::make_exception_ptr(std::runtime_error("the daemon is stopping"));
             for (const auto& done : waiting)
-                done(nullptr, problem);
+                done(nullptr, std::make_exception_ptr(std::runtime_error("the daemon is stopping")));
             return;
         }
         serve(waiting);

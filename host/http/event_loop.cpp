@@ -109,7 +109,7 @@ void EventLoop::start() {
 void EventLoop::stop() {
     if (!thread_.joinable())
         return;
-    post([this] { stopping_ = true; });
+    advance(Phase::stopped);
     thread_.join();
     // What is destroyed here may be a plugin's, and post another task.
     for (auto left = takeTasks(); !left.empty(); left = takeTasks())
@@ -128,10 +128,13 @@ void EventLoop::post(ConnectionId connection, Task task) {
         tasks_.push_back({connection, std::move(task)});
     }
     // One wake-up serves all that is posted until the loop looks, which by itself it does before it sleeps.
-    if (first && !isCurrent()) {
-        const std::uint64_t one = 1;
-        while (::write(wakeup_, &one, sizeof one) < 0 && errno == EINTR) {
-        }
+    if (first && !isCurrent())
+        wakeUp();
+}
+
+void EventLoop::wakeUp() noexcept {
+    const std::uint64_t one = 1;
+    while (::write(wakeup_, &one, sizeof one) < 0 && errno == EINTR) {
     }
 }
 
@@ -180,21 +183,38 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
 void EventLoop::run() {
     current = this;
     std::array<epoll_event, 256> events{};
-    while (!stopping_) {
+    while (phase_ != Phase::stopped) {
         const auto come = await(events);
         now_ = Clock::now();
+        // What was posted before it is run first.
+        const Phase wanted = wanted_;
         for (const auto& event : come)
             handle(event.data.u64, event.events);
         runTasks();
+        enter(wanted);
         serveTurns();
         if (now_ >= nextCheck_)
             checkDeadlines();
         bury();
     }
-    abortAll();
     while (auto turn = turns_.takeAny())
         serve(*std::move(turn));
     bury();
+}
+
+void EventLoop::advance(Phase phase) noexcept {
+    wanted_ = phase;
+    wakeUp();
+}
+
+void EventLoop::enter(Phase phase) {
+    if (phase == phase_)
+        return;
+    phase_ = phase;
+    if (phase == Phase::draining)
+        forEach([](Connection& connection) { connection.drain(); });
+    else
+        forEach([](Connection& connection) { connection.close(); });
 }
 
 std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
@@ -337,7 +357,7 @@ void EventLoop::adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door
         event.data.u64 = id;
         if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) < 0)
             connection.close();
-        else if (draining_)
+        else if (draining())
             connection.drain();
     });
 }
@@ -408,15 +428,6 @@ void EventLoop::endRevoked(const std::optional<JobId>& job) {
 
 void EventLoop::endWaits(const Gate& gate) {
     forEach([&gate](Connection& connection) { connection.endWait(gate); });
-}
-
-void EventLoop::drain() {
-    draining_ = true;
-    forEach([](Connection& connection) { connection.drain(); });
-}
-
-void EventLoop::abortAll() {
-    forEach([](Connection& connection) { connection.close(); });
 }
 
 }  // namespace sallyport::host::http

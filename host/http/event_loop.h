@@ -48,6 +48,13 @@ public:
     EventLoop& operator=(const EventLoop&) = delete;
 
     void start();
+
+    // The end, in this order. None of it needs memory. [one thread]
+
+    /// Closes idle connections, ends what waits, and has the others close after their answer, soon.
+    void drain() noexcept { advance(Phase::draining); }
+    /// Cuts every connection that is left, soon.
+    void abortAll() noexcept { advance(Phase::aborted); }
     /// Closes what is left and ends the thread.
     void stop();
 
@@ -108,7 +115,7 @@ public:
     void requestEnded() noexcept { --requests_; }
     /// Has the loop look at connections' deadlines by then.
     void wakeBy(Clock::time_point deadline);
-    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    [[nodiscard]] bool draining() const noexcept { return phase_ != Phase::serving; }
 
     [[nodiscard]] const RouteTable& routes() const { return *routes_; }
     /// Changes whenever the routes do.
@@ -121,12 +128,10 @@ public:
     void endRevoked(const std::optional<JobId>& job);
     /// Ends what one plugin has parked or subscribed, so that it can be replaced.
     void endWaits(const Gate& gate);
-    /// Closes idle connections, ends what waits, and has the others close after their answer.
-    void drain();
-    /// Cuts every connection that is left.
-    void abortAll();
 
 private:
+    enum class Phase { serving, draining, aborted, stopped };
+
     struct Posted {
         ConnectionId connection;  ///< 0: it is the loop's own
         Task task;
@@ -147,6 +152,9 @@ private:
     void readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
                     const std::function<void(const StoredEvents*)>& done);
     void run();
+    void advance(Phase phase) noexcept;
+    void enter(Phase phase);
+    void wakeUp() noexcept;
     std::span<const epoll_event> await(std::span<epoll_event> events);
     void handle(std::uint64_t key, std::uint32_t events);
     [[nodiscard]] int timeout();
@@ -173,8 +181,8 @@ private:
     int epoll_ = -1;
     int wakeup_ = -1;
     std::thread thread_;
-    bool stopping_ = false;
-    bool draining_ = false;
+    std::atomic<Phase> wanted_{Phase::serving};
+    Phase phase_ = Phase::serving;
 
     std::mutex mutex_;
     std::vector<Posted> tasks_;  ///< guarded by mutex_

@@ -1,9 +1,15 @@
 #include "host/http/listener.h"
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <exception>
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
@@ -98,19 +104,39 @@ private:
 /// A listening socket as Poco accepts from it, with a descriptor of its own.
 class AcceptingSocket final : public Poco::Net::ServerSocket {
 public:
-    explicit AcceptingSocket(const ListeningSocket& socket) : ServerSocket(new Impl(socket), true) {}
+    /// @param stopping ends waiting when it is readable: Poco itself looks up only four times a second.
+    AcceptingSocket(const ListeningSocket& socket, int stopping)
+        : ServerSocket(new Impl(socket, stopping), true) {}
 
 private:
     class Impl final : public Poco::Net::ServerSocketImpl {
     public:
-        explicit Impl(const ListeningSocket& socket) { reset(copyOf(socket.descriptor())); }
+        Impl(const ListeningSocket& socket, int stopping) : stopping_(stopping) {
+            reset(copyOf(socket.descriptor()));
+        }
+
+        bool poll(const Poco::Timespan& timeout, int /*mode*/) override {
+            std::array<pollfd, 2> awaited{{{sockfd(), POLLIN, 0}, {stopping_, POLLIN, 0}}};
+            const auto limit = static_cast<int>(timeout.totalMilliseconds());
+            return ::poll(awaited.data(), awaited.size(), limit) > 0 && awaited[1].revents == 0;
+        }
+
+    private:
+        const int stopping_;
     };
 };
+
+trust::Descriptor newEvent() {
+    trust::Descriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!event.open())
+        throw Poco::IOException("no descriptor is left", errno);
+    return event;
+}
 
 }  // namespace
 
 Listener::Listener(ListeningSocket socket, Door& door, NextLoop nextLoop)
-    : socket_(std::move(socket)), busyPool_("busy", 1, 2) {
+    : socket_(std::move(socket)), stopping_(newEvent()), busyPool_("busy", 1, 2) {
     Poco::Net::HTTPServerParams::Ptr params = new Poco::Net::HTTPServerParams;
     params->setKeepAlive(false);
     params->setMaxThreads(1);
@@ -118,7 +144,7 @@ Listener::Listener(ListeningSocket socket, Door& door, NextLoop nextLoop)
     params->setTimeout(Poco::Timespan(2, 0));
     params->setServerName("sallyport");
     server_ = std::make_unique<Poco::Net::HTTPServer>(new BusyHandlerFactory, busyPool_,
-                                                      AcceptingSocket(socket_), params);
+                                                      AcceptingSocket(socket_, stopping_.get()), params);
     server_->setConnectionFilter(new Handover(door, std::move(nextLoop)));
 }
 
@@ -130,10 +156,16 @@ void Listener::start() {
     server_->start();
 }
 
-void Listener::stop() {
+void Listener::stop() noexcept {
     if (!server_)
         return;
-    server_->stopAll(true);
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(stopping_.get(), &one, sizeof one) == sizeof one);
+    try {
+        server_->stopAll(true);
+    } catch (const std::exception&) {
+        // There is no memory for telling those who say 503; they end by themselves.
+    }
     server_.reset();
     socket_.close();
 }

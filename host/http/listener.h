@@ -24,12 +24,13 @@ public:
     ~Listener();
 
     void start();
-    /// Stops accepting and closes the listening socket. Connections that wait in it are refused, unless
-    /// somebody else holds it as well.
-    void stop();
+    /// Stops accepting, at once, and closes the listening socket. Connections that wait in it are refused,
+    /// unless somebody else holds it as well.
+    void stop() noexcept;
 
 private:
     ListeningSocket socket_;
+    trust::Descriptor stopping_;  ///< readable once it is to stop
     Poco::ThreadPool busyPool_;
     std::unique_ptr<Poco::Net::HTTPServer> server_;
 };

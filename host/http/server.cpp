@@ -6,6 +6,12 @@
 
 namespace sallyport::host::http {
 
+namespace {
+
+constexpr std::chrono::seconds timeToCut{1};
+
+}  // namespace
+
 Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
                Logger& log)
     : pool_(options.pool, log, &crowd_),
@@ -83,19 +89,16 @@ bool Server::responsive(std::chrono::milliseconds patience) {
 }
 
 void Server::stopListeners() {
-    // At the same time: each looks up from waiting four times a second.
-    std::vector<std::thread> stopping;
     for (const auto& listener : listeners_)
-        stopping.emplace_back([&listener] { listener->stop(); });
-    for (auto& thread : stopping)
-        thread.join();
+        listener->stop();
     listeners_.clear();
 }
 
 bool Server::drain(std::chrono::milliseconds grace) {
     stopListeners();
+    for (const auto& loop : loops_)
+        loop->drain();
     const auto hurry = pool_.hurry();
-    onEveryLoop([](EventLoop& loop) { loop.drain(); });
     const auto deadline = std::chrono::steady_clock::now() + grace;
     const auto ended = [this](std::chrono::steady_clock::time_point until) {
         while (connections() > 0) {
@@ -107,7 +110,10 @@ bool Server::drain(std::chrono::milliseconds grace) {
     };
     if (ended(deadline))
         return true;
-    onEveryLoop([](EventLoop& loop) { loop.abortAll(); });
+    for (const auto& loop : loops_)
+        loop->abortAll();
+    // A loop on which a plugin's code does not return never comes to it.
+    static_cast<void>(ended(std::chrono::steady_clock::now() + timeToCut));
     return false;
 }
 

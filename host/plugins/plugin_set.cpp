@@ -79,7 +79,14 @@ void PluginSet::publish() {
 }
 
 void PluginSet::buryRetired() {
-    std::erase_if(retired_, [](const auto& retirement) { return retirement->awaitEnd({}); });
+    retired_.remove_if([](auto& retirement) { return retirement.awaitEnd({}); });
+}
+
+/// Begins with a plugin's end. @param plugin whose gate is held.
+Retirement& PluginSet::retire(std::shared_ptr<RunningPlugin> plugin) noexcept {
+    retired_.splice(retired_.end(), plugin->retirement());
+    retired_.back().begin(std::move(plugin));
+    return retired_.back();
 }
 
 bool PluginSet::stop(std::chrono::milliseconds limit) {
@@ -95,16 +102,16 @@ bool PluginSet::stop(std::chrono::milliseconds limit) {
     }
     while (!all.empty()) {
         all.back()->gate()->hold();
-        auto& retirement = *retired_.emplace_back(std::make_unique<Retirement>(std::move(all.back())));
+        auto& retirement = retire(std::move(all.back()));
         all.pop_back();
         // One that does not end takes nothing from those that would at once.
         static_cast<void>(retirement.awaitEnd(std::max(remaining(), leastPatience)));
     }
-    for (const auto& retirement : retired_)
-        static_cast<void>(retirement->awaitEnd(remaining()));
+    for (auto& retirement : retired_)
+        static_cast<void>(retirement.awaitEnd(remaining()));
     buryRetired();
     for (const auto& retirement : retired_)
-        nameWhatRuns(retirement->name());
+        nameWhatRuns(retirement.name());
     return retired_.empty();
 }
 

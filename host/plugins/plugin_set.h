@@ -89,15 +89,16 @@ private:
 
     [[nodiscard]] http::RouteTable::Routes allRoutes() const;
     void publish();
+    Retirement& retire(std::shared_ptr<RunningPlugin> plugin) noexcept;
     void buryRetired();
     void nameWhatRuns(const std::string& plugin);
 
     Facilities facilities_;
     http::RouteTable::Routes hostRoutes_;
     Logger& log_;
-    std::mutex reloading_;                              ///< held for all of a reload
-    std::vector<std::unique_ptr<Retirement>> retired_;  ///< those that may not be over. Guarded by reloading_
-    mutable std::mutex mutex_;                          ///< guards what follows; never held in a plugin
+    std::mutex reloading_;      ///< held for all of a reload
+    Retirements retired_;       ///< those that may not be over. Guarded by reloading_
+    mutable std::mutex mutex_;  ///< guards what follows; never held in a plugin
     std::vector<std::shared_ptr<RunningPlugin>> running_;
     std::vector<PluginInfo> refused_;
 };

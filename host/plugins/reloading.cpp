@@ -339,7 +339,7 @@ void PluginSet::Reloading::retire(Running running) {
     const auto gate = running->gate();
     const auto name = running->name();
     running->withdraw();
-    auto& retirement = *set_.retired_.emplace_back(std::make_unique<Retirement>(std::move(running)));
+    auto& retirement = set_.retire(std::move(running));
     if (gate->waitIdle({}) && gate->quiet() && !retirement.awaitEnd(sources_.grace))
         set_.log_.warn("a plugin that was stopped has not ended yet", {{"plugin", name}});
 }

@@ -1,20 +1,57 @@
 #include "host/plugins/retirement.h"
 
+#include <exception>
+#include <new>
 #include <utility>
+
+#include "host/plugins/running_plugin.h"
 
 namespace sallyport::host::plugins {
 
-Retirement::Retirement(std::shared_ptr<RunningPlugin> plugin)
-    : name_(plugin->name()),
-      gate_(plugin->gate()),
-      thread_([this, plugin = std::move(plugin)]() mutable { run(std::move(plugin)); }) {}
+namespace {
 
-void Retirement::run(std::shared_ptr<RunningPlugin> plugin) {
-    plugin->withdraw();
-    gate_->waitQuiet();
-    plugin->stop();
-    plugin.reset();
-    const std::lock_guard lock(mutex_);
+/// A thread's first allocation takes more than those after it, and jemalloc does not survive the want of it.
+void allocateFirst() {
+    ::operator delete(::operator new(1));
+}
+
+}  // namespace
+
+Retirement::~Retirement() {
+    {
+        const std::lock_guard lock(mutex_);
+        unused_ = gate_ == nullptr;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+void Retirement::begin(std::shared_ptr<RunningPlugin> plugin) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        gate_ = plugin->gate();
+        plugin_ = std::move(plugin);
+    }
+    changed_.notify_all();
+}
+
+void Retirement::run() {
+    allocateFirst();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return unused_ || gate_ != nullptr; });
+    if (unused_)
+        return;
+    lock.unlock();
+    try {
+        plugin_->withdraw();
+        gate_->waitQuiet();
+        plugin_->stop();
+        plugin_.reset();
+    } catch (const std::exception&) {
+        // There is no memory for stopping it. It stays as it is, and is not over for whoever waits.
+        return;
+    }
+    lock.lock();
     over_ = true;
     changed_.notify_all();
 }

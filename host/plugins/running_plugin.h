@@ -16,6 +16,7 @@
 #include "host/http/router.h"
 #include "host/plugins/context.h"
 #include "host/plugins/library.h"
+#include "host/plugins/retirement.h"
 
 namespace sallyport::host::plugins {
 
@@ -24,10 +25,11 @@ namespace sallyport::host::plugins {
 class RunningPlugin {
 public:
     /// One that is not started yet.
-    /// @throws config::BadValue, Refused for a default that cannot be.
+    /// @throws config::BadValue, Refused for a default that cannot be, std::system_error without a thread.
     RunningPlugin(std::shared_ptr<Library> library, const config::Configuration& configuration);
 
     /// Another that is not started yet, of the same library and with the same settings.
+    /// @throws std::system_error without a thread.
     [[nodiscard]] std::unique_ptr<RunningPlugin> twin() const;
 
     /// Makes and starts the plugin's object. @throws Refused; what there is of it is to be retired then.
@@ -39,6 +41,9 @@ public:
     /// Stops it, if it has started, and destroys its object. To be called when its gate is quiet, after
     /// `withdraw`.
     void stop();
+
+    /// What ends it: one, until that has been taken away to begin with.
+    [[nodiscard]] Retirements& retirement() noexcept { return retirement_; }
 
     [[nodiscard]] std::string name() const { return library_->descriptor().name; }
     [[nodiscard]] const Library& library() const noexcept { return *library_; }
@@ -69,6 +74,7 @@ private:
     Plugin* plugin_ = nullptr;
     bool started_ = false;
     std::vector<std::shared_ptr<const http::Route>> routes_;
+    Retirements retirement_ = Retirements(1);
 
     std::mutex mutex_;  ///< guards what follows; never held while the plugin is asked
     std::optional<Clock::time_point> askedAt_;

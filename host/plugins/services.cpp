@@ -2,7 +2,6 @@
 
 #include <mutex>
 #include <stdexcept>
-#include <vector>
 
 namespace sallyport::host::plugins {
 
@@ -17,15 +16,12 @@ void ServiceDirectory::add(std::string_view service, const void* owner, std::sha
 
 void ServiceDirectory::remove(const void* owner) {
     // Destroyed outside the lock: a provider's destructor is the plugin's code.
-    std::vector<Entry> removed;
+    decltype(entries_) removed;
     const std::unique_lock lock(mutex_);
-    for (auto entry = entries_.begin(); entry != entries_.end();) {
-        if (entry->second.owner == owner) {
-            removed.push_back(std::move(entry->second));
-            entry = entries_.erase(entry);
-        } else {
-            ++entry;
-        }
+    for (auto next = entries_.begin(); next != entries_.end();) {
+        const auto entry = next++;
+        if (entry->second.owner == owner)
+            removed.insert(entries_.extract(entry));
     }
 }
 

@@ -18,7 +18,7 @@ public:
     /// @throws std::logic_error when another owner provides it.
     void add(std::string_view service, const void* owner, std::shared_ptr<http::Gate> gate,
              std::shared_ptr<void> provider);
-    /// Takes back all that the owner provides.
+    /// Takes back all that the owner provides. It needs no memory.
     void remove(const void* owner);
     /// Null when nobody provides it. While the pointer is held, it counts as a call into the plugin that
     /// provides it, so that this is not stopped under its user.

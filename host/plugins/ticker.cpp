@@ -1,7 +1,5 @@
 #include "host/plugins/ticker.h"
 
-#include <algorithm>
-
 #include <Poco/Util/TimerTask.h>
 
 namespace sallyport::host::plugins {
@@ -84,14 +82,15 @@ void Ticker::remove(const void* owner) {
 }
 
 /// Those of one owner, ended.
-std::vector<Ticker::Entry> Ticker::take(const void* owner) {
-    std::vector<Entry> taken;
+std::list<Ticker::Entry> Ticker::take(const void* owner) {
+    std::list<Entry> taken;
     {
         const std::lock_guard lock(mutex_);
-        const auto split = std::stable_partition(
-            entries_.begin(), entries_.end(), [owner](const Entry& entry) { return entry.owner != owner; });
-        taken.assign(std::make_move_iterator(split), std::make_move_iterator(entries_.end()));
-        entries_.erase(split, entries_.end());
+        for (auto next = entries_.begin(); next != entries_.end();) {
+            const auto entry = next++;
+            if (entry->owner == owner)
+                taken.splice(taken.end(), entries_, entry);
+        }
     }
     for (auto& entry : taken) {
         entry.timer->cancel();

@@ -4,11 +4,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <Poco/Util/Timer.h>
 
@@ -25,7 +25,7 @@ public:
     void add(const void* owner, const std::string& plugin, std::chrono::milliseconds interval,
              std::function<void()> task);
 
-    /// Ends the owner's tasks. One that is running goes on to its end.
+    /// Ends the owner's tasks. One that is running goes on to its end. It needs no memory.
     void end(const void* owner);
     /// The same, and waits for those that are running. Not from one of them.
     void remove(const void* owner);
@@ -54,11 +54,11 @@ private:
         Poco::Util::TimerTask::Ptr timer;
     };
 
-    std::vector<Entry> take(const void* owner);
+    std::list<Entry> take(const void* owner);
 
     http::WorkerPool& pool_;
     std::mutex mutex_;
-    std::vector<Entry> entries_;
+    std::list<Entry> entries_;
     Poco::Util::Timer timer_;
 };
 

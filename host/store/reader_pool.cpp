@@ -8,7 +8,9 @@ namespace sallyport::host::store {
 
 ReaderPool::ReaderPool(std::string file, const Dialect& dialect, const FileIdentity& identity,
                        std::size_t size, std::chrono::milliseconds lockWait)
-    : file_(std::move(file)), dialect_(dialect), identity_(identity), size_(size), lockWait_(lockWait) {}
+    : file_(std::move(file)), dialect_(dialect), identity_(identity), size_(size), lockWait_(lockWait) {
+    idle_.reserve(size_);  // giving back needs no memory
+}
 
 ReaderPool::~ReaderPool() {
     close();

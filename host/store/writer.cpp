@@ -1,5 +1,6 @@
 #include "host/store/writer.h"
 
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -262,6 +263,8 @@ void Writer::checkpoint() {
     } catch (const StoreError& error) {
         // Nothing is lost: the next start reads the log.
         log_.warn("the log could not be brought into the database file", {{"reason", error.detail()}});
+    } catch (const std::bad_alloc&) {
+        // The same, without memory even for a line.
     }
 }
 

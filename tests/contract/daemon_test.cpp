@@ -3,12 +3,15 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -39,6 +42,7 @@ class DaemonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(terminationClosesSubscribersCleanly);
     CPPUNIT_TEST(terminationClosesIdleConnections);
     CPPUNIT_TEST(terminationDoesNotAwaitSlowClientsForEver);
+    CPPUNIT_TEST(terminationNeedsNoNewThread);
     CPPUNIT_TEST(interruptEndsItToo);
     CPPUNIT_TEST(hangupOpensTheLogAnew);
     CPPUNIT_TEST(hangupReadsTheLogSettingsAgain);
@@ -261,6 +265,15 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.terminate());
     }
 
+    /// Whether it has served before or not: what is done at the end may never have been done until then.
+    void terminationNeedsNoNewThread() {
+        Daemon fresh;
+        assertEndsWithoutRoom(fresh);
+        Daemon used;
+        ASSERT_STATUS(200, workerClient(used, createJob(used)).get("/job"));
+        assertEndsWithoutRoom(used);
+    }
+
     void interruptEndsItToo() {
         Daemon daemon;
         CPPUNIT_ASSERT_EQUAL(0, ::kill(daemon.pid(), SIGINT));
@@ -348,11 +361,30 @@ public:
     }
 
 private:
+    /// Its address space has room for a little more, but not for another stack.
+    static void assertEndsWithoutRoom(Daemon& daemon) {
+        std::size_t pages = 0;
+        std::ifstream("/proc/" + std::to_string(daemon.pid()) + "/statm") >> pages;
+        const rlim_t room = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{1} << 20U);
+        const rlimit limit{room, room};
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        CPPUNIT_ASSERT_EQUAL(0, ::prlimit(daemon.pid(), RLIMIT_AS, &limit, nullptr));
+#else
+        static_cast<void>(limit);
+#endif
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.terminate());
+        ASSERT_CONTAINS("stopped", daemon.log());
+        ASSERT_LACKS("leaving behind", daemon.log());
+        CPPUNIT_ASSERT(!std::filesystem::exists(daemon.dataDirectory() / "worker.address"));
+    }
+
     static Finished runDaemon(const std::vector<std::string>& arguments) {
         return run({.program = SALLYPORTD_PATH, .arguments = arguments});
     }
 
-    [[nodiscard]] std::filesystem::path file() const { return directory_ / "test.properties"; }
+    [[nodiscard]] std::filesystem::path file() const {
+        return directory_ / "test.properties";
+    }
 
     Finished checkConfig(const std::string& properties) {
         writeFile(file(), "data.dir = " + (directory_ / "data").string() +

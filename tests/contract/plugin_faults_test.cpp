@@ -30,6 +30,7 @@ class PluginFaultsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(handlersThatDoNotReturnAreNamed);
     CPPUNIT_TEST(aWatchdogsEndIsPutDownToWhatDoesNotReturn);
     CPPUNIT_TEST(nothingIsDestroyedUnderRunningCode);
+    CPPUNIT_TEST(codeThatHoldsALoopDoesNotHoldTheEnd);
     CPPUNIT_TEST(reloadsNeedNoThreadOfThePool);
     CPPUNIT_TEST(reloadsThatComeMeanwhileShareTheNext);
     CPPUNIT_TEST_SUITE_END();
@@ -183,11 +184,7 @@ public:
     void aWatchdogsEndIsPutDownToWhatDoesNotReturn() {
         start({{"http.handler_warning", "10ms"}});
         const CreatedJob job = createJob(*daemon_);
-        Client worker = workerClient(*daemon_, job);
-        ASSERT_STATUS(200, worker.get("/job"));
-        Connection stuck(daemon_->worker());
-        stuck.send(worker.request("GET", "/hostile/stuck_on_the_loop").bytes());
-        const FileDescriptor opened(::open(gate_.c_str(), O_WRONLY | O_CLOEXEC));
+        const Stuck stuck = holdALoop(job);
         daemon_->awaitLog(
             "a plugin's code does not return plugin=hostile version=6.6 callback=handler "
             "route=\"GET /worker/{job_id}/hostile/stuck_on_the_loop\"");
@@ -212,6 +209,18 @@ public:
         ASSERT_CONTAINS("route=\"GET /api/hostile/stuck\"", log);
         ASSERT_LACKS("hostile was stopped", log);
         ASSERT_LACKS("hostile was destroyed", log);
+        daemon_->start();
+    }
+
+    /// Nor does the loop's thread come to anything else.
+    void codeThatHoldsALoopDoesNotHoldTheEnd() {
+        start({{"shutdown.grace", "100ms"}});
+        const Stuck stuck = holdALoop(createJob(*daemon_));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon_->log(), 0, daemon_->terminate());
+        const std::string log = daemon_->log();
+        ASSERT_CONTAINS("a plugin cannot be stopped: its code does not return", log);
+        ASSERT_CONTAINS("route=\"GET /worker/{job_id}/hostile/stuck_on_the_loop\"", log);
+        ASSERT_CONTAINS("stopped, leaving behind what did not end", log);
         daemon_->start();
     }
 
@@ -266,6 +275,20 @@ private:
         settings["hostile.gate"] = gate_.string();
         settings.try_emplace("log.level", "debug");
         daemon_.emplace(Daemon::Options{.settings = std::move(settings)});
+    }
+
+    /// A request whose handler returns when the other end of the gate is closed.
+    struct Stuck {
+        Connection connection;
+        FileDescriptor gate;
+    };
+    Stuck holdALoop(const CreatedJob& job) {
+        Client worker = workerClient(*daemon_, job);
+        ASSERT_STATUS(200, worker.get("/job"));
+        Connection connection(daemon_->worker());
+        connection.send(worker.request("GET", "/hostile/stuck_on_the_loop").bytes());
+        // Returns once the handler has opened the other end.
+        return {std::move(connection), FileDescriptor(::open(gate_.c_str(), O_WRONLY | O_CLOEXEC))};
     }
 
     Client admin() { return operatorClient(*daemon_); }
