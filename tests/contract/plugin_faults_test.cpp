@@ -12,6 +12,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "tests/contract/crashing.h"
 #include "tests/contract/plugin_files.h"
 #include "tests/support/assertions.h"
 #include "tests/support/daemon.h"
@@ -309,17 +310,8 @@ private:
         daemon_->awaitLog("error=" + error);
     }
 
-    /// Has a request crash the daemon, and starts it again. @return the line that it left behind.
     std::string crash(const Request& request, const Endpoint& endpoint) {
-        const std::size_t before = daemon_->log().size();
-        Connection connection(endpoint);
-        connection.send(request.bytes());
-        CPPUNIT_ASSERT(daemon_->awaitExit() != 0);
-        const std::string log = daemon_->log();
-        const std::size_t found = log.find("a plugin crashed plugin=", before);
-        CPPUNIT_ASSERT_MESSAGE(log, found != std::string::npos);
-        daemon_->start();
-        return log.substr(found, log.find('\n', found) - found);
+        return tests::crash(*daemon_, request, endpoint);
     }
 
     std::optional<PluginFiles> plugins_;
