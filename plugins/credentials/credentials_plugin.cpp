@@ -53,12 +53,6 @@ std::map<std::string, std::set<std::string>, std::less<>> allowedSecrets(const S
     return allowed;
 }
 
-RequestError tooOften(std::chrono::seconds wait) {
-    RequestError error(429, "rate_limited", "the credentials of this job are asked for too often");
-    error.retryAfter(wait);
-    return error;
-}
-
 /// The answer to a worker. The pieces are wiped; the whole goes to the host, which wipes it once it is sent.
 std::string deliveredJson(const std::vector<Delivered>& delivered) {
     std::vector<std::string> quoted;
@@ -214,34 +208,43 @@ Reply CredentialsPlugin::auditingDenial(const char* action, Answer answer, const
     }
 }
 
+/// A worker that is refused them may not try again, so that one over its rate is slowed.
 Reply CredentialsPlugin::deliver(const Call& call) {
-    const JobId& job = call.caller().job();
-    limitRate(call);
+    const JobId job = call.caller().job();
+    const Requester by = Requester::of(call);
+    const auto wait = rate_->take(job, std::chrono::steady_clock::now());
+    if (wait.count() == 0) {
+        return deliverNow(job, by);
+    }
+    // Nobody wakes it: its time comes.
+    return Reply::waitFor(
+        "credentials/rate", wait, [] { return std::optional<Reply>(); },
+        Reply::deferred([this, job, by](const Promise& promise) { deliverLater(job, by, promise); }));
+}
+
+/// Not on the connection's thread, because it reads the database.
+void CredentialsPlugin::deliverLater(const JobId& job, const Requester& by, const Promise& promise) {
+    host_->run([this, job, by, promise] {
+        try {
+            promise.fulfil(deliverNow(job, by));
+        } catch (const RequestError& refusal) {
+            promise.fulfil(Reply::error(refusal));
+        }
+        // Anything else goes on to the host, which logs it; the promise, unused, becomes a 500.
+    });
+}
+
+Reply CredentialsPlugin::deliverNow(const JobId& job, const Requester& by) {
     if (!grants_->hasInForce(job)) {
         return Reply::empty(204);
     }
-    const std::vector<Delivered> delivered = vault_->deliver(job, Requester::of(call));
+    const std::vector<Delivered> delivered = vault_->deliver(job, by);
     if (delivered.empty()) {
         return Reply::empty(204);
     }
     host_->log().info("credentials were delivered",
-                      {{"job", job.str()}, {"secrets", delivered.size()}, {"request", call.requestId()}});
+                      {{"job", job.str()}, {"secrets", delivered.size()}, {"request", by.requestId}});
     return Reply::jsonText(200, deliveredJson(delivered));
-}
-
-void CredentialsPlugin::limitRate(const Call& call) {
-    const JobId& job = call.caller().job();
-    const auto refusal = rate_->take(job, std::chrono::steady_clock::now());
-    if (!refusal) {
-        return;
-    }
-    if (refusal->first) {
-        // Not each of them: whoever asks without end must not fill the disk.
-        AuditEntry entry{Requester::of(call), audit::deliver,       audit::denied,
-                         "rate_limited",      call.caller().user(), job};
-        audit_->write(entry);
-    }
-    throw tooOften(refusal->wait);
 }
 
 Reply CredentialsPlugin::putSecret(const Call& call) {

@@ -27,7 +27,8 @@ inline constexpr Setting credentialsSettings[] = {
     {"max_size", SettingKind::size, "64KiB", "Largest value of a secret; a larger one is refused with 413", 1,
      std::int64_t{1024} * 1024},
     {"rate", SettingKind::integer, "10",
-     "Times in a minute that a job may ask for its credentials; more are refused with 429", 1, 1'000'000},
+     "Times in a minute that a job may ask for its credentials; beyond it each answer is delayed, up to 10 s",
+     1, 1'000'000},
     {"refused_variables", SettingKind::list,
      "BASH_ENV, BASH_FUNC_*, CDPATH, CLASSPATH, DYLD_*, ENV, GCONV_PATH, GIT_ASKPASS, GIT_CONFIG*, "
      "GIT_EDITOR, GIT_EXEC_PATH, GIT_EXTERNAL_DIFF, GIT_PAGER, GIT_PROXY_COMMAND, GIT_SSH, GIT_SSH_COMMAND, "
@@ -59,6 +60,8 @@ private:
     void addRoutes(Routes& routes);
 
     Reply deliver(const Call& call);
+    void deliverLater(const JobId& job, const Requester& by, const Promise& promise);
+    Reply deliverNow(const JobId& job, const Requester& by);
     Reply putSecret(const Call& call);
     Reply showSecret(const Call& call);
     Reply deleteSecret(const Call& call);
@@ -67,7 +70,6 @@ private:
     Reply rekey(const Call& call);
     Reply listAudit(const Call& call);
     Reply verifyAudit(const Call& call);
-    void limitRate(const Call& call);
     void finished(const JobId& job);
 
     Host* host_ = nullptr;

@@ -4,35 +4,32 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <unordered_map>
 
 #include <sallyport/job_id.h>
 
 namespace sallyport::plugins {
 
-/// A token bucket for each job that has asked: full it allows a minute's worth at once. [any thread]
+/// A token bucket for each job that has asked: full it allows a minute's worth at once. Who finds it empty is
+/// told how long to wait, in the order of asking; nobody is refused. [any thread]
 class RateLimit {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    struct Refusal {
-        std::chrono::seconds wait;  ///< until the next one is allowed, at least a second
-        bool first;                 ///< whether the one before was allowed
-    };
+    /// Nobody waits for longer: what a job has waiting is bounded by its connections alone.
+    static constexpr std::chrono::seconds longestWait{10};
 
     explicit RateLimit(std::int64_t perMinute) : perMinute_(static_cast<double>(perMinute)) {}
 
-    /// Nothing when the job may go on.
-    [[nodiscard]] std::optional<Refusal> take(const JobId& job, Time time);
+    /// @return after how long the job may go on; 0: at once.
+    [[nodiscard]] std::chrono::milliseconds take(const JobId& job, Time time);
     /// For a job that is over.
     void forget(const JobId& job);
 
 private:
     struct Bucket {
-        double left;
+        double left;  ///< below 0: owed by those who wait
         Time filledAt;
-        bool refusing = false;
     };
 
     const double perMinute_;
