@@ -27,6 +27,7 @@
 #include "host/daemon/host_routes.h"
 #include "host/daemon/inspection.h"
 #include "host/daemon/last_resort.h"
+#include "host/daemon/provider_settings.h"
 #include "host/daemon/reloader.h"
 #include "host/entry/slow_calls.h"
 #include "host/jobs/registry.h"
@@ -517,6 +518,10 @@ std::vector<std::string> Daemon::check(const Source& source) {
             sentences.push_back(inspected.file + ": " + problem);
     }
     sentences.insert(sentences.end(), inspection.unknownKeys.begin(), inspection.unknownKeys.end());
+    if (const auto settings = inspection.settingsOf(configuration, "llm")) {
+        const auto problems = problemsOfProviders(*settings);
+        sentences.insert(sentences.end(), problems.begin(), problems.end());
+    }
     return sentences;
 }
 

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "host/doctor/checks.h"
 #include "host/doctor/database.h"
 #include "host/doctor/master_key.h"
+#include "plugins/llm/key_reading.h"
 #include "plugins/llm/provider.h"
 
 namespace sallyport::host::doctor {
@@ -74,11 +76,13 @@ void checkSecrets(store::DatabaseFile& database, const sallyport::plugins::Maste
                            "): set them anew (sallyport secret set) or delete them");
 }
 
-void checkMasterKey(const Subject& subject, store::DatabaseFile& database, Report& report) {
+/// @return the key, if it is the one that the database wants.
+std::optional<sallyport::plugins::MasterKey> checkMasterKey(const Subject& subject,
+                                                            store::DatabaseFile& database, Report& report) {
     if (!subject.settingsOf("credentials")) {
-        return;
+        return std::nullopt;
     }
-    const MasterKeyFinding finding = findMasterKey(
+    MasterKeyFinding finding = findMasterKey(
         database, {.handedOver = subject.handedOver ? &*subject.handedOver : nullptr,
                    .handedOverUnseen = subject.handedOverUnseen,
                    .file = masterKeyFile(subject.configuration, subject.options.dataDirectory)});
@@ -92,6 +96,7 @@ void checkMasterKey(const Subject& subject, store::DatabaseFile& database, Repor
     if (finding.key) {
         checkSecrets(database, *finding.key, report);
     }
+    return std::move(finding.key);
 }
 
 std::string setting(const Provider& provider) {
@@ -137,19 +142,37 @@ void checkVariable(const Subject& subject, const Provider& provider, Report& rep
     }
 }
 
-std::string problemWithSecret(store::DatabaseFile& database, const KeySource& source) {
+/// @param key opens the secret; null: only whether it is there can be seen.
+std::string problemWithSecret(store::DatabaseFile& database, const sallyport::plugins::MasterKey* key,
+                              const Provider& provider) {
+    const KeySource& source = provider.key;
     const std::string name = Poco::toLower(source.name);
     const std::string which = "the secret " + name + " of user " + source.user;
     const std::string set = "run sallyport secret set --user " + source.user + " " + name;
     const Rows rows = database.run("SELECT 1 FROM sqlite_schema WHERE name = 'secrets'").empty()
                           ? Rows()
-                          : database.run("SELECT expires_at FROM secrets WHERE user_id = ? AND name = ?",
-                                         {source.user, name});
+                          : database.run(
+                                "SELECT expires_at, encrypted_value, key_salt FROM secrets WHERE "
+                                "user_id = ? AND name = ?",
+                                {source.user, name});
     if (rows.empty()) {
         return which + " is not there: " + set;
     }
     const auto expires = rows.front().optionalInteger(0);
-    return expires && *expires <= now().time_since_epoch().count() ? which + " has expired: " + set : "";
+    if (expires && *expires <= now().time_since_epoch().count()) {
+        return which + " has expired: " + set;
+    }
+    if (key == nullptr || provider.type == sallyport::plugins::llm::ProviderType::echo) {
+        return "";
+    }
+    try {
+        static_cast<void>(usableKey(provider, key->decrypt({rows.front().bytes(1), rows.front().bytes(2)})));
+    } catch (const sallyport::plugins::DecryptionFailed&) {
+        return "";  // which was said of all secrets
+    } catch (const sallyport::plugins::llm::NoKey& problem) {
+        return which + " cannot be used: " + problem.what();
+    }
+    return "";
 }
 
 void warnIfOthersRead(const Provider& provider, Report& report) {
@@ -161,7 +184,7 @@ void warnIfOthersRead(const Provider& provider, Report& report) {
 }
 
 void checkProvider(const Subject& subject, const Provider& provider, store::DatabaseFile& database,
-                   Report& report) {
+                   const sallyport::plugins::MasterKey* key, Report& report) {
     std::string problem;
     switch (provider.key.kind) {
         case KeySource::Kind::none:
@@ -174,7 +197,7 @@ void checkProvider(const Subject& subject, const Provider& provider, store::Data
             warnIfOthersRead(provider, report);
             break;
         case KeySource::Kind::secret:
-            problem = problemWithSecret(database, provider.key);
+            problem = problemWithSecret(database, key, provider);
             break;
     }
     if (problem.empty()) {
@@ -193,14 +216,14 @@ void checkKeys(const Subject& subject, Report& report) {
     }
     store::DatabaseFile database(subject.options.database.file, accessTo(subject));
     database.run("BEGIN");  // all that is read is of one moment
-    checkMasterKey(subject, database, report);
+    const auto key = checkMasterKey(subject, database, report);
     const auto settings = subject.settingsOf("llm");
     if (!settings) {
         return;
     }
     try {
         for (const Provider& provider : sallyport::plugins::llm::readProviders(*settings)) {
-            checkProvider(subject, provider, database, report);
+            checkProvider(subject, provider, database, key ? &*key : nullptr, report);
         }
     } catch (const std::invalid_argument&) {
         // Said of the configuration.

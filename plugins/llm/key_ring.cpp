@@ -1,9 +1,7 @@
 #include "key_ring.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 #include <sallyport/errors.h>
 #include <sallyport/secrets.h>
@@ -13,34 +11,6 @@
 namespace sallyport::plugins::llm {
 
 namespace {
-
-constexpr std::size_t longestKey = std::size_t{16} * 1024;
-
-SecretText fromFile(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    SecretText buffer(longestKey + 1);
-    file.read(buffer.bytes().data(), static_cast<std::streamsize>(buffer.size()));
-    if (file.bad() || !(file.is_open() && file.eof())) {
-        throw NoKey("its file cannot be read: " + path);
-    }
-    return SecretText::copyOf(buffer.reveal().substr(0, static_cast<std::size_t>(file.gcount())));
-}
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blank = " \t\r\n";
-    const auto first = text.find_first_not_of(blank);
-    return first == std::string_view::npos ? std::string_view{}
-                                           : text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
-
-/// What goes into a header must end neither the line nor the head.
-void requirePrintable(std::string_view key) {
-    for (const char c : key) {
-        if (c <= ' ' || c > '~') {
-            throw NoKey("it has a character that no key has");
-        }
-    }
-}
 
 /// What the proxy on the way is told, `USER:PASSWORD`; empty if there is none or it is told nothing.
 SecretText proxyLoginOf(const Provider& provider) {
@@ -83,9 +53,7 @@ KeyRing::Key KeyRing::read(const Provider& provider, Time now) {
 }
 
 void KeyRing::examine(const Provider& provider) {
-    const bool isNear =
-        provider.key.kind == KeySource::Kind::file || provider.key.kind == KeySource::Kind::environment;
-    if (isNear && provider.type != ProviderType::echo) {
+    if (isNear(provider.key) && provider.type != ProviderType::echo) {
         static_cast<void>(make(provider));
     }
 }
@@ -112,15 +80,8 @@ KeyRing::Key KeyRing::made(const Provider& provider) const {
         result->mask = SecretMask(secrets);
         return result;
     }
-    const SecretText value = valueOf(provider.key);
-    const std::string_view key = trimmed(value.reveal());
-    if (key.empty()) {
-        throw NoKey("it is empty");
-    }
-    requirePrintable(key);
-    if (const std::string problem = problemWithKey(provider, key); !problem.empty()) {
-        throw NoKey("it " + problem);
-    }
+    const SecretText value = usableKey(provider, valueOf(provider.key));
+    const std::string_view key = value.reveal();
     const std::string_view prefix = dialect(provider.type).keyHeader();
     SecretText line(prefix.size() + key.size());
     std::memcpy(line.bytes().data(), prefix.data(), prefix.size());
@@ -146,15 +107,8 @@ void KeyRing::forget(const Provider& provider) {
 }
 
 SecretText KeyRing::valueOf(const KeySource& source) const {
-    if (source.kind == KeySource::Kind::file) {
-        return fromFile(source.name);
-    }
-    if (source.kind == KeySource::Kind::environment) {
-        const char* const value = std::getenv(source.name.c_str());
-        if (value == nullptr) {
-            throw NoKey("the environment variable " + source.name + " is not set");
-        }
-        return SecretText::copyOf(value);
+    if (isNear(source)) {
+        return readNear(source);
     }
     const auto vault = host_.find<SecretVault>();
     if (!vault) {

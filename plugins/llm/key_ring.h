@@ -11,16 +11,11 @@
 #include <sallyport/host.h>
 #include <sallyport/secret_text.h>
 
+#include "key_reading.h"
 #include "provider.h"
 #include "secret_mask.h"
 
 namespace sallyport::plugins::llm {
-
-/// A key that cannot be had. what() is for the log and the operator; it holds no key.
-class NoKey : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
 
 /// What a provider is told in secret.
 struct ProviderKey {

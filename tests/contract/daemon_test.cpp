@@ -29,6 +29,7 @@ class DaemonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(checkConfigAcceptsAGoodFile);
     CPPUNIT_TEST(checkConfigNamesFileKeyValueAndWhatIsExpected);
     CPPUNIT_TEST(checkConfigNamesTheNearestKey);
+    CPPUNIT_TEST(checkConfigLooksAtProvidersAndTheirKeys);
     CPPUNIT_TEST(badValueStopsTheStart);
     CPPUNIT_TEST(badOverrideStopsTheStart);
     CPPUNIT_TEST(missingConfigurationFileStopsTheStart);
@@ -114,6 +115,28 @@ public:
              {"worker.lissten", "worker.listen", "prompts.max_sise", "prompts.max_size"}) {
             ASSERT_CONTAINS(part, said);
         }
+    }
+
+    /// Of each of these a start complains too, and goes on.
+    void checkConfigLooksAtProvidersAndTheirKeys() {
+        const auto key = directory_ / "key";
+        const std::string fromFile =
+            "llm.providers = a\nllm.provider.a.type = openai\nllm.provider.a.key = file:" + key.string() +
+            "\nllm.provider.a.base_url = ";
+        const auto said = [&](const std::string& text, const std::string& properties) {
+            writeFile(key, text);
+            const Finished checked = checkConfig(properties);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(checked.describe(), 0, checked.status);
+            return checked.output + checked.errors;
+        };
+        const std::string complaint = said("h7-Qz\n", fromFile + "https://models.example/v1\n");
+        ASSERT_CONTAINS("llm.provider.a.key: the key cannot be used: it has fewer than 8 characters",
+                        complaint);
+        ASSERT_LACKS("h7-Qz", complaint);
+        ASSERT_LACKS("llm", said("h7-Qz\n", fromFile + "http://127.0.0.1:1/v1\n"));
+        ASSERT_LACKS("llm", said("h7-Qz-longer\n", fromFile + "https://models.example/v1\n"));
+        ASSERT_CONTAINS("it is empty", said("\n", fromFile + "https://models.example/v1\n"));
+        ASSERT_CONTAINS("llm.provider.a.type is not set", said("", "llm.providers = a\n"));
     }
 
     void badValueStopsTheStart() {

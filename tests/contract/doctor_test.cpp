@@ -326,6 +326,14 @@ public:
         assertFailed("has fewer than 8 characters", finished);
         ASSERT_LACKS("h7-Qz", finished.output + finished.errors);
         ASSERT_LACKS("fewer than 8", at("localhost").output);
+        // Nor in the vault.
+        putSecret(daemon, "short", "Kx4-w");
+        finished =
+            doctor(daemon, {"-Dllm.provider.a.type=openai", "-Dllm.provider.a.key=secret:short",
+                            "-Dllm.provider.a.base_url=http://" + std::string(64, 'a') + ".invalid:1/v1"});
+        assertFailed("the secret short of user default cannot be used: it has fewer than 8 characters",
+                     finished);
+        ASSERT_LACKS("Kx4-w", finished.output + finished.errors);
         writeFile(places_ / "key", "\n");
         assertFailed("llm.provider.b.key: " + (places_ / "key").string() + " is empty", doctor(daemon));
         std::filesystem::remove(places_ / "key");
