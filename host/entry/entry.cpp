@@ -147,13 +147,20 @@ Entry::~Entry() {
     try {
         const auto time =
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
-        if (origin_)
-            plugin_.log->warn("a plugin's code has returned at last", {{"plugin", plugin_.name},
-                                                                       {"callback", callback_},
-                                                                       {"request", origin_->id},
-                                                                       {"milliseconds", time}});
+        constexpr const char* message = "a plugin's code has returned at last";
+        if (origin_ && origin_->job)
+            plugin_.log->warn(message, {{"plugin", plugin_.name},
+                                        {"callback", callback_},
+                                        {"request", origin_->id},
+                                        {"job", origin_->job->str()},
+                                        {"milliseconds", time}});
+        else if (origin_)
+            plugin_.log->warn(message, {{"plugin", plugin_.name},
+                                        {"callback", callback_},
+                                        {"request", origin_->id},
+                                        {"milliseconds", time}});
         else
-            plugin_.log->warn("a plugin's code has returned at last",
+            plugin_.log->warn(message,
                               {{"plugin", plugin_.name}, {"callback", callback_}, {"milliseconds", time}});
     } catch (const std::exception&) {
         // Without memory for a line there is none.

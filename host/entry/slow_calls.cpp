@@ -32,6 +32,15 @@ void logRunning(Logger& log, LogLevel level, std::string_view message, const Run
                    {"version", call.version},
                    {"callback", call.callback},
                    {"milliseconds", time}});
+    else if (call.job)
+        log.write(level, message,
+                  {{"plugin", call.plugin},
+                   {"version", call.version},
+                   {"callback", call.callback},
+                   {"route", call.route},
+                   {"job", call.job->str()},
+                   {"request", call.request},
+                   {"milliseconds", time}});
     else
         log.write(level, message,
                   {{"plugin", call.plugin},

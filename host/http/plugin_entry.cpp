@@ -17,15 +17,25 @@ store::OnBehalfOf onBehalfOf(const HostCall& call) {
     return store::OnBehalfOf({call.caller().job(), call.body().size()});
 }
 
+/// The job has its lines counted apart from those of others.
+void logStoreFailure(const std::string& plugin, const HostCall& call, const std::string& error, Logger& log) {
+    constexpr const char* message = "the store failed";
+    if (call.lease())
+        log.warn(message, {{"plugin", plugin},
+                           {"job", call.lease()->job.str()},
+                           {"request", call.requestId()},
+                           {"error", error}});
+    else
+        log.warn(message, {{"plugin", plugin}, {"request", call.requestId()}, {"error", error}});
+}
+
 /// The reply for an exception that came out of the plugin's code.
 Reply replyFor(const entry::Entry& entry, const std::exception_ptr& error, const HostCall& call,
                Logger& log) {
     try {
         std::rethrow_exception(error);
     } catch (const StoreError& storeError) {
-        log.warn(
-            "the store failed",
-            {{"plugin", entry.plugin().name}, {"request", call.requestId()}, {"error", storeError.detail()}});
+        logStoreFailure(entry.plugin().name, call, storeError.detail(), log);
         return Reply::error(storeError);
     } catch (const RequestError& requestError) {
         return Reply::error(requestError);

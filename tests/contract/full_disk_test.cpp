@@ -22,6 +22,7 @@ class FullDiskTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(anOperatorsTokenIsRevokedAtOnceAndAfterAKill);
     CPPUNIT_TEST(aRevocationIsWrittenBeforeAnOrderlyEnd);
     CPPUNIT_TEST(aDeletedDatabaseIsNoticed);
+    CPPUNIT_TEST(linesAboutItNameTheJobAndAreCountedByIt);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -180,6 +181,31 @@ public:
         std::filesystem::rename(aside, file);
         ASSERT_STATUS(200, worker.post("/event", event(1)));
         ASSERT_FIELD("true", operators.get("/status"), "store.healthy");
+    }
+
+    void linesAboutItNameTheJobAndAreCountedByIt() {
+        Daemon daemon({.settings = {{"credentials.rate", "1000000"}}});
+        Client operators = operatorClient(daemon);
+        ASSERT_STATUS(201, operators.send("PUT", "/secrets/s", R"({"value":"v"})"));
+        const std::string granted = R"({"task":"t","credentials":[{"secret_name":"s","env_var":"S"}]})";
+        const CreatedJob job = createJob(operators, granted);
+        const CreatedJob other = createJob(operators, granted);
+        // That it has begun is written before anything of it is answered.
+        ASSERT_STATUS(200, workerClient(daemon, other).get("/job"));
+        Client worker = fill(daemon, job);
+        ASSERT_ERROR(503, "storage_unavailable", workerClient(daemon, other).get("/credentials"));
+        daemon.awaitLog("the store failed plugin=credentials job=" + other.id + " request=");
+        // Of more than ten in a second only the number is told, and of which job.
+        const std::string counted = "the store failed, and more like it more=";
+        const Deadline deadline;
+        while (daemon.log().find(counted) == std::string::npos) {
+            CPPUNIT_ASSERT_MESSAGE(daemon.log(), deadline.pollTimeout() > 0);
+            ASSERT_ERROR(503, "storage_unavailable", worker.get("/credentials"));
+        }
+        const std::string log = daemon.log();
+        const std::size_t line = log.find(counted);
+        ASSERT_CONTAINS("plugin=credentials job=" + job.id, log.substr(line, log.find('\n', line) - line));
+        limitFiles(daemon, RLIM_INFINITY);
     }
 
 private:

@@ -3,6 +3,8 @@
 #include <functional>
 #include <future>
 #include <latch>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -12,6 +14,7 @@
 
 #include <sallyport/testing/recording_log.h>
 
+#include "host/entry/slow_calls.h"
 #include "tests/support/assertions.h"
 
 namespace sallyport::tests {
@@ -123,13 +126,16 @@ public:
             });
         });
         inside.wait();
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host::entry::newlySlow(0ms).size());
+        const auto slow = host::entry::newlySlow(0ms);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, slow.size());
+        host::entry::logRunning(log_, LogLevel::warn, "slow", slow.front());
         CPPUNIT_ASSERT(host::entry::newlySlow(0ms).empty());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host::entry::running(0ms).size());
         leave.set_value();
         thread.join();
         // Whoever was told of it is told of its end.
-        ASSERT_CONTAINS("returned at last plugin=boom callback=handler request=7", logged());
+        ASSERT_CONTAINS("returned at last plugin=boom callback=handler request=7 job=0000", logged());
+        ASSERT_CONTAINS("slow plugin=boom version=1.2 callback=handler route=GET /boom job=0000", logged());
     }
 
 private:
