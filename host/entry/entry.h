@@ -118,11 +118,19 @@ bool guarded(const Plugin& plugin, const char* callback, Origin origin, F&& func
     }
 }
 
-/// Destroys what `holder` (a std::function, a smart pointer) has of the plugin. Not under a mutex.
+/// Destroys what `holder` (a std::function, a smart pointer, an optional) has of the plugin. Not under a
+/// mutex.
 template <class T>
 void destroy(const Plugin& plugin, const char* callback, T& holder) noexcept {
-    if (holder)
-        guarded(plugin, callback, nullptr, [&holder] { holder = {}; });
+    if (!holder)
+        return;
+    guarded(plugin, callback, nullptr, [&holder] {
+        // Assigning is no way for all: a closure need not be assignable.
+        if constexpr (requires { holder.reset(); })
+            holder.reset();
+        else
+            holder = nullptr;
+    });
 }
 
 }  // namespace sallyport::host::entry

@@ -47,9 +47,7 @@ private:
               callback(name),
               origin(entry::Entry::currentOrigin()),
               function(std::move(f)) {}
-        ~Held() {
-            entry::guarded(gate->owner(), "destructor", nullptr, [this] { function.reset(); });
-        }
+        ~Held() { entry::destroy(gate->owner(), "destructor", function); }
         Held(const Held&) = delete;
         Held& operator=(const Held&) = delete;
 

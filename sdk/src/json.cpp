@@ -12,6 +12,7 @@
 #include <sallyport/json.h>
 #include <sallyport/json_reader.h>
 
+#include "json_kind.h"
 #include "utf8.h"
 
 // Reader decides what is JSON. Once a text has passed, it is only walked over (Walk below), so that values
@@ -25,22 +26,9 @@ namespace {
 
 constexpr std::string_view space = " \t\r\n";
 
+/// Of a value in a text that was accepted; null for none.
 Kind kindOf(std::string_view raw) {
-    switch (raw.empty() ? 'n' : raw.front()) {
-        case '{':
-            return Kind::object;
-        case '[':
-            return Kind::array;
-        case '"':
-            return Kind::string;
-        case 't':
-        case 'f':
-            return Kind::boolean;
-        case 'n':
-            return Kind::null;
-        default:
-            return Kind::number;
-    }
+    return raw.empty() ? Kind::null : kindAt(raw.front()).value_or(Kind::null);
 }
 
 /// The length of the string that `text` begins with, quotes included.

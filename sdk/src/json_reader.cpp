@@ -12,6 +12,7 @@
 
 #include <sallyport/json_reader.h>
 
+#include "json_kind.h"
 #include "utf8.h"
 
 namespace sallyport::json {
@@ -122,25 +123,11 @@ char Reader::peek() {
 }
 
 Kind Reader::kind() {
-    const char c = peek();
-    switch (c) {
-        case '{':
-            return Kind::object;
-        case '[':
-            return Kind::array;
-        case '"':
-            return Kind::string;
-        case 't':
-        case 'f':
-            return Kind::boolean;
-        case 'n':
-            return Kind::null;
-        default:
-            if (c != '-' && !isDigit(c)) {
-                refuse(at_, at_ == text_.size() ? "there is no value" : "this is no value");
-            }
-            return Kind::number;
+    const auto kind = kindAt(peek());
+    if (!kind) {
+        refuse(at_, at_ == text_.size() ? "there is no value" : "this is no value");
     }
+    return *kind;
 }
 
 std::string_view Reader::skip() {

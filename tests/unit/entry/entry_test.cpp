@@ -92,6 +92,12 @@ public:
         host::entry::destroy(plugin_, "destructor", closure);
         CPPUNIT_ASSERT_EQUAL(std::string("destructor"), where);
         CPPUNIT_ASSERT(closure == nullptr);
+        // One that cannot be assigned, too.
+        where.clear();
+        auto kept = std::make_optional([tells = std::make_shared<Tells>(where)] {});
+        host::entry::destroy(plugin_, "destructor", kept);
+        CPPUNIT_ASSERT_EQUAL(std::string("destructor"), where);
+        CPPUNIT_ASSERT(!kept);
     }
 
     void othersSeeWhatRuns() {
