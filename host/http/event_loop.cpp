@@ -298,9 +298,13 @@ void EventLoop::serveTurns() {
         auto turn = turns_.take(began);
         if (!turn)
             return;
-        const auto account = turn->account;
+        const auto id = turn->connection;
+        auto account = turn->account;
         serve(*std::move(turn));
         const auto ended = Clock::now();
+        // It may have said who it is.
+        if (const auto* connection = find(id))
+            account = connection->account();
         guarded([&] { turns_.took(account, ended - began, ended); });
         began = ended;
     }

@@ -81,8 +81,11 @@ std::optional<Turns::Turn> Turns::takeFrom(Account account, Line& line) {
 }
 
 void Turns::took(Account account, Clock::duration time, Clock::time_point now) {
+    // Who that will turn out to be is not known: it may be a further connection of a job that is alone.
+    if (account == newcomersAccount)
+        return;
     crowd_.had(account, now);
-    if (share_ < 100 && account != operatorsAccount && account != newcomersAccount)
+    if (share_ < 100 && account != operatorsAccount)
         lines_[account].time.used(time, now, isOfStrangers(account) ? strangersShare(share_) : share_);
     if (lines_.size() > manyLines_)
         forgetIdle(now);

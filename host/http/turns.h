@@ -43,7 +43,7 @@ public:
 
     /// The next one; nothing if none waits that may have one now.
     [[nodiscard]] std::optional<Turn> take(Clock::time_point now);
-    /// What a turn took.
+    /// What a turn took. @param account the connection's by now.
     void took(Account account, Clock::duration time, Clock::time_point now);
 
     /// Any one, whoever has used up how much; nothing if none waits.

@@ -104,6 +104,7 @@ public:
     void anAccountAloneHasAllTheTime() {
         turns_.took(7, 100ms, now_);
         now_ += 1s;
+        turns_.took(newcomersAccount, 1ms, now_);
         turns_.took(7, 100ms, now_);
         add(11, 7);
         CPPUNIT_ASSERT_EQUAL(std::string("11"), take(1));
