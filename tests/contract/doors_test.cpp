@@ -135,8 +135,9 @@ public:
         const Endpoint socket("unix:" + (places_ / "worker.sock").string());
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0, " + socket.address()},
                                     {"worker.max_connections", "1"}}});
+        const CreatedJob job = createJob(daemon);
         Connection first(daemon.worker());
-        ASSERT_STATUS(200, first.exchange(Request("GET", "/health")));
+        ASSERT_STATUS(200, first.exchange(workerClient(daemon, job).request("GET", "/job")));
         Connection second(socket);
         ASSERT_STATUS(503, second.exchange(Request("GET", "/health")));
     }

@@ -153,6 +153,14 @@ public:
         use(openai);
     }
 
+    /// What holds a call goes before the gateway.
+    void tearDown() override {
+        host_.work();
+        answer_.reset();
+        stream_.reset();
+        upstream_.listeners.clear();
+    }
+
 private:
     void use(const Provider& provider) {
         const GatewayOptions options{.queue = {.slots = 8, .places = 8, .bytes = 1U << 20U},
