@@ -49,7 +49,7 @@ constexpr Setting settings[] = {
     {"jobs.limit.requests_per_second", SettingKind::integer, "2000",
      "Requests that a job's worker may make in a second, and half a minute's worth at once; 0: any number", 0,
      1'000'000},
-    {"jobs.limit.event_bytes_per_second", SettingKind::size, "2MiB",
+    {"jobs.limit.event_bytes_per_second", SettingKind::size, "4MiB",
      "Events that a job may report in a second, and half a minute's worth at once; 0: any amount", 0,
      1024 * gib},
     {"jobs.limit.events", SettingKind::integer, "1000000", "Events of one job that are stored; 0: any number",

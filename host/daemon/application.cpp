@@ -188,7 +188,7 @@ void Application::waitForSignals(Daemon& daemon) {
             return;
         if (signal == SIGHUP) {
             systemd::notifyReloading();
-            static_cast<void>(daemon.reload());
+            daemon.reload();
             systemd::notifyReady(daemon.summary());
         }
     }

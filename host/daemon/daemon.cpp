@@ -201,7 +201,9 @@ public:
                                  {"pid", ::getpid()}});
     }
 
-    plugins::ReloadReport reload() { return reloader_.reload(); }
+    void reload() noexcept {
+        guarded("the reload failed", [this] { static_cast<void>(reloader_.reload()); });
+    }
 
     bool responsive(std::chrono::milliseconds patience) { return server_.responsive(patience); }
 
@@ -240,11 +242,17 @@ private:
     /// One of the shutdown. If it fails, for want of memory say, the others are done all the same.
     template <class F>
     void step(F function) noexcept {
+        guarded("a step of the shutdown failed", function);
+    }
+
+    /// Does what must not end the daemon when it fails.
+    template <class F>
+    void guarded(const char* failure, F function) noexcept {
         try {
             try {
                 function();
             } catch (const std::exception& error) {
-                hostLog_->error("a step of the shutdown failed", {{"error", error.what()}});
+                hostLog_->error(failure, {{"error", error.what()}});
             }
         } catch (...) {
             // Without memory for a line there is none.
@@ -477,7 +485,7 @@ private:
     Reloader reloader_{[this] { return reloadNow(); }};
     plugins::Watch watch_{*pluginLog_, [this] {
                               pluginLog_->info("plugin files have changed");
-                              static_cast<void>(reload());
+                              reload();
                           }};
 };
 
@@ -490,8 +498,8 @@ void Daemon::serve() {
     parts_->serve();
 }
 
-plugins::ReloadReport Daemon::reload() {
-    return parts_->reload();
+void Daemon::reload() noexcept {
+    parts_->reload();
 }
 
 bool Daemon::responsive(std::chrono::milliseconds patience) {

@@ -34,9 +34,9 @@ public:
     void serve();
 
     /// Reads the configuration again and applies what can change while running: the log settings, jobs.keep,
-    /// and the plugins with theirs. A configuration that cannot be read changes nothing. [any thread but a
-    /// loop's]
-    plugins::ReloadReport reload();
+    /// and the plugins with theirs. A configuration that cannot be read changes nothing. The log says what
+    /// came of it. [any thread but a loop's]
+    void reload() noexcept;
 
     /// Whether every loop answers within `patience`.
     [[nodiscard]] bool responsive(std::chrono::milliseconds patience);

@@ -1,6 +1,7 @@
 #include "host/store/write_queue.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace sallyport::host::store {
@@ -20,35 +21,40 @@ bool WriteQueue::push(const Origin& origin, Write& write) {
         return false;
     }
     Line& line = found == lines_.end() ? lines_[origin.job] : found->second;
-    if (line.writes.empty()) {
+    line.writes.push_back({std::move(write), costOfAny + origin.bytes});
+    if (line.writes.size() == 1) {
         // Having been idle earns nothing.
         line.turn = std::max(line.turn, now_);
-        turns_.emplace(line.turn, origin.job);
+        try {
+            turns_.emplace(line.turn, origin.job);
+        } catch (const std::bad_alloc&) {
+            line.writes.clear();
+            throw;
+        }
     }
-    line.writes.push_back({std::move(write), costOfAny + origin.bytes});
     ++waiting_;
     return true;
 }
 
-void WriteQueue::takeGroup(std::vector<Write>& group) {
+void WriteQueue::takeGroup(std::vector<Write>& group) noexcept {
     std::size_t bytes = 0;
     while (!turns_.empty() && group.size() < limits_.group) {
         const auto first = turns_.begin();
-        const auto [turn, job] = *first;
-        Line& line = lines_.find(job)->second;
+        Line& line = lines_.find(first->second)->second;
         Waiting& next = line.writes.front();
         if (!group.empty() && bytes + next.cost > limits_.groupBytes) {
             break;
         }
         bytes += next.cost;
-        now_ = turn;
+        now_ = first->first;
         line.turn += next.cost;
         group.push_back(std::move(next.write));
         line.writes.pop_front();
         --waiting_;
-        turns_.erase(first);
+        auto place = turns_.extract(first);
         if (!line.writes.empty()) {
-            turns_.emplace(line.turn, job);
+            place.key() = line.turn;
+            turns_.insert(std::move(place));
         }
     }
     forgetIdle();
@@ -56,7 +62,7 @@ void WriteQueue::takeGroup(std::vector<Write>& group) {
 
 /// Lines whose turn has come without their having anything to write. Not at each look, which takes as long as
 /// there are lines.
-void WriteQueue::forgetIdle() {
+void WriteQueue::forgetIdle() noexcept {
     if (turns_.empty()) {
         lines_.clear();
     } else if (lines_.size() > 2 * turns_.size() + 64) {

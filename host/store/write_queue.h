@@ -42,7 +42,8 @@ public:
     [[nodiscard]] bool push(const Origin& origin, Write& write);
 
     /// Takes the writes whose turn it is, to be committed together.
-    void takeGroup(std::vector<Write>& group);
+    /// @param group has room for as many as there may be in one: this takes no memory.
+    void takeGroup(std::vector<Write>& group) noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return waiting_ == 0; }
 
@@ -56,7 +57,7 @@ private:
         std::uint64_t turn = 0;  ///< grows with what the line has been given
     };
 
-    void forgetIdle();
+    void forgetIdle() noexcept;
 
     const Limits limits_;
     std::size_t waiting_ = 0;

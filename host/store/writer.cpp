@@ -66,6 +66,7 @@ Writer::Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, c
       dialect_(dialect),
       identity_(identity),
       log_(log),
+      most_(limits.group),
       queue_(limits),
       thread_([this] { run(); }) {}
 
@@ -119,9 +120,14 @@ std::optional<std::string> Writer::trouble() const {
 
 void Writer::run() {
     std::vector<Write> group;
+    group.reserve(most_);
     while (take(group)) {
         settle(group);
-        noteHealth(group);
+        try {
+            noteHealth(group);
+        } catch (const std::bad_alloc& error) {
+            logProblem("the health of the database is not known", error.what());
+        }
         for (Write& write : group) {
             report(write);
         }
@@ -171,6 +177,12 @@ bool Writer::attempt(std::span<Write> group, Isolation isolation) {
         // A commit that fails though the database is well fails for one of the works: a constraint that
         // is checked at the end.
         return failure.ofDatabase();
+    } catch (const std::bad_alloc&) {
+        rollBack();
+        for (Write& write : group) {
+            write.error = std::current_exception();
+        }
+        return true;
     }
 }
 
@@ -213,11 +225,13 @@ void Writer::rollBack() {
             connection_->run("ROLLBACK");
         }
     } catch (const StoreError& error) {
-        log_.error("a transaction could not be rolled back", {{"reason", error.detail()}});
+        logProblem("a transaction could not be rolled back", error.detail().c_str());
+    } catch (const std::bad_alloc& error) {
+        logProblem("a transaction could not be rolled back", error.what());
     }
 }
 
-void Writer::report(Write& write) {
+void Writer::report(Write& write) noexcept {
     // Whoever waits may unload the code of the work as soon as it knows the outcome.
     write.work = nullptr;
     const Store::Done done = std::exchange(write.done, nullptr);
@@ -227,9 +241,17 @@ void Writer::report(Write& write) {
     try {
         done(std::exchange(write.error, nullptr));
     } catch (const std::exception& error) {
-        log_.error("what was to happen after a write failed", {{"reason", error.what()}});
+        logProblem("what was to happen after a write failed", error.what());
     } catch (...) {
-        log_.error("what was to happen after a write failed", {{"reason", "an exception of unknown type"}});
+        logProblem("what was to happen after a write failed", "an exception of unknown type");
+    }
+}
+
+void Writer::logProblem(const char* problem, const char* reason) noexcept {
+    try {
+        log_.error(problem, {{"reason", reason}});
+    } catch (const std::exception&) {
+        // Without memory for a line there is none.
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -55,7 +56,8 @@ private:
     bool runWorks(std::span<Write> group, Isolation isolation);
     bool runWork(Write& write, Isolation isolation);
     void rollBack();
-    void report(Write& write);
+    void report(Write& write) noexcept;
+    void logProblem(const char* problem, const char* reason) noexcept;
     void noteHealth(const std::vector<Write>& group);
     void checkpoint();
 
@@ -63,6 +65,8 @@ private:
     const Dialect& dialect_;
     const FileIdentity& identity_;
     Logger& log_;
+
+    const std::size_t most_;  ///< writes in a group
 
     mutable std::mutex mutex_;
     std::condition_variable waiting_;

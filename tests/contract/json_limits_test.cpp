@@ -85,7 +85,7 @@ public:
     }
 
     void oneJobStaysWithinTheMemoryForBodies() {
-        constexpr std::size_t megabyte = std::size_t{1024} * 1024;
+        [[maybe_unused]] constexpr std::size_t megabyte = std::size_t{1024} * 1024;
         Daemon daemon({.settings = {{"http.body_memory", "128MiB"}}});
         const CreatedJob job = createJob(daemon);
         const std::size_t before = peakMemory(daemon.pid());
