@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <random>
 #include <system_error>
 
@@ -197,8 +198,11 @@ void EventLoop::run() {
             checkDeadlines();
         bury();
     }
-    while (auto turn = turns_.takeAny())
-        serve(*std::move(turn));
+    // Nobody is there any more; what was to be handed over is told so.
+    guarded([&] {
+        while (auto turn = turns_.takeAny())
+            serve(*std::move(turn));
+    });
     bury();
 }
 
@@ -295,7 +299,8 @@ void EventLoop::serveTurns() {
     auto began = now_;
     const auto end = began + roundTime;
     while (began < end) {
-        auto turn = turns_.take(began);
+        std::optional<Turns::Turn> turn;
+        guarded([&] { turn = turns_.take(began); });
         if (!turn)
             return;
         const auto id = turn->connection;

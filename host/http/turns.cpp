@@ -31,53 +31,52 @@ Turns::Turn& Turns::of(ConnectionId connection, Account account) {
 
 std::optional<Turns::Turn> Turns::take(Clock::time_point now) {
     const bool crowded = crowd_.isThere(now);
-    while (!held_.empty() && (held_.begin()->first <= now || !crowded)) {
-        accounts_.push_back(held_.begin()->second);
-        held_.erase(held_.begin());
-    }
+    while (!held_.empty() && (held_.begin()->first <= now || !crowded))
+        letGo();
     while (!accounts_.empty()) {
         const auto account = accounts_.front();
-        auto& line = lines_[account];
-        const auto due = line.time.due();
-        if (crowded && due > now) {
-            held_.emplace(due, account);
+        const auto line = lines_.find(account);
+        if (crowded && line != lines_.end() && line->second.time.due() > now) {
+            held_.emplace(line->second.time.due(), account);
             accounts_.pop_front();
-            continue;
-        }
-        accounts_.pop_front();
-        if (auto turn = takeFrom(account, line))
+        } else if (auto turn = takeFirst()) {
             return turn;
+        }
     }
     return std::nullopt;
 }
 
 std::optional<Turns::Turn> Turns::takeAny() {
-    while (!accounts_.empty() || !held_.empty()) {
-        if (accounts_.empty()) {
-            accounts_.push_back(held_.begin()->second);
-            held_.erase(held_.begin());
-        }
-        const auto account = accounts_.front();
-        accounts_.pop_front();
-        if (auto turn = takeFrom(account, lines_[account]))
+    while (!held_.empty())
+        letGo();
+    while (!accounts_.empty()) {
+        if (auto turn = takeFirst())
             return turn;
     }
     return std::nullopt;
 }
 
-/// The account is in no other place now, and comes last if it has more waiting.
-std::optional<Turns::Turn> Turns::takeFrom(Account account, Line& line) {
-    auto& connections = line.connections;
-    while (!connections.empty()) {
-        auto turn = waiting_.extract(connections.front());
-        connections.pop_front();
-        if (!turn)
-            continue;
-        if (!connections.empty())
-            accounts_.push_back(account);
-        return std::move(turn.mapped());
+void Turns::letGo() {
+    accounts_.push_back(held_.begin()->second);
+    held_.erase(held_.begin());
+}
+
+/// Of the account that is first, which comes last if it has more waiting. What takes memory comes before what
+/// changes anything.
+std::optional<Turns::Turn> Turns::takeFirst() {
+    const auto account = accounts_.front();
+    accounts_.push_back(account);
+    accounts_.pop_front();
+    const auto line = lines_.find(account);
+    std::optional<Turn> turn;
+    while (line != lines_.end() && !turn && !line->second.connections.empty()) {
+        if (auto waiting = waiting_.extract(line->second.connections.front()))
+            turn = std::move(waiting.mapped());
+        line->second.connections.pop_front();
     }
-    return std::nullopt;
+    if (line == lines_.end() || line->second.connections.empty())
+        accounts_.pop_back();
+    return turn;
 }
 
 void Turns::took(Account account, Clock::duration time, Clock::time_point now) {

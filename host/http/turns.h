@@ -61,7 +61,8 @@ private:
         TimeShare time;
     };
 
-    [[nodiscard]] std::optional<Turn> takeFrom(Account account, Line& line);
+    void letGo();
+    [[nodiscard]] std::optional<Turn> takeFirst();
     void forgetIdle(Clock::time_point now);
 
     const unsigned share_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
-#include <system_error>
+#include <new>
 #include <utility>
 
 #include <time.h>
@@ -97,29 +97,47 @@ void WorkerPool::stop() {
 
 void WorkerPool::addThread() {
     auto& worker = workers_.emplace_back();
-    worker.thread = std::thread([this, &worker] { work(worker); });
+    try {
+        worker.thread = std::thread([this, &worker] { work(worker); });
+    } catch (const std::exception&) {
+        workers_.pop_back();
+        throw;
+    }
 }
 
 void WorkerPool::work(Worker& worker) {
     std::unique_lock lock(mutex_);
     for (;;) {
-        if (auto taken = queue_.take(Clock::now())) {
-            // Several may have become ready at once.
-            if (queue_.ready(Clock::now()))
-                callSomebody();
-            run(worker, *std::move(taken), lock);
-        } else if (stopped_) {
-            return;
-        } else if (useful(Clock::now()) > options_.threads) {
-            retired_.push_back(std::move(worker.thread));
-            workers_.remove_if([&worker](const Worker& one) { return &one == &worker; });
-            return;
-        } else {
-            ++idle_;
-            await(available_, lock);
-            --idle_;
+        try {
+            if (!step(worker, lock))
+                return;
+        } catch (const std::bad_alloc&) {
+            // Others will give some back.
+            available_.wait_for(lock, options_.patience);
         }
     }
+}
+
+/// Runs a task, or waits for one. @return false when the thread is not needed any more.
+bool WorkerPool::step(Worker& worker, std::unique_lock<std::mutex>& lock) {
+    if (auto taken = queue_.take(Clock::now())) {
+        // Several may have become ready at once.
+        if (queue_.ready(Clock::now()))
+            callSomebody();
+        run(worker, *std::move(taken), lock);
+        return true;
+    }
+    if (stopped_)
+        return false;
+    if (useful(Clock::now()) > options_.threads) {
+        retired_.push_back(std::move(worker.thread));
+        workers_.remove_if([&worker](const Worker& one) { return &one == &worker; });
+        return false;
+    }
+    ++idle_;
+    await(available_, lock);
+    --idle_;
+    return true;
 }
 
 void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<std::mutex>& lock) {
@@ -132,9 +150,9 @@ void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<st
         taken.task();
         taken.task = {};
     } catch (const std::exception& error) {
-        log_.error("a background task failed", {{"error", error.what()}});
+        logFailure(error.what());
     } catch (...) {
-        log_.error("a background task failed", {{"error", "not a std::exception"}});
+        logFailure("not a std::exception");
     }
     const auto used = processorTime() - before;
     lock.lock();
@@ -142,12 +160,24 @@ void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<st
     progressed(lock);
 }
 
+void WorkerPool::logFailure(const char* error) noexcept {
+    try {
+        log_.error("a background task failed", {{"error", error}});
+    } catch (const std::exception&) {
+        // Without memory for a line there is none.
+    }
+}
+
 void WorkerPool::progressed(std::unique_lock<std::mutex>& lock) {
     progress_ = Clock::now();
     if (!std::exchange(stuck_, false))
         return;
     lock.unlock();
-    log_.info("the pool of handlers goes on");
+    try {
+        log_.info("the pool of handlers goes on");
+    } catch (const std::exception&) {
+        // Without memory for a line there is none.
+    }
     lock.lock();
 }
 
@@ -161,7 +191,13 @@ void WorkerPool::supervise() {
         watching_ = true;
         progress_ = Clock::now();
         while (!stopped_ && queue_.ready(Clock::now())) {
-            lookAfter(lock);
+            try {
+                lookAfter(lock);
+            } catch (const std::bad_alloc&) {
+                // There is no memory for telling how things are.
+                if (!lock.owns_lock())
+                    lock.lock();
+            }
             watch_.wait_for(lock, std::chrono::microseconds(options_.patience) / 4,
                             [this] { return stopped_; });
         }
@@ -179,9 +215,8 @@ void WorkerPool::lookAfter(std::unique_lock<std::mutex>& lock) {
             addThread();
             progress_ = now;
         }
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
         full = true;
-        workers_.pop_back();
         lock.unlock();
         log_.warn("a spare thread for handlers could not be started", {{"error", error.what()}});
         lock.lock();

@@ -69,6 +69,8 @@ private:
     /// Waits to be called, or until a job has rested.
     void await(std::condition_variable& call, std::unique_lock<std::mutex>& lock);
     void work(Worker& worker);
+    [[nodiscard]] bool step(Worker& worker, std::unique_lock<std::mutex>& lock);
+    void logFailure(const char* error) noexcept;
     void run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<std::mutex>& lock);
     void progressed(std::unique_lock<std::mutex>& lock);
     void supervise();
