@@ -25,6 +25,12 @@ constexpr std::size_t keptBuffer = std::size_t{16} * 1024;
 constexpr std::size_t headPiece = std::size_t{16} * 1024;
 constexpr std::size_t piece = std::size_t{64} * 1024;
 
+/// Input that was lent, which may be none.
+void overwrite(std::span<char> input) {
+    if (!input.empty())
+        ::explicit_bzero(input.data(), input.size());
+}
+
 RequestError overloaded() {
     RequestError error(503, "overloaded", "too many request bodies are being received at once");
     error.retryAfter(1s);
@@ -58,7 +64,7 @@ void RequestReader::supply(std::span<char> input) {
         joined.append(rest_).append(text);
         wipe(buffer_);
         buffer_ = std::move(joined);
-        ::explicit_bzero(input.data(), input.size());
+        overwrite(input);
     } else {
         buffer_.erase(0, buffer_.size() - rest_.size());
         buffer_.append(text);
@@ -72,7 +78,7 @@ bool RequestReader::store() {
         buffer_.assign(rest_);
         rest_ = buffer_;
         if (secret_)
-            ::explicit_bzero(input.data(), input.size());
+            overwrite(input);
     }
     if (rest_.empty())
         releaseBuffer();
@@ -88,7 +94,7 @@ void RequestReader::discard() {
 
 void RequestReader::releaseBuffer() {
     if (secret_) {
-        ::explicit_bzero(input_.data(), input_.size());
+        overwrite(input_);
         wipe(buffer_);
     }
     input_ = {};
