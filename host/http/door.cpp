@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A newcomer has so long to say who it is before it gives way to another.
-constexpr auto welcome = 1s;
+constexpr auto welcome = 100ms;
 /// Connections that were told to go and have not gone yet, at the most: a loop that is so far behind would
 /// only fall behind further.
 constexpr std::size_t mostLeaving = 256;
