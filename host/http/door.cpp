@@ -129,7 +129,6 @@ bool Door::Place::authenticate(const JobId* job) {
     leaveJob();
     if (job != nullptr)
         job_ = *job;
-    account_ = job != nullptr ? accountOfJob(std::hash<JobId>()(*job)) : operatorsAccount;
     authenticated_ = true;
     door_.removeAnonymous(*this);
     return true;
@@ -138,7 +137,6 @@ bool Door::Place::authenticate(const JobId* job) {
 void Door::Place::asked() {
     if (authenticated_ || stranger_)
         return;
-    account_ = accountOfStrangers(std::hash<std::string>()(address_));
     const std::lock_guard lock(door_.mutex_);
     stranger_ = true;
     if (anonymous_)
@@ -148,12 +146,18 @@ void Door::Place::asked() {
 void Door::Place::forget() {
     const std::lock_guard lock(door_.mutex_);
     leaveJob();
-    account_ = accountOfStrangers(std::hash<std::string>()(address_));
     authenticated_ = false;
     stranger_ = true;
-    since_ = Clock::now();
     if (!evicted_ && !anonymous_)
         door_.addAnonymous(*this);
+}
+
+Account Door::Place::account() const noexcept {
+    if (job_)
+        return accountOfJob(std::hash<JobId>()(*job_));
+    if (authenticated_)
+        return operatorsAccount;
+    return stranger_ ? accountOfStrangers(std::hash<std::string>()(address_)) : newcomersAccount;
 }
 
 void Door::Place::leaveJob() {

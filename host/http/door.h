@@ -93,7 +93,7 @@ public:
     [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
     [[nodiscard]] bool isOf(const JobId& job) const noexcept { return job_ && *job_ == job; }
     /// On whose account it has its turns.
-    [[nodiscard]] Account account() const noexcept { return account_; }
+    [[nodiscard]] Account account() const noexcept;
 
 private:
     friend class Door;
@@ -103,12 +103,11 @@ private:
 
     Door& door_;
     const std::string address_;
-    Account account_ = newcomersAccount;
     bool authenticated_ = false;
     bool stranger_ = false;
     std::optional<JobId> job_;
     // Guarded by the door's mutex.
-    Clock::time_point since_;  ///< it has not been authenticated
+    const Clock::time_point since_;  ///< when it came
     bool evicted_ = false;
     std::optional<Places::iterator> anonymous_;  ///< among the newcomers or strangers
     std::function<void()> evict_;
