@@ -1,7 +1,6 @@
 #include "llm_call.h"
 
 #include <utility>
-#include <variant>
 
 #include <sallyport/errors.h>
 
@@ -11,16 +10,6 @@ namespace {
 
 /// Of a body that is recorded.
 constexpr std::size_t recordedContent = std::size_t{256} * 1024;
-
-/// What `make` returns, or the refusal that it throws.
-template <class Make>
-auto madeOrRefused(Make make) -> std::variant<decltype(make()), RequestError> {
-    try {
-        return make();
-    } catch (const RequestError& error) {
-        return error;
-    }
-}
 
 }  // namespace
 
@@ -108,21 +97,14 @@ void LlmCall::read(Lock& lock) {
         std::vector<Candidate> candidates;
     };
     readOnPool_ = true;
-    doWork(
+    makeOrRefuse(
         lock, true,
         [this] {
-            return madeOrRefused([this] {
-                Request request{asking_.read(*call_, call_->jsonLimits()), {}};
-                request.candidates = gateway_.candidates(*request.translation);
-                return request;
-            });
+            Request request{asking_.read(*call_, call_->jsonLimits()), {}};
+            request.candidates = gateway_.candidates(*request.translation);
+            return request;
         },
-        [this](Lock& later, auto made) {
-            if (const auto* const error = std::get_if<RequestError>(&made)) {
-                refuse(later, *error);
-                return;
-            }
-            auto& request = std::get<Request>(made);
+        [this](Lock& later, Request request) {
             later.unlock();
             use(std::move(request.translation), std::move(request.candidates));
             load();
@@ -254,15 +236,9 @@ void LlmCall::send(Lock& lock, KeyRing::Key key) {
         send(lock, *std::move(written));
         return;
     }
-    doWork(
-        lock, isLarge(), [this] { return madeOrRefused([this] { return write(); }); },
-        [this](Lock& later, auto made) {
-            if (const auto* const error = std::get_if<RequestError>(&made)) {
-                refuse(later, *error);
-            } else {
-                send(later, std::get<UpstreamRequest>(std::move(made)));
-            }
-        });
+    makeOrRefuse(
+        lock, isLarge(), [this] { return write(); },
+        [this](Lock& later, UpstreamRequest request) { send(later, std::move(request)); });
 }
 
 void LlmCall::send(Lock& lock, UpstreamRequest request) {
@@ -281,20 +257,12 @@ void LlmCall::send(Lock& lock, UpstreamRequest request) {
 }
 
 void LlmCall::playEcho(Lock& lock) {
-    doWork(
+    makeOrRefuse(
         lock, call_->body().size() > loopEcho,
         [this] {
-            return madeOrRefused([this] {
-                return translation_->echo(candidate().state->echo, call_->caller().job(), call_->requestId());
-            });
+            return translation_->echo(candidate().state->echo, call_->caller().job(), call_->requestId());
         },
-        [this](Lock& later, auto made) {
-            if (const auto* const error = std::get_if<RequestError>(&made)) {
-                refuse(later, *error);
-            } else {
-                play(later, std::get<EchoAnswer>(std::move(made)));
-            }
-        });
+        [this](Lock& later, EchoAnswer answer) { play(later, std::move(answer)); });
 }
 
 void LlmCall::play(Lock& lock, EchoAnswer answer) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <sallyport/call.h>
@@ -66,6 +67,8 @@ private:
 
     template <class Work, class Then>
     void doWork(Lock& lock, bool takesLong, Work work, Then then);
+    template <class Make, class Then>
+    void makeOrRefuse(Lock& lock, bool takesLong, Make make, Then then);
     template <class Event>
     void whenFree(Lock& lock, Event event);
     void catchUp(Lock& lock);
@@ -182,6 +185,29 @@ void LlmCall::doWork(Lock& lock, bool takesLong, Work work, Then then) {
             throw;
         }
     });
+}
+
+/// Goes on with `then`, which is given what `make` returns; the client is given the refusal that it throws
+/// instead. See doWork.
+template <class Make, class Then>
+void LlmCall::makeOrRefuse(Lock& lock, bool takesLong, Make make, Then then) {
+    using Made = std::variant<decltype(make()), RequestError>;
+    doWork(
+        lock, takesLong,
+        [make = std::move(make)]() mutable -> Made {
+            try {
+                return make();
+            } catch (const RequestError& error) {
+                return error;
+            }
+        },
+        [this, then = std::move(then)](Lock& later, Made made) mutable {
+            if (const auto* const error = std::get_if<RequestError>(&made)) {
+                refuse(later, *error);
+            } else {
+                then(later, std::get<0>(std::move(made)));
+            }
+        });
 }
 
 /// Something happens to the call, now or when the pool has done its work.
