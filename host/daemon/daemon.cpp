@@ -33,6 +33,7 @@
 #include "host/jobs/registry.h"
 #include "host/jobs/retention.h"
 #include "host/jobs/terms.h"
+#include "host/log/attempt.h"
 #include "host/plugins/ticker.h"
 #include "host/plugins/watch.h"
 #include "host/store/intent_log.h"
@@ -249,14 +250,11 @@ private:
     template <class F>
     void guarded(const char* failure, F function) noexcept {
         try {
-            try {
-                function();
-            } catch (const std::exception& error) {
-                hostLog_->error(failure, {{"error", error.what()}});
-            }
+            function();
+        } catch (const std::exception& error) {
+            log::attempt([&] { hostLog_->error(failure, {{"error", error.what()}}); });
         } catch (...) {
-            // Without memory for a line there is none.
-            return;
+            log::attempt([&] { hostLog_->error(failure, {{"error", "not a std::exception"}}); });
         }
     }
 

@@ -1,11 +1,10 @@
 #include "host/daemon/last_resort.h"
 
-#include <exception>
-
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "host/entry/slow_calls.h"
+#include "host/log/attempt.h"
 
 namespace sallyport::host {
 
@@ -46,13 +45,11 @@ void LastResort::run() {
 }
 
 void LastResort::end() noexcept {
-    try {
+    log::attempt([this] {
         for (const auto& call : entry::running({}))
             entry::logRunning(log_, LogLevel::error, "a plugin's code does not return", call);
         log_.error("the daemon could not stop in time, and ends as it is");
-    } catch (const std::exception&) {
-        // Without memory for a line there is none.
-    }
+    });
     ::_exit(EX_SOFTWARE);
 }
 

@@ -7,6 +7,7 @@
 #include <sallyport/errors.h>
 
 #include "host/entry/alternate_stack.h"
+#include "host/log/attempt.h"
 
 namespace sallyport::host::entry {
 
@@ -144,7 +145,7 @@ Entry::~Entry() {
     }
     if (!told || plugin_.log == nullptr)
         return;
-    try {
+    log::attempt([this] {
         const auto time =
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
         constexpr const char* message = "a plugin's code has returned at last";
@@ -162,10 +163,7 @@ Entry::~Entry() {
         else
             plugin_.log->warn(message,
                               {{"plugin", plugin_.name}, {"callback", callback_}, {"milliseconds", time}});
-    } catch (const std::exception&) {
-        // Without memory for a line there is none.
-        return;
-    }
+    });
 }
 
 const Entry* Entry::innermost() noexcept {
@@ -185,32 +183,29 @@ std::vector<Running> newlySlow(std::chrono::milliseconds atLeast) {
 }
 
 void logFailure(const Entry& entry, const std::exception_ptr& error) noexcept {
-    auto* const log = entry.plugin().log;
-    if (log == nullptr)
+    auto* const logger = entry.plugin().log;
+    if (logger == nullptr)
         return;
-    try {
+    log::attempt([&] {
         const auto& origin = entry.origin();
         if (origin && origin->job)
-            log->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
-                                                      {"callback", entry.callback()},
-                                                      {"route", origin->label},
-                                                      {"request", origin->id},
-                                                      {"job", origin->job->str()},
-                                                      {"error", textOf(error)}});
+            logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
+                                                         {"callback", entry.callback()},
+                                                         {"route", origin->label},
+                                                         {"request", origin->id},
+                                                         {"job", origin->job->str()},
+                                                         {"error", textOf(error)}});
         else if (origin)
-            log->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
-                                                      {"callback", entry.callback()},
-                                                      {"route", origin->label},
-                                                      {"request", origin->id},
-                                                      {"error", textOf(error)}});
+            logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
+                                                         {"callback", entry.callback()},
+                                                         {"route", origin->label},
+                                                         {"request", origin->id},
+                                                         {"error", textOf(error)}});
         else
-            log->error(
+            logger->error(
                 "a plugin's callback failed",
                 {{"plugin", entry.plugin().name}, {"callback", entry.callback()}, {"error", textOf(error)}});
-    } catch (...) {
-        // Without memory for a line there is none; nor may it come out of here.
-        return;
-    }
+    });
 }
 
 }  // namespace sallyport::host::entry

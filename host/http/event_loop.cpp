@@ -16,6 +16,7 @@
 
 #include "host/http/connection.h"
 #include "host/http/plugin_entry.h"
+#include "host/log/attempt.h"
 
 namespace sallyport::host::http {
 
@@ -325,12 +326,7 @@ void EventLoop::serve(Turns::Turn turn) noexcept {
 }
 
 void EventLoop::report(const char* problem) noexcept {
-    try {
-        services_.log.error("a callback failed", {{"error", problem}});
-    } catch (...) {
-        // There is not even memory for the line; what matters is that the loop goes on.
-        static_cast<void>(problem);
-    }
+    log::attempt([&] { services_.log.error("a callback failed", {{"error", problem}}); });
 }
 
 void EventLoop::abandon(Connection& connection) noexcept {

@@ -8,6 +8,8 @@
 
 #include <time.h>
 
+#include "host/log/attempt.h"
+
 namespace sallyport::host::http {
 
 namespace {
@@ -161,11 +163,7 @@ void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<st
 }
 
 void WorkerPool::logFailure(const char* error) noexcept {
-    try {
-        log_.error("a background task failed", {{"error", error}});
-    } catch (const std::exception&) {
-        // Without memory for a line there is none.
-    }
+    log::attempt([&] { log_.error("a background task failed", {{"error", error}}); });
 }
 
 void WorkerPool::progressed(std::unique_lock<std::mutex>& lock) {
@@ -173,11 +171,7 @@ void WorkerPool::progressed(std::unique_lock<std::mutex>& lock) {
     if (!std::exchange(stuck_, false))
         return;
     lock.unlock();
-    try {
-        log_.info("the pool of handlers goes on");
-    } catch (const std::exception&) {
-        // Without memory for a line there is none.
-    }
+    log::attempt([this] { log_.info("the pool of handlers goes on"); });
     lock.lock();
 }
 

@@ -6,6 +6,7 @@
 
 #include <sallyport/errors.h>
 
+#include "host/log/attempt.h"
 #include "host/store/outcome.h"
 
 namespace sallyport::host::store {
@@ -248,11 +249,7 @@ void Writer::report(Write& write) noexcept {
 }
 
 void Writer::logProblem(const char* problem, const char* reason) noexcept {
-    try {
-        log_.error(problem, {{"reason", reason}});
-    } catch (const std::exception&) {
-        // Without memory for a line there is none.
-    }
+    log::attempt([&] { log_.error(problem, {{"reason", reason}}); });
 }
 
 void Writer::noteHealth(const std::vector<Write>& group) {
