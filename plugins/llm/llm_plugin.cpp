@@ -102,7 +102,7 @@ void LlmPlugin::start(Host& host) {
     auto states = readStates(host.settings(), options);
     log_.emplace(host.store(), host.log());
     report_.emplace(host.store());
-    oldCalls_.emplace(host.store());
+    oldCalls_.emplace(host.store(), host.settings().integer("calls.keep_per_job"));
     retention_.emplace(host, *oldCalls_,
                        Retention::Options{.line = "old records of calls were deleted",
                                           .keep = host.settings().duration("calls.keep")});

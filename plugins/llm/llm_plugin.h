@@ -98,6 +98,9 @@ inline constexpr Setting llmSettings[] = {
     {"calls.keep", SettingKind::duration, "0",
      "A record so old is deleted, and summed up by day, user and model; 0: when its job is (jobs.keep)", 0,
      36'500 * aDay},
+    {"calls.keep_per_job", SettingKind::integer, "100000",
+     "Records of one job; older ones are deleted, and summed up by day, user and model; 0: any number", 0,
+     1'000'000'000},
 };
 
 /// Workers: `/llm/complete` and `/llm/complete_with_tools`, and the providers' own APIs under `/openai/v1`

@@ -119,7 +119,7 @@ void Retention::turn() {
     Sweep sweep(host_.store());
     bool done = false;
     try {
-        done = removeTold(sweep) && removeLeftovers(sweep) && removeOld(sweep);
+        done = removeTold(sweep) && removeLeftovers(sweep) && removeOld(sweep) && rows_.removeSurplus(sweep);
     } catch (const StoreError& error) {
         restsUntil_ = Clock::now() + rest;
         host_.log().warn("old rows cannot be deleted; this is tried again in a minute",

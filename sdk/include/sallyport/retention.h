@@ -110,6 +110,10 @@ public:
 
     /// Deletes rows from before that time. @return as above. @throws StoreError
     virtual bool removeBefore(Timestamp /*time*/, Sweep& /*sweep*/) { return true; }
+
+    /// Deletes rows of which a job has more than is kept. Called in every turn: what there is to do is to be
+    /// found without reading all. @return as above. @throws StoreError
+    virtual bool removeSurplus(Sweep& /*sweep*/) { return true; }
 };
 
 /// Deletes what a plugin has of jobs that were deleted, and what it has kept for long enough. Make one at the

@@ -30,27 +30,32 @@ class OldCallsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testAllRecordsGone);
     CPPUNIT_TEST(testJobsInTurn);
     CPPUNIT_TEST(testNothingIsFoundByReadingAll);
+    CPPUNIT_TEST(testWhatAJobHasTooManyOfGoes);
+    CPPUNIT_TEST(testMadeUpModelsAreOneSum);
+    CPPUNIT_TEST(testAnyNumberIsKept);
     CPPUNIT_TEST_SUITE_END();
 
     testing::FakeHost host_{"llm", {}};
     CallLog log_{host_.store(), host_.log()};
     UsageReport report_{host_.store()};
-    OldCalls old_{host_.store()};
+    static constexpr std::int64_t keptPerJob = 20;
+    OldCalls old_{host_.store(), keptPerJob};
     Sweep sweep_{host_.store(), {.pause = 0ms, .turn = 1h}};
     const JobId first_ = *JobId::parse("00000000-0000-4000-8000-000000000001");
     const JobId second_ = *JobId::parse("ff000000-0000-4000-8000-000000000001");
     const Timestamp noon_ = std::chrono::sys_days(2026y / 1 / 31) + 12h;
 
     void add(const JobId& job, const std::string& user, const std::string& model, Timestamp at,
-             CallOutcome outcome = CallOutcome::ok) {
+             CallOutcome outcome = CallOutcome::ok,
+             const Usage& usage = {.input = 100, .output = 10, .cacheRead = 50, .cacheWrite = 5}) {
         CallRecord record;
         record.at = at;
         record.job = job;
         record.user = user;
         record.model = model;
         record.outcome = outcome;
-        record.usage = {.input = 100, .output = 10, .cacheRead = 50, .cacheWrite = 5};
-        record.costNano = 12'500'000;
+        record.usage = usage;
+        record.costNano = usage.input > 0 ? 12'500'000 : 0;
         record.content = CallContent{"question", "answer"};
         log_.record(record);
         log_.flush();
@@ -207,17 +212,69 @@ class OldCallsTest : public CppUnit::TestFixture {
     }
 
     void testNothingIsFoundByReadingAll() {
-        for (const char* const query : {"SELECT id FROM llm_call WHERE at < ? ORDER BY at LIMIT 500",
-                                        "SELECT id FROM llm_call WHERE job_id = ? ORDER BY id LIMIT 500",
-                                        "SELECT DISTINCT at FROM llm_usage WHERE job_id = ? LIMIT 500",
-                                        "SELECT MIN(job_id) FROM llm_call WHERE job_id > ?",
-                                        "SELECT count(*) FROM llm_call WHERE at >= ? AND +id <= 5"}) {
+        for (const char* const query :
+             {"SELECT id FROM llm_call WHERE at < ? ORDER BY at LIMIT 500",
+              "SELECT id FROM llm_call WHERE job_id = ? ORDER BY id LIMIT 500",
+              "SELECT id FROM llm_call WHERE job_id = ? ORDER BY id DESC LIMIT 1 OFFSET 9",
+              "SELECT id FROM llm_call WHERE job_id = ? AND id <= 5 ORDER BY id LIMIT 9",
+              "SELECT DISTINCT at FROM llm_usage WHERE job_id = ? LIMIT 500",
+              "SELECT MIN(job_id) FROM llm_call WHERE job_id > ?",
+              "SELECT count(*) FROM llm_call WHERE at >= ? AND +id <= 5"}) {
             const Rows plan =
                 host_.store().query("EXPLAIN QUERY PLAN " + std::string(query), {std::int64_t{1}});
             CPPUNIT_ASSERT_EQUAL_MESSAGE(query, std::size_t{1}, plan.size());
             const std::string step = plan.at(0).text(3);
             CPPUNIT_ASSERT_MESSAGE(step, step.starts_with("SEARCH ") && step.find("INDEX") != step.npos);
         }
+    }
+
+    void testWhatAJobHasTooManyOfGoes() {
+        addSome();
+        const std::string begun = reported();
+        CPPUNIT_ASSERT(old_.removeSurplus(sweep_));
+        CPPUNIT_ASSERT_EQUAL(begun, reported());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, records());
+        // Again and again, each time a few more than are kept.
+        for (int more = 0; more < 4 * keptPerJob; ++more) {
+            add(first_, "alice", "gpt", noon_);
+            if (more % 7 == 0) {
+                CPPUNIT_ASSERT(old_.removeSurplus(sweep_));
+            }
+        }
+        const std::string before = reported();
+        CPPUNIT_ASSERT(old_.removeSurplus(sweep_));
+        CPPUNIT_ASSERT_EQUAL(before, reported());
+        // The other job's one, too; and it is looked at again after a tenth more.
+        CPPUNIT_ASSERT(keptPerJob + 1 <= records() && records() <= keptPerJob + keptPerJob / 10 + 1);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4 + 4 * keptPerJob}, report_.total({.job = first_}).requests);
+        // What was there before a start counts as well.
+        for (int more = 0; more < 2 * keptPerJob; ++more) {
+            add(second_, "bob", "gpt", noon_);
+        }
+        OldCalls restarted(host_.store(), keptPerJob);
+        CPPUNIT_ASSERT(restarted.removeSurplus(sweep_));
+        CPPUNIT_ASSERT_EQUAL(2 * keptPerJob, records());
+    }
+
+    void testMadeUpModelsAreOneSum() {
+        for (int call = 0; call < 2 * keptPerJob; ++call) {
+            add(first_, "alice", "made-up-" + std::to_string(call), noon_, CallOutcome::failed, {});
+            add(second_, "bob", "real-" + std::to_string(call), noon_, CallOutcome::failed);
+        }
+        CPPUNIT_ASSERT(old_.removeSurplus(sweep_));
+        CPPUNIT_ASSERT_EQUAL(2 * keptPerJob, records());
+        CPPUNIT_ASSERT_EQUAL(keptPerJob, host_.number("SELECT requests FROM llm_usage WHERE model = '' AND "
+                                                      "user_id = 'alice' AND failed = requests"));
+        CPPUNIT_ASSERT_EQUAL(keptPerJob, host_.number("SELECT count(*) FROM llm_usage WHERE model <> ''"));
+    }
+
+    void testAnyNumberIsKept() {
+        OldCalls all(host_.store(), 0);
+        for (int call = 0; call < 3 * keptPerJob; ++call) {
+            add(first_, "alice", "gpt", noon_);
+        }
+        CPPUNIT_ASSERT(all.removeSurplus(sweep_));
+        CPPUNIT_ASSERT_EQUAL(3 * keptPerJob, records());
     }
 };
 
