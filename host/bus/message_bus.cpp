@@ -64,27 +64,27 @@ struct Leaving {
     ~Leaving() { calls.leave(); }
 };
 
-struct Subscriber {
+struct BusSubscriber {
     std::shared_ptr<Calls> group;
     std::function<void(const void*)> receive;
 };
 
-using Subscribers = std::vector<std::shared_ptr<Subscriber>>;
+using BusSubscribers = std::vector<std::shared_ptr<BusSubscriber>>;
 
 }  // namespace
 
 struct MessageBus::State {
     explicit State(Logger& logger) : log(logger) {}
 
-    void call(const Subscriber& subscriber, std::string_view topic, const void* message);
+    void call(const BusSubscriber& subscriber, std::string_view topic, const void* message);
 
     Logger& log;
     std::mutex mutex;  ///< never held while a receiver or `wake` runs: both may come back here
-    std::map<std::string, Subscribers, std::less<>> topics;
+    std::map<std::string, BusSubscribers, std::less<>> topics;
     std::shared_ptr<const std::function<void(std::string_view)>> wake;
 };
 
-void MessageBus::State::call(const Subscriber& subscriber, std::string_view topic, const void* message) {
+void MessageBus::State::call(const BusSubscriber& subscriber, std::string_view topic, const void* message) {
     if (!subscriber.group->enter()) {
         return;
     }
@@ -105,7 +105,7 @@ public:
     Group(std::shared_ptr<State> state, Wrap wrap) : state_(std::move(state)), wrap_(std::move(wrap)) {}
 
     ~Group() override {
-        Subscribers ended;
+        BusSubscribers ended;
         {
             const std::lock_guard lock(state_->mutex);
             for (auto& [topic, subscribers] : state_->topics) {
@@ -144,7 +144,7 @@ private:
         if (wrap_) {
             receive = wrap_(std::move(receive));
         }
-        auto subscriber = std::make_shared<Subscriber>(Subscriber{calls_, std::move(receive)});
+        auto subscriber = std::make_shared<BusSubscriber>(BusSubscriber{calls_, std::move(receive)});
         const std::lock_guard lock(state_->mutex);
         state_->topics[std::string(topic)].push_back(std::move(subscriber));
     }
@@ -152,7 +152,7 @@ private:
     void publishRaw(std::string_view topic, const void* message) override {
         // A receiver may destroy this very group, so nothing of it is touched once calling has begun.
         const std::shared_ptr<State> state = state_;
-        Subscribers subscribers;
+        BusSubscribers subscribers;
         {
             const std::lock_guard lock(state->mutex);
             const auto found = state->topics.find(topic);

@@ -36,7 +36,7 @@ struct Unit {
     const char* letter;
 };
 
-constexpr Unit units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+constexpr Unit ageUnits[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
 
 }  // namespace
 
@@ -49,7 +49,7 @@ std::string age(std::string_view rfc3339, Timestamp now) {
         return std::string(rfc3339);
     }
     const std::int64_t passed = std::chrono::floor<std::chrono::seconds>(now - *then).count();
-    for (const Unit& unit : units) {
+    for (const Unit& unit : ageUnits) {
         if (passed >= unit.seconds) {
             return std::to_string(passed / unit.seconds) + unit.letter + " ago";
         }
@@ -61,7 +61,7 @@ std::string duration(std::chrono::seconds time) {
     std::int64_t left = time.count();
     std::string text;
     int shown = 0;
-    for (const Unit& unit : units) {
+    for (const Unit& unit : ageUnits) {
         if (left >= unit.seconds && shown < 2) {
             text += (text.empty() ? "" : " ") + std::to_string(left / unit.seconds) + unit.letter;
             ++shown;

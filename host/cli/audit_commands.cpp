@@ -14,7 +14,7 @@ namespace sallyport::host::cli {
 
 namespace {
 
-struct ListOptions {
+struct AuditQuery {
     std::optional<std::string> user;
     std::optional<std::string> job;
     std::optional<std::string> secret;
@@ -53,7 +53,7 @@ void print(const Listing& listing, const Context& context) {
     }
 }
 
-ExitCode list(Context& context, const ListOptions& options) {
+ExitCode listEntries(Context& context, const AuditQuery& options) {
     const Client client = context.connect();
     Target target("/api/audit");
     if (options.user) {
@@ -99,7 +99,7 @@ void addAuditCommands(CLI::App& app, Command& chosen) {
     audit.require_subcommand(1);
 
     CLI::App& listing = *audit.add_subcommand("list", "List the audit trail, newest first");
-    const auto options = std::make_shared<ListOptions>();
+    const auto options = std::make_shared<AuditQuery>();
     listing.add_option("--user", options->user, "Only this user's secrets")->type_name("USER");
     listing.add_option("--job", options->job, "Only this job")->type_name("JOB");
     listing.add_option("--secret", options->secret, "Only the secret of this name")->type_name("NAME");
@@ -108,8 +108,9 @@ void addAuditCommands(CLI::App& app, Command& chosen) {
             ->type_name("N")
             ->check(CLI::Range(std::size_t{1}, std::numeric_limits<std::size_t>::max()).description(""));
     listing.add_flag("--all", options->limit.all, "All there are")->excludes(limit);
-    listing.callback(
-        [&chosen, options] { chosen = [options](Context& context) { return list(context, *options); }; });
+    listing.callback([&chosen, options] {
+        chosen = [options](Context& context) { return listEntries(context, *options); };
+    });
 
     audit.add_subcommand("verify", "Check that no entry was changed, left out or cut off")
         ->callback([&chosen] { chosen = verify; });

@@ -16,7 +16,7 @@ namespace {
 /// values they have is limited by the size of a page.
 constexpr json::Limits limits{.depth = 512, .values = json::unlimited.values};
 
-json::Value parse(const std::string& body) {
+json::Value parseObject(const std::string& body) {
     try {
         const json::Value value = json::Value::parse(body, limits);
         if (value.kind() == json::Kind::object) {
@@ -45,7 +45,7 @@ std::string percentEncoded(std::string_view text) {
 
 Answer::Answer(std::string body)
     : text_(std::make_shared<const std::string>(std::move(body))),
-      value_(parse(*text_)),
+      value_(parseObject(*text_)),
       object_(value_.object()) {}
 
 std::optional<std::string> optionalText(const json::Object& object, std::string_view name) {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> names{"requests_per_second", "event_bytes_per_second", "events",
                                                 "event_bytes"};
-constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> units{
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> sizeUnits{
     {{"", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}}};
 
 /// Negative for what is no amount.
@@ -27,7 +27,7 @@ std::int64_t amountIn(std::string_view text) {
         return -1;
     }
     const std::string_view unit = text.substr(static_cast<std::size_t>(stop - text.data()));
-    for (const auto& [name, bytes] : units) {
+    for (const auto& [name, bytes] : sizeUnits) {
         if (unit == name) {
             return number <= std::numeric_limits<std::int64_t>::max() / bytes ? number * bytes : -1;
         }

@@ -14,7 +14,7 @@ namespace sallyport::host::cli {
 
 namespace {
 
-struct CreateOptions {
+struct NewToken {
     std::string name;
     std::optional<std::string> user;
     std::optional<std::string> role;
@@ -35,7 +35,7 @@ std::string addressForOthers(const Client& client) {
     return client.address().text;
 }
 
-ExitCode create(Context& context, const CreateOptions& options) {
+ExitCode createToken(Context& context, const NewToken& options) {
     Poco::JSON::Object body(Poco::JSON_PRESERVE_KEY_ORDER);
     body.set("name", checkedText(options.name, "name"));
     if (options.user) {
@@ -105,13 +105,14 @@ void addTokenCommands(CLI::App& app, Command& chosen) {
 
     CLI::App& creating = *token.add_subcommand("create", "Create an operator token, and show it once");
     creating.footer("Example:\n  sallyport token create dashboard --user alice --role viewer");
-    const auto options = std::make_shared<CreateOptions>();
+    const auto options = std::make_shared<NewToken>();
     creating.add_option("NAME", options->name, "What it is for")->required()->type_name("");
     creating.add_option("--user", options->user, "The user it acts for (default)")->type_name("USER");
     creating.add_option("--role", options->role, "What it may do: viewer, user or admin (user)")
         ->type_name("ROLE");
-    creating.callback(
-        [&chosen, options] { chosen = [options](Context& context) { return create(context, *options); }; });
+    creating.callback([&chosen, options] {
+        chosen = [options](Context& context) { return createToken(context, *options); };
+    });
 
     token.add_subcommand("list", "List the operator tokens, not what they are")->callback([&chosen] {
         chosen = list;

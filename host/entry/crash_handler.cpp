@@ -44,7 +44,7 @@ std::array<char, 256> reason{};  ///< what std::terminate was called for
 volatile std::sig_atomic_t walking = 0;
 sigjmp_buf walkFailed;
 
-pid_t thisThread() {
+pid_t threadId() {
     return static_cast<pid_t>(::syscall(SYS_gettid));
 }
 
@@ -224,9 +224,9 @@ std::size_t indexOf(int signal) {
 
 void onCrash(int signal, siginfo_t* info, void* /*context*/) {
     pid_t nobody = 0;
-    if (crashing.compare_exchange_strong(nobody, thisThread())) {
+    if (crashing.compare_exchange_strong(nobody, threadId())) {
         writeDown(signal, *info);
-    } else if (nobody == thisThread()) {
+    } else if (nobody == threadId()) {
         if (walking != 0)
             siglongjmp(walkFailed, 1);
     } else {
@@ -237,7 +237,7 @@ void onCrash(int signal, siginfo_t* info, void* /*context*/) {
     ::sigaction(signal, &formerActions.at(indexOf(signal)), nullptr);
     // What was sent does not happen again by itself, as a fault does.
     if (info->si_code <= 0)
-        ::syscall(SYS_tgkill, ::getpid(), thisThread(), signal);
+        ::syscall(SYS_tgkill, ::getpid(), threadId(), signal);
 }
 
 void keepReason(std::string_view text) noexcept {
@@ -263,7 +263,7 @@ void keepReason(std::string_view text) noexcept {
 
 /// The daemon itself leaves by the end of main, on the first thread.
 void onExit() {
-    if (emergency == nullptr || (Entry::innermost() == nullptr && thisThread() == ::getpid()))
+    if (emergency == nullptr || (Entry::innermost() == nullptr && threadId() == ::getpid()))
         return;
     keepReason("exit() was called");
     std::abort();

@@ -14,7 +14,7 @@ constexpr std::size_t maxTrailer = std::size_t{8} * 1024;
 /// adds up over the chunks.
 constexpr std::uint64_t sparePerChunk = 16;
 constexpr std::uint64_t maxExcess = std::uint64_t{16} * 1024;
-constexpr std::size_t lineEnd = 2;
+constexpr std::size_t lineEndSize = 2;
 /// Once so much of a counted body is there, it is given room for all of it: growing bit by bit would copy it
 /// again and again. Until then a peer that only promises much gets nothing.
 constexpr std::uint64_t promised = 16;
@@ -105,7 +105,7 @@ void BodyDecoder::chunkSize(std::string_view line) {
         state_ = State::tooLarge;
         return;
     }
-    excess_ += line.size() + lineEnd + lineEnd;
+    excess_ += line.size() + lineEndSize + lineEndSize;
     excess_ -= std::min(excess_, sparePerChunk + 2 * size);
     if (excess_ > maxExcess) {
         state_ = State::malformed;
@@ -117,7 +117,7 @@ void BodyDecoder::chunkSize(std::string_view line) {
 }
 
 void BodyDecoder::trailerLine(std::string_view line) {
-    trailerBytes_ += line.size() + lineEnd;
+    trailerBytes_ += line.size() + lineEndSize;
     if (line.empty())
         state_ = State::complete;
     else if (trailerBytes_ > maxTrailer)

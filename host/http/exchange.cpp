@@ -28,7 +28,7 @@ RequestError quarantined() {
             "requests of this job crashed the daemon twice; none is answered until an operator releases it"};
 }
 
-RequestError overloaded() {
+RequestError tooManyRequests() {
     RequestError error(503, "overloaded", "too many requests are waiting");
     error.retryAfter(1s);
     return error;
@@ -247,7 +247,7 @@ std::optional<Reply> Exchange::runHandler() {
         originOf(*call_), [&loop = loop_, id = connection_, number = number_, call = call_] {
             loop.postReply(id, number, call, invoke(*call, loop.services().log));
         });
-    return queued ? std::nullopt : refuse(overloaded());
+    return queued ? std::nullopt : refuse(tooManyRequests());
 }
 
 std::optional<Reply> Exchange::complete(Reply reply) {

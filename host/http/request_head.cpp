@@ -245,7 +245,7 @@ std::string_view withoutReturn(std::string_view line) {
 }
 
 constexpr HeadError badLineEnd{400, "bad_request", "lines of a request head end in CR LF"};
-constexpr HeadError tooLarge{431, "header_too_large", "the header fields are too large or too many"};
+constexpr HeadError headTooLarge{431, "header_too_large", "the header fields are too large or too many"};
 
 }  // namespace
 
@@ -293,7 +293,7 @@ void HeadParser::checkBounds(std::size_t lineSize) {
     if (!inFields_ && lineSize > limits_.maxUriBytes + methodAndVersion)
         refuse({414, "uri_too_long", "the request target is too long"});
     else if (inFields_ && fieldBytes_ + lineSize > limits_.maxHeaderBytes)
-        refuse(tooLarge);
+        refuse(headTooLarge);
 }
 
 void HeadParser::takeRequestLine(std::string_view line) {
@@ -310,7 +310,7 @@ void HeadParser::takeField(std::string_view line) {
     if (line.empty())
         conclude();
     else if (head_.headers.size() == limits_.maxHeaders)
-        refuse(tooLarge);
+        refuse(headTooLarge);
     else if (const auto error = parseField(line, head_))
         refuse(*error);
 }

@@ -31,7 +31,7 @@ void overwrite(std::span<char> input) {
         ::explicit_bzero(input.data(), input.size());
 }
 
-RequestError overloaded() {
+RequestError tooManyBodiesInAll() {
     RequestError error(503, "overloaded", "too many request bodies are being received at once");
     error.retryAfter(1s);
     return error;
@@ -174,7 +174,7 @@ RequestReader::Progress RequestReader::readBody() {
     if (memory == BodyBudget::Outcome::neverFits)
         return fail(tooLarge("the request body takes more memory than one request may have here"));
     if (memory != BodyBudget::Outcome::granted)
-        return fail(memory == BodyBudget::Outcome::jobHasTooMuch ? tooManyBodies() : overloaded());
+        return fail(memory == BodyBudget::Outcome::jobHasTooMuch ? tooManyBodies() : tooManyBodiesInAll());
     switch (decoder_.state()) {
         case BodyDecoder::State::reading:
             return Progress::starved;

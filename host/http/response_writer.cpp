@@ -17,7 +17,7 @@ constexpr std::size_t copied = std::size_t{4} * 1024;
 /// Bytes handed over in one `flush`; others wait for their answers, too.
 constexpr std::size_t flushShare = std::size_t{1024} * 1024;
 /// A buffer above this size is given back once it is empty.
-constexpr std::size_t keptBuffer = std::size_t{16} * 1024;
+constexpr std::size_t keptTail = std::size_t{16} * 1024;
 
 }  // namespace
 
@@ -136,7 +136,7 @@ void ResponseWriter::sent(std::size_t bytes) {
         segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;
     }
-    if (segments_.empty() && offset_ > keptBuffer && offset_ > tail_.size() / 2) {
+    if (segments_.empty() && offset_ > keptTail && offset_ > tail_.size() / 2) {
         tail_.erase(0, offset_);
         offset_ = 0;
     }
@@ -158,7 +158,7 @@ void ResponseWriter::discard() {
     if (secret_)
         wipe(tail_);
     tail_.clear();
-    if (tail_.capacity() > keptBuffer)
+    if (tail_.capacity() > keptTail)
         tail_.shrink_to_fit();
 }
 

@@ -14,7 +14,7 @@ namespace sallyport::host::http {
 namespace {
 
 /// Buffers handed to the kernel at once.
-constexpr std::size_t gathered = 16;
+constexpr std::size_t mostVectors = 16;
 
 bool wouldBlock(int error) {
     return error == EAGAIN || error == EWOULDBLOCK;
@@ -54,8 +54,8 @@ Transport::Result SocketTransport::read(std::span<char> into) {
 }
 
 Transport::Result SocketTransport::write(std::span<const std::string_view> buffers) {
-    std::array<iovec, gathered> vectors{};
-    const auto count = std::min(buffers.size(), gathered);
+    std::array<iovec, mostVectors> vectors{};
+    const auto count = std::min(buffers.size(), mostVectors);
     for (std::size_t i = 0; i < count; ++i)
         vectors[i] = {const_cast<char*>(buffers[i].data()), buffers[i].size()};
     msghdr message{};

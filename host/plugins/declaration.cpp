@@ -12,15 +12,14 @@ namespace {
 
 using Address = ObjectFile::Address;
 
-constexpr const char* symbol = "sallyport_plugin";
 constexpr std::size_t mostSettings = 4096;
 constexpr const char* notPlain =
     "its descriptor cannot be read without running it; make what it consists of constant";
 
 Address descriptorIn(const ObjectFile& object) {
-    const auto found = object.symbol(symbol);
+    const auto found = object.symbol(pluginSymbol);
     if (!found)
-        throw Refused(std::string("it exports no ") + symbol + ": not a Sallyport plugin");
+        throw Refused(std::string("it exports no ") + pluginSymbol + ": not a Sallyport plugin");
     return *found;
 }
 

@@ -12,6 +12,9 @@
 
 namespace sallyport::host::plugins {
 
+/// The symbol under which a plugin exports its PluginDescriptor.
+inline constexpr const char* pluginSymbol = "sallyport_plugin";
+
 /// The descriptor that a plugin exports, of this ABI and complete.
 struct Declaration {
     std::string name;

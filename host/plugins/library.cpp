@@ -17,8 +17,6 @@ namespace sallyport::host::plugins {
 
 namespace {
 
-constexpr const char* symbol = "sallyport_plugin";
-
 void writeAll(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::write(descriptor, bytes.data(), bytes.size());
@@ -46,7 +44,7 @@ Library::Library(const PluginFile& file, const std::string& workspace)
         const entry::Entry entry(owner_, "loading");
         library_.load(copy_, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
         code_.emplace(owner_, library_.native());
-        descriptor_ = &library_.get<const PluginDescriptor>(symbol);
+        descriptor_ = &library_.get<const PluginDescriptor>(pluginSymbol);
     } catch (const Refused&) {
         ::unlink(copy_.c_str());
         throw;

@@ -20,11 +20,10 @@ constexpr int lockWaitMs = 5000;
 constexpr int instructionsBetweenLooks = 10'000;
 
 sqlite3* openHandle(const std::string& file, DatabaseFile::Access access) {
-    using Access = DatabaseFile::Access;
     std::string uri;
     Poco::URI::encode(file, "?#%", uri);
-    uri = "file:" + uri + (access == Access::still ? "?immutable=1" : "");
-    const int mode = access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    uri = "file:" + uri + (access == DatabaseFile::Access::still ? "?immutable=1" : "");
+    const int mode = access == DatabaseFile::Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     sqlite3* handle = nullptr;
     const int code =
         sqlite3_open_v2(uri.c_str(), &handle, mode | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE, nullptr);
@@ -57,7 +56,7 @@ void requireWholePages(DatabaseFile& database) {
     }
 }
 
-[[noreturn]] void explain(const EngineError& error, const std::string& file) {
+[[noreturn]] void explainUnreadable(const EngineError& error, const std::string& file) {
     switch (error.code()) {
         case SQLITE_NOTADB:
             throw StoreError("\"" + file + "\" is not an SQLite database");
@@ -128,7 +127,7 @@ Contents verify(const std::string& file) {
         }
         return contents;
     } catch (const EngineError& error) {
-        explain(error, file);
+        explainUnreadable(error, file);
     }
 }
 

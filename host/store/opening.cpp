@@ -110,7 +110,7 @@ void checkWhole(Connection& connection, const std::string& file) {
     }
 }
 
-[[noreturn]] void explain(const EngineError& error, const std::string& file) {
+[[noreturn]] void explainUnopened(const EngineError& error, const std::string& file) {
     const std::string name = "the database " + inQuotes(file);
     switch (error.code()) {
         case SQLITE_BUSY:
@@ -151,7 +151,7 @@ std::unique_ptr<Connection> openDatabase(const std::string& file, const Dialect&
         checkWhole(*connection, file);
         return connection;
     } catch (const EngineError& failure) {
-        explain(failure, file);
+        explainUnopened(failure, file);
     }
 }
 

@@ -33,7 +33,7 @@ const std::string formerPrefix = "former-";
 /// What SQLite keeps beside a database, and would apply to any that has its name.
 constexpr std::array logs{"-wal", "-shm", "-journal"};
 
-[[noreturn]] void fail(const std::string& path, const std::string& problem) {
+[[noreturn]] void throwFailure(const std::string& path, const std::string& problem) {
     throw std::runtime_error("\"" + path + "\" " + problem + ": " + std::generic_category().message(errno));
 }
 
@@ -43,7 +43,7 @@ bool isThere(const fs::path& path) {
 
 void move(const fs::path& from, const fs::path& to) {
     if (std::rename(from.c_str(), to.c_str()) != 0) {
-        fail(from, "cannot be moved to \"" + to.string() + "\"");
+        throwFailure(from, "cannot be moved to \"" + to.string() + "\"");
     }
 }
 
@@ -61,7 +61,7 @@ void copyAll(int source, const std::string& name, const std::string& path) {
     }
     if (copied < 0) {
         errno = problem;
-        fail(name, "cannot be copied to \"" + path + "\"");
+        throwFailure(name, "cannot be copied to \"" + path + "\"");
     }
 }
 
@@ -182,7 +182,7 @@ std::string Restoring::setAside() const {
     }
     const fs::path former = makeFormer();
     if (present && ::link(database_.c_str(), (former / databaseName).c_str()) != 0) {
-        fail(database_, "cannot be kept as \"" + (former / databaseName).string() + "\"");
+        throwFailure(database_, "cannot be kept as \"" + (former / databaseName).string() + "\"");
     }
     moveLogs(former);
     for (const std::string& name : options_.companions) {
@@ -216,7 +216,7 @@ fs::path Restoring::makeFormer() const {
     fs::path former = directory_ / (formerPrefix + time);
     for (int number = 2; ::mkdir(former.c_str(), S_IRWXU) != 0; ++number) {
         if (errno != EEXIST) {
-            fail(former, "cannot be made");
+            throwFailure(former, "cannot be made");
         }
         former = directory_ / (formerPrefix + time + "-" + std::to_string(number));
     }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t pageOfVerify = 1000;
 
-const std::vector<Migration>& migrations() {
+const std::vector<Migration>& auditMigrations() {
     static const std::vector<Migration> steps = {
         {1,
          {"CREATE TABLE audit_log (number BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor TEXT NOT NULL,"
@@ -73,7 +73,7 @@ constexpr const char* selectHead = "SELECT entries, hash FROM audit_log_head";
 
 AuditLog::AuditLog(Store& store, std::string anchorFile, Logger& log)
     : store_(store), log_(log), anchor_(std::move(anchorFile)) {
-    store_.migrate("audit_log", migrations());
+    store_.migrate("audit_log", auditMigrations());
     const Noted noted = readNote();
     const AuditHead present = head();
     const std::string problem = problemWith(noted, present);

@@ -8,7 +8,7 @@ namespace sallyport::plugins {
 
 namespace {
 
-const std::vector<Migration>& migrations() {
+const std::vector<Migration>& grantMigrations() {
     static const std::vector<Migration> steps = {
         {1,
          {"CREATE TABLE grants (job_id BLOB NOT NULL, position BIGINT NOT NULL, user_id TEXT NOT NULL,"
@@ -21,7 +21,7 @@ const std::vector<Migration>& migrations() {
 }  // namespace
 
 GrantTable::GrantTable(Store& store) : store_(store) {
-    store_.migrate("grants", migrations());
+    store_.migrate("grants", grantMigrations());
 }
 
 void GrantTable::replace(Transaction& transaction, const JobId& job, const JobGrants& grants) {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* credentialName = "sallyport-master-key";
 constexpr const char* variableName = "SALLYPORT_MASTER_KEY";
-constexpr std::size_t maxSize = 4096;
+constexpr std::size_t maxKeyFile = 4096;
 
 /// A file descriptor that closes itself.
 class Descriptor {
@@ -72,7 +72,7 @@ void requirePrivate(const std::string& file, int descriptor) {
 
 /// Up to the end, and one byte more than a key may have, by which the caller knows that it is too long.
 SecretText readAll(const std::string& file, int descriptor) {
-    SecretText buffer(maxSize + 1);
+    SecretText buffer(maxKeyFile + 1);
     std::size_t size = 0;
     while (size < buffer.size()) {
         const ssize_t got = ::read(descriptor, buffer.bytes().data() + size, buffer.size() - size);
@@ -102,8 +102,8 @@ std::string_view withoutLineEnd(std::string_view text) {
 MasterKey keyFrom(std::string_view text, const std::string& place) {
     try {
         const std::string_view key = withoutLineEnd(text);
-        if (text.size() > maxSize) {
-            throw std::invalid_argument("has more than " + std::to_string(maxSize) + " bytes");
+        if (text.size() > maxKeyFile) {
+            throw std::invalid_argument("has more than " + std::to_string(maxKeyFile) + " bytes");
         }
         return MasterKey(SecretText::copyOf(key));
     } catch (const std::invalid_argument& problem) {

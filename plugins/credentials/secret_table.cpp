@@ -6,7 +6,7 @@ namespace sallyport::plugins {
 
 namespace {
 
-const std::vector<Migration>& migrations() {
+const std::vector<Migration>& secretMigrations() {
     // The columns of `secrets` have the names that they have in ironclaw's database.
     static const std::vector<Migration> steps = {
         {1,
@@ -69,7 +69,7 @@ StoredSecret storedOf(const Row& row) {
 }  // namespace
 
 SecretTable::SecretTable(Store& store) : store_(store) {
-    store_.migrate("secrets", migrations());
+    store_.migrate("secrets", secretMigrations());
 }
 
 bool SecretTable::put(Transaction& transaction, const SecretInfo& info, const EncryptedSecret& encrypted) {

@@ -38,15 +38,15 @@ FinishReason mapped(std::span<const Mapping> table, std::string_view word) {
 }
 
 /// Many more than any answer has.
-constexpr std::size_t mostMembers = 1000;
+constexpr std::size_t mostAnswerMembers = 1000;
 
 /// @throws BadAnswer for too many
 std::vector<json::Object::Member> membersOf(json::Reader& reader) {
     std::vector<json::Object::Member> members;
     reader.enterObject();
     while (const auto name = reader.nextMember()) {
-        if (members.size() == mostMembers) {
-            throw BadAnswer("the answer has more than " + std::to_string(mostMembers) + " members");
+        if (members.size() == mostAnswerMembers) {
+            throw BadAnswer("the answer has more than " + std::to_string(mostAnswerMembers) + " members");
         }
         const json::Kind kind = reader.kind();
         std::string owned(*name);

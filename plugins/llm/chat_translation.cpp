@@ -9,8 +9,6 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-constexpr const char* eventStream = "text/event-stream";
-
 bool acceptsEvents(const Call& call) {
     const auto accept = call.header("accept");
     return accept && accept->find(eventStream) != std::string_view::npos;

@@ -22,7 +22,7 @@ SecretText fromFile(const std::string& path) {
     return SecretText::copyOf(buffer.reveal().substr(0, static_cast<std::size_t>(file.gcount())));
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view withoutBlanks(std::string_view text) {
     constexpr std::string_view blank = " \t\r\n";
     const auto first = text.find_first_not_of(blank);
     return first == std::string_view::npos ? std::string_view{}
@@ -56,7 +56,7 @@ SecretText readNear(const KeySource& source) {
 }
 
 SecretText usableKey(const Provider& provider, const SecretText& text) {
-    const std::string_view key = trimmed(text.reveal());
+    const std::string_view key = withoutBlanks(text.reveal());
     if (key.empty()) {
         throw NoKey("it is empty");
     }

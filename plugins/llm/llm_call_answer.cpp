@@ -7,8 +7,6 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-constexpr const char* eventStream = "text/event-stream";
-
 /// The upstream waits while the client's network has more than this to take.
 constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
 /// A whole answer is gathered in pieces of about this: what grows as one is copied again and again.

@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t nanoPerDollar = 1'000'000'000;
 constexpr std::size_t decimals = 9;
 
-bool isDigits(std::string_view text) {
+bool allDigits(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
@@ -33,7 +33,7 @@ std::optional<std::int64_t> nanoDollars(std::string_view text) {
     const std::string_view whole = text.substr(0, point);
     std::string fraction(text.substr(std::min(point + 1, text.size())));
     if ((whole.empty() && fraction.empty()) || (point < text.size() && fraction.empty()) ||
-        fraction.size() > decimals || !isDigits(whole) || !isDigits(fraction)) {
+        fraction.size() > decimals || !allDigits(whole) || !allDigits(fraction)) {
         return std::nullopt;
     }
     fraction.resize(decimals, '0');

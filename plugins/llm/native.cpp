@@ -13,7 +13,7 @@ namespace {
 // --- Looking at a request -------------------------------------------------------------------------------
 
 /// Many more than any of the APIs has.
-constexpr std::size_t mostMembers = 1000;
+constexpr std::size_t mostRequestMembers = 1000;
 
 /// The members that decide what a request means to us.
 constexpr std::string_view ourMembers[] = {"model", "stream", "stream_options"};
@@ -108,9 +108,9 @@ NativeRequest readRequest(NativeEndpoint endpoint, std::string_view body, json::
         member.end = reader.position();
         member.value = member.end - value.size();
         request.members.push_back(std::move(member));
-        if (request.members.size() > mostMembers) {
+        if (request.members.size() > mostRequestMembers) {
             throw RequestError(422, "invalid_body",
-                               "the body has more than " + std::to_string(mostMembers) + " members");
+                               "the body has more than " + std::to_string(mostRequestMembers) + " members");
         }
     }
     reader.end();

@@ -12,7 +12,6 @@ namespace sallyport::plugins::llm {
 namespace {
 
 constexpr const char* jsonType = "application/json";
-constexpr const char* eventStream = "text/event-stream";
 constexpr std::size_t longestForwarded = 1024;
 constexpr std::size_t longestModel = 256;
 

@@ -23,6 +23,9 @@
 
 namespace sallyport::plugins::llm {
 
+/// The media type of Server-Sent Events.
+inline constexpr const char* eventStream = "text/event-stream";
+
 /// Reads one answer with status 2xx, whole or as it comes. [one thread at a time]
 class AnswerReader {
 public:

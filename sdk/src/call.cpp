@@ -5,6 +5,8 @@
 #include <sallyport/errors.h>
 #include <sallyport/secret_text.h>
 
+#include "hex.h"
+
 namespace sallyport {
 
 namespace {
@@ -16,14 +18,6 @@ char lower(char c) {
 bool equalIgnoringCase(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](char x, char y) { return lower(x) == lower(y); });
-}
-
-int hexDigit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const char letter = lower(c);
-    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
 /// Decodes a form-encoded name or value. A `%` that two hex digits do not follow stands for itself, as

@@ -6,6 +6,8 @@
 
 #include <sallyport/job_id.h>
 
+#include "hex.h"
+
 namespace sallyport {
 
 namespace {
@@ -15,16 +17,6 @@ constexpr std::size_t simpleLength = 32;
 
 bool isHyphenPlace(std::size_t index) {
     return index == 8 || index == 13 || index == 18 || index == 23;
-}
-
-int hexDigit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 std::optional<JobId> parseDigits(std::string_view text, bool hyphenated) {

@@ -172,8 +172,8 @@ private:
     bool finished_ = false;  ///< sending
 };
 
-const CaseSuite<RequestCase> suite("sallyport::tests::HttpRequestsTest",
-                                   SALLYPORT_CONTRACT_DATA "/http_requests.txt");
+const CaseSuite<RequestCase> requestSuite("sallyport::tests::HttpRequestsTest",
+                                          SALLYPORT_CONTRACT_DATA "/http_requests.txt");
 
 }  // namespace
 

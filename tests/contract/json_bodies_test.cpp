@@ -94,8 +94,8 @@ private:
     const Case case_;
 };
 
-const CaseSuite<BodyCase> suite("sallyport::tests::JsonBodiesTest",
-                                SALLYPORT_CONTRACT_DATA "/json_bodies.txt");
+const CaseSuite<BodyCase> bodySuite("sallyport::tests::JsonBodiesTest",
+                                    SALLYPORT_CONTRACT_DATA "/json_bodies.txt");
 
 }  // namespace
 

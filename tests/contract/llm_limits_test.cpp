@@ -18,7 +18,7 @@ namespace sallyport::tests {
 
 namespace {
 
-constexpr const char* chat = "/openai/v1/chat/completions";
+constexpr const char* completions = "/openai/v1/chat/completions";
 
 /// A text of so many bytes that nobody takes for an image.
 std::string words(std::size_t size) {
@@ -104,8 +104,10 @@ public:
         }
         ASSERT_GATEWAY_ERROR(403, "model_not_allowed", ask(Api::anthropic, "hello", "claude-y"));
         ASSERT_GATEWAY_ERROR(403, "model_not_allowed", worker().get("/openai/v1/models/model-c"));
-        ASSERT_GATEWAY_ERROR(422, "invalid_field", worker().post(chat, R"({"model":"","messages":[]})"));
-        ASSERT_GATEWAY_ERROR(422, "invalid_field", worker().post(chat, R"({"model":7,"messages":[]})"));
+        ASSERT_GATEWAY_ERROR(422, "invalid_field",
+                             worker().post(completions, R"({"model":"","messages":[]})"));
+        ASSERT_GATEWAY_ERROR(422, "invalid_field",
+                             worker().post(completions, R"({"model":7,"messages":[]})"));
         CPPUNIT_ASSERT_EQUAL(before, asked());
         // What is refused before it is a call is in no record.
         ASSERT_FIELD("0", awaitCalls(7), "total.failed");
@@ -146,8 +148,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("0.5"), lastBody("temperature"));
         CPPUNIT_ASSERT_EQUAL(std::string("x"), lastBody("stop.0"));
         // On the provider's own API nothing else is touched.
-        ASSERT_STATUS(200, client.post(chat, R"({ "temperature" : 1, "model": "model-a", "seed":3,)"
-                                             "\n\"messages\": [ ],\t\"stop\":[],\"top_p\":1e0 }"));
+        ASSERT_STATUS(200, client.post(completions, R"({ "temperature" : 1, "model": "model-a", "seed":3,)"
+                                                    "\n\"messages\": [ ],\t\"stop\":[],\"top_p\":1e0 }"));
         CPPUNIT_ASSERT_EQUAL(std::string("{ \"model\": \"model-a\",\n\"messages\": [ ],\"top_p\":1e0 }"),
                              upstream().requests().back().body);
         ASSERT_STATUS(200, client.post("/anthropic/v1/messages",

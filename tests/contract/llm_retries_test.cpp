@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string messageOf(const Response& response) {
+std::string errorMessageOf(const Response& response) {
     return response.at("error.message");
 }
 
@@ -136,7 +136,7 @@ public:
         upstream().on("/backup/chat/completions", scripts::answer(503, "{}"));
         const Response failed = ask();
         ASSERT_GATEWAY_ERROR(502, "provider_error", failed);
-        ASSERT_CONTAINS("503", messageOf(failed));
+        ASSERT_CONTAINS("503", errorMessageOf(failed));
     }
 
     void failoverIsForWhatAnotherCanDoBetter() {

@@ -17,7 +17,7 @@ namespace sallyport::tests {
 
 namespace {
 
-constexpr const char* question = R"({"messages":[{"role":"user","content":"hi there"}]})";
+constexpr const char* greeting = R"({"messages":[{"role":"user","content":"hi there"}]})";
 
 /// Chat Completions, with what varies.
 std::string openaiAnswer(const std::string& finish, const std::string& message = R"("content":"hello")") {
@@ -73,7 +73,7 @@ public:
     void echoNeedsNoConfiguration() {
         startDaemon({});
         Client client = worker();
-        const Response plain = client.post("/llm/complete", question);
+        const Response plain = client.post("/llm/complete", greeting);
         ASSERT_STATUS(200, plain);
         ASSERT_FIELD("[echo] hi there", plain, "content");
         ASSERT_FIELD("stop", plain, "finish_reason");
@@ -88,7 +88,7 @@ public:
         ASSERT_FIELD("[echo] hi there", tools, "content");
         ASSERT_FIELD("[]", tools, "tool_calls");
         ASSERT_STATUS(200, client.post("/complete", R"({"success":true,"iterations":1})"));
-        ASSERT_UNAUTHORIZED(client.post("/llm/complete", question));
+        ASSERT_UNAUTHORIZED(client.post("/llm/complete", greeting));
     }
 
     void echoPlaysItsScript() {
@@ -174,7 +174,7 @@ public:
                                                               {"content_filter", "content_filter"},
                                                               {"new", "unknown"}}) {
             upstream_->next(scripts::answer(200, openaiAnswer(theirs)));
-            ASSERT_FIELD(ours, client.post("/llm/complete", question), "finish_reason");
+            ASSERT_FIELD(ours, client.post("/llm/complete", greeting), "finish_reason");
         }
     }
 
@@ -232,7 +232,7 @@ public:
                                                               {"refusal", "content_filter"},
                                                               {"pause_turn", "unknown"}}) {
             upstream_->next(scripts::answer(200, anthropicAnswer(theirs)));
-            ASSERT_FIELD(ours, client.post("/llm/complete", question), "finish_reason");
+            ASSERT_FIELD(ours, client.post("/llm/complete", greeting), "finish_reason");
         }
     }
 
@@ -242,7 +242,7 @@ public:
                       scripts::answer(
                           200, R"({"model":"llama","message":{"role":"assistant","content":"hello"},)"
                                R"("done":true,"done_reason":"stop","prompt_eval_count":11,"eval_count":4})"));
-        const Response answer = worker().post("/llm/complete", question);
+        const Response answer = worker().post("/llm/complete", greeting);
         ASSERT_STATUS(200, answer);
         ASSERT_FIELD("hello", answer, "content");
         ASSERT_FIELD("11", answer, "input_tokens");
@@ -290,7 +290,7 @@ public:
                       scripts::answer(200, openaiAnswer("stop", R"("content":null)")));
         Client client = worker();
         const std::string tools = R"({"messages":[{"role":"user","content":"hi"}],"tools":[]})";
-        CPPUNIT_ASSERT_EQUAL(std::string("\"\""), client.post("/llm/complete", question).raw("content"));
+        CPPUNIT_ASSERT_EQUAL(std::string("\"\""), client.post("/llm/complete", greeting).raw("content"));
         CPPUNIT_ASSERT_EQUAL(std::string("\"\""),
                              client.post("/llm/complete_with_tools", tools).raw("content"));
     }
@@ -304,7 +304,7 @@ public:
                                                .header("X-Custom", "from the sandbox")
                                                .header("Cookie", "a=b")
                                                .header("OpenAI-Organization", "mine")
-                                               .json(question)));
+                                               .json(greeting)));
         const SeenRequest seen = upstream_->awaitRequest(0);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seen.count("authorization"));
         for (const auto& [name, value] : seen.headers) {
@@ -328,7 +328,7 @@ public:
                             permits));
         Client client = worker();
         permits->grant();
-        StreamedAnswer events(client.endpoint(), streaming(client, "/llm/complete", question));
+        StreamedAnswer events(client.endpoint(), streaming(client, "/llm/complete", greeting));
         CPPUNIT_ASSERT_EQUAL(200, events.head().status);
         CPPUNIT_ASSERT_EQUAL(std::string("text/event-stream"), events.head().header("Content-Type"));
         CPPUNIT_ASSERT_EQUAL(std::string("event: delta\ndata: {\"content\":\"one\"}\n\n"), events.next());
@@ -392,7 +392,7 @@ public:
         startDaemon({{"llm.providers", "main"},
                      {"llm.provider.main.type", "openai"},
                      {"llm.provider.main.base_url", upstream_->url("/v1")}});
-        ASSERT_INVALID_FIELD("model", worker().post("/llm/complete", question));
+        ASSERT_INVALID_FIELD("model", worker().post("/llm/complete", greeting));
     }
 
     void badRequestsAreRefused() {
@@ -401,7 +401,7 @@ public:
         ASSERT_REFUSED(400, client.post("/llm/complete", "{"));
         ASSERT_REFUSED(400, client.post("/llm/complete", R"({"messages":[{"role":"user","content":"\x"}]})"));
         ASSERT_REFUSED(415,
-                       client.exchange(client.request("POST", "/llm/complete").body("text/plain", question)));
+                       client.exchange(client.request("POST", "/llm/complete").body("text/plain", greeting)));
         ASSERT_REFUSED(405, client.get("/llm/complete"));
         ASSERT_INVALID_FIELD("messages", client.post("/llm/complete", "{}"));
         ASSERT_INVALID_FIELD("messages", client.post("/llm/complete", R"({"messages":7})"));
@@ -414,7 +414,7 @@ public:
         ASSERT_INVALID_FIELD(
             "max_tokens",
             client.post("/llm/complete", R"({"messages":[{"role":"user","content":"a"}],"max_tokens":-1})"));
-        ASSERT_INVALID_FIELD("tools", client.post("/llm/complete_with_tools", question));
+        ASSERT_INVALID_FIELD("tools", client.post("/llm/complete_with_tools", greeting));
         ASSERT_INVALID_FIELD("tool_choice",
                              client.post("/llm/complete_with_tools",
                                          R"({"messages":[{"role":"user","content":"a"}],"tools":[],)"

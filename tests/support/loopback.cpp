@@ -12,7 +12,7 @@ namespace sallyport::tests {
 
 namespace {
 
-int checked(int result, const char* what) {
+int succeeded(int result, const char* what) {
     if (result < 0) {
         throw std::system_error(errno, std::generic_category(), what);
     }
@@ -30,29 +30,30 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 FileDescriptor boundSocket() {
-    FileDescriptor socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    FileDescriptor socket(succeeded(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     const sockaddr_in address = loopback(0);
-    checked(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+    succeeded(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
     return socket;
 }
 
 FileDescriptor listeningSocket() {
     FileDescriptor socket = boundSocket();
-    checked(::listen(socket.get(), SOMAXCONN), "listen");
+    succeeded(::listen(socket.get(), SOMAXCONN), "listen");
     return socket;
 }
 
 FileDescriptor connectedSocket(std::uint16_t port) {
-    FileDescriptor socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    FileDescriptor socket(succeeded(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     const sockaddr_in address = loopback(port);
-    checked(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+    succeeded(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              "connect");
     return socket;
 }
 
 std::uint16_t portOf(const FileDescriptor& socket) {
     sockaddr_in address{};
     socklen_t size = sizeof address;
-    checked(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
+    succeeded(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
     return ntohs(address.sin_port);
 }
 

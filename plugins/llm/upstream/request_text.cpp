@@ -27,7 +27,7 @@ bool isToken(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), isTokenCharacter);
 }
 
-bool isControl(char c) {
+bool isControlByte(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
@@ -56,7 +56,7 @@ void checkHeader(std::string_view line) {
         throw std::invalid_argument("a header line has no name");
     }
     if (std::any_of(header.value.begin(), header.value.end(),
-                    [](char c) { return isControl(c) && c != '\t'; })) {
+                    [](char c) { return isControlByte(c) && c != '\t'; })) {
         throw std::invalid_argument("the value of the header " + std::string(header.name) +
                                     " has a control character");
     }

@@ -13,7 +13,7 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-constexpr std::chrono::seconds lifetime{60};
+constexpr std::chrono::seconds addressLifetime{60};
 
 Addresses ask(const std::string& host, std::uint16_t port, int flags) {
     addrinfo hints{};
@@ -119,7 +119,8 @@ void Resolver::found(const std::string& key, Addresses addresses) {
     entry.lookup = nullptr;
     entry.addresses = std::move(addresses);
     // A name that was not found may be there the next time.
-    entry.expires = entry.addresses.problem.empty() ? std::chrono::steady_clock::now() + lifetime : Time();
+    entry.expires =
+        entry.addresses.problem.empty() ? std::chrono::steady_clock::now() + addressLifetime : Time();
     const std::vector<Done> waiting = std::exchange(entry.waiting, {});
     const Addresses answer = entry.addresses;
     for (const Done& done : waiting) {

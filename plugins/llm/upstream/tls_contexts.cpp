@@ -9,10 +9,10 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-constexpr std::chrono::hours lifetime{1};
+constexpr std::chrono::hours contextLifetime{1};
 
 /// RFC 7301: the one protocol that is spoken here.
-constexpr std::array<unsigned char, 9> http11 = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+constexpr std::array<unsigned char, 9> alpnHttp11 = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 std::shared_ptr<SSL_CTX> make(const std::string& caFile) {
     ERR_clear_error();
@@ -37,7 +37,7 @@ std::shared_ptr<SSL_CTX> make(const std::string& caFile) {
                                         SSL_MODE_RELEASE_BUFFERS);
     // A record's head and the rest of it, and what comes behind it, are one read.
     SSL_CTX_set_read_ahead(context.get(), 1);
-    SSL_CTX_set_alpn_protos(context.get(), http11.data(), http11.size());
+    SSL_CTX_set_alpn_protos(context.get(), alpnHttp11.data(), alpnHttp11.size());
     return context;
 }
 
@@ -47,7 +47,7 @@ std::shared_ptr<SSL_CTX> TlsContexts::trusting(const std::string& caFile) {
     const Time now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
     Entry& entry = entries_[caFile];
-    if (!entry.context || now - entry.made > lifetime) {
+    if (!entry.context || now - entry.made > contextLifetime) {
         entry.context.reset();
         entry = {make(caFile), now};
     }

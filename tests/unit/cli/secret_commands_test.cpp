@@ -11,7 +11,7 @@ namespace sallyport::host::cli {
 
 namespace {
 
-const std::string job = "3f2b8c1e-0000-4000-8000-000000000000";
+const std::string grantedJob = "3f2b8c1e-0000-4000-8000-000000000000";
 
 std::string secret(const std::string& name, const std::string& more = {}) {
     return R"({"name":")" + name + R"(","user_id":"default","usage_count":2,)" +
@@ -139,27 +139,27 @@ public:
     }
 
     void grants() {
-        answers_["PUT /api/jobs/" + job + "/credentials"] =
-            R"({"job_id":")" + job + R"(","credentials":[{"secret_name":"a","env_var":"A"}]})";
-        CPPUNIT_ASSERT_EQUAL(0, run({"job", "grant", job, "a=A", "b=B"}));
+        answers_["PUT /api/jobs/" + grantedJob + "/credentials"] =
+            R"({"job_id":")" + grantedJob + R"(","credentials":[{"secret_name":"a","env_var":"A"}]})";
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "grant", grantedJob, "a=A", "b=B"}));
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"({"credentials":[{"secret_name":"a","env_var":"A"},{"secret_name":"b","env_var":"B"}]})"),
             bodies_.front());
-        CPPUNIT_ASSERT_EQUAL("Job " + job + " is granted\n  a as A\n", program_.out);
+        CPPUNIT_ASSERT_EQUAL("Job " + grantedJob + " is granted\n  a as A\n", program_.out);
     }
 
     void revokesAllGrants() {
-        answers_["PUT /api/jobs/" + job + "/credentials"] = R"({"credentials":[]})";
-        CPPUNIT_ASSERT_EQUAL(0, run({"job", "grant", job, "--none"}));
+        answers_["PUT /api/jobs/" + grantedJob + "/credentials"] = R"({"credentials":[]})";
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "grant", grantedJob, "--none"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"credentials":[]})"), bodies_.front());
-        CPPUNIT_ASSERT_EQUAL("Job " + job + " is granted no secrets\n", program_.out);
+        CPPUNIT_ASSERT_EQUAL("Job " + grantedJob + " is granted no secrets\n", program_.out);
     }
 
     void refusesMalformedGrants() {
         for (const std::vector<std::string>& grants :
              std::vector<std::vector<std::string>>{{}, {"a"}, {"=A"}, {"a="}, {"a=A", "--none"}}) {
-            std::vector<std::string> arguments{"job", "grant", job};
+            std::vector<std::string> arguments{"job", "grant", grantedJob};
             arguments.insert(arguments.end(), grants.begin(), grants.end());
             CPPUNIT_ASSERT_EQUAL(2, run(arguments));
             CPPUNIT_ASSERT(asked_.empty());
@@ -169,14 +169,14 @@ public:
     void listsTheAuditTrail() {
         answers_["GET /api/audit?limit=2"] =
             R"({"entries":[)" +
-            entry(9, R"(,"reason":"expired","user_id":"u","secret_name":"s","env_var":"S","job_id":")" + job +
-                         "\"") +
+            entry(9, R"(,"reason":"expired","user_id":"u","secret_name":"s","env_var":"S","job_id":")" +
+                         grantedJob + "\"") +
             "," + entry(8) + R"(],"next_cursor":"8"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"audit", "list", "--limit", "2"}));
         CPPUNIT_ASSERT(
             program_.out.find("9       2026-01-31T10:00:00.000Z  worker  deliver  ok: expired  u ") !=
             std::string::npos);
-        CPPUNIT_ASSERT(program_.out.find(job) != std::string::npos);
+        CPPUNIT_ASSERT(program_.out.find(grantedJob) != std::string::npos);
         answers_["GET /api/audit?limit=200"] = R"({"entries":[)" + entry(9) + R"(],"next_cursor":"9"})";
         answers_["GET /api/audit?limit=200&cursor=9"] = R"({"entries":[)" + entry(8) + "]}";
         CPPUNIT_ASSERT_EQUAL(0, run({"audit", "list", "--all"}));
@@ -185,9 +185,10 @@ public:
     }
 
     void filtersTheAuditTrail() {
-        answers_["GET /api/audit?user_id=u&job_id=" + job + "&secret_name=s&limit=3"] = R"({"entries":[]})";
+        answers_["GET /api/audit?user_id=u&job_id=" + grantedJob + "&secret_name=s&limit=3"] =
+            R"({"entries":[]})";
         CPPUNIT_ASSERT_EQUAL(
-            0, run({"audit", "list", "--user", "u", "--job", job, "--secret", "s", "--limit", "3"}));
+            0, run({"audit", "list", "--user", "u", "--job", grantedJob, "--secret", "s", "--limit", "3"}));
         CPPUNIT_ASSERT_EQUAL(std::string("No entries.\n"), program_.err);
     }
 
@@ -212,7 +213,7 @@ public:
             {"GET /api/secrets/s", {"secret", "show", "s"}},
             {"DELETE /api/secrets/s", {"secret", "delete", "s"}},
             {"POST /api/vault/rekey", {"secret", "rekey"}},
-            {"PUT /api/jobs/" + job + "/credentials", {"job", "grant", job, "a=A"}},
+            {"PUT /api/jobs/" + grantedJob + "/credentials", {"job", "grant", grantedJob, "a=A"}},
             {"GET /api/audit?limit=50", {"audit", "list"}},
             {"GET /api/audit/verify", {"audit", "verify"}},
         };

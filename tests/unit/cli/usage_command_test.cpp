@@ -11,7 +11,7 @@ namespace sallyport::host::cli {
 
 namespace {
 
-const std::string job = "3f2b8c1e-0000-4000-8000-000000000000";
+const std::string usedJob = "3f2b8c1e-0000-4000-8000-000000000000";
 
 std::string totals(int requests, const std::string& cost) {
     return R"("requests":)" + std::to_string(requests) +
@@ -72,9 +72,9 @@ public:
     }
 
     void sendsAllThatWasSaid() {
-        answers_["GET /api/usage?by=day&job_id=" + job +
+        answers_["GET /api/usage?by=day&job_id=" + usedJob +
                  "&user_id=u&since=2026-01-31T12%3A00%3A00Z&until=2026-02-28&limit=3"] = page(model("m"));
-        CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "day", "--job", job, "--user", "u", "--since",
+        CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "day", "--job", usedJob, "--user", "u", "--since",
                                      "2026-01-31T12:00:00Z", "--until", "2026-02-28", "--limit", "3"}));
     }
 
@@ -124,24 +124,24 @@ public:
     }
 
     void showsTheUsageOfAJob() {
-        answers_["GET /api/jobs/" + job] =
-            R"({"job_id":")" + job + R"(","usage":{)" + totals(12, "0.0123") + "}}";
-        CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", job}));
+        answers_["GET /api/jobs/" + usedJob] =
+            R"({"job_id":")" + usedJob + R"(","usage":{)" + totals(12, "0.0123") + "}}";
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", usedJob}));
         CPPUNIT_ASSERT_MESSAGE(
             program_.out,
             program_.out.find(
                 "usage      12 requests (1 failed), 200 input tokens (100 cached), 20 output tokens,"
                 " $0.0123\n") != std::string::npos);
-        answers_["GET /api/jobs/" + job] = R"({"job_id":"x","usage":{"requests":0,"cost_usd":0}})";
-        CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", job}));
+        answers_["GET /api/jobs/" + usedJob] = R"({"job_id":"x","usage":{"requests":0,"cost_usd":0}})";
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", usedJob}));
         CPPUNIT_ASSERT(
             program_.out.find("usage      0 requests, 0 input tokens, 0 output tokens, $0.0000\n") !=
             std::string::npos);
     }
 
     void leavesOutWhatAJobLacks() {
-        answers_["GET /api/jobs/" + job] = R"({"job_id":")" + job + R"("})";
-        CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", job}));
+        answers_["GET /api/jobs/" + usedJob] = R"({"job_id":")" + usedJob + R"("})";
+        CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", usedJob}));
         CPPUNIT_ASSERT(program_.out.find("usage") == std::string::npos);
     }
 

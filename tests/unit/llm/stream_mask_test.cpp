@@ -15,7 +15,7 @@ namespace {
 
 using tests::base64;
 
-const std::string key = "sk-key-of-the-provider-0123456789";
+const std::string providerKey = "sk-key-of-the-provider-0123456789";
 
 /// Of the key, that are held back.
 constexpr std::size_t leastHeld = 10;
@@ -23,7 +23,7 @@ constexpr std::size_t leastHeld = 10;
 /// Less than that of each key may have been handed on before it was one.
 std::string withoutBegun(std::string text) {
     for (std::size_t begun = leastHeld - 1; begun > 0; --begun) {
-        const std::string seen = key.substr(0, begun) + "[key]";
+        const std::string seen = providerKey.substr(0, begun) + "[key]";
         for (auto at = text.find(seen); at != std::string::npos; at = text.find(seen)) {
             text.erase(at, begun);
         }
@@ -48,7 +48,7 @@ class StreamMaskTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testRandomCuts);
     CPPUNIT_TEST_SUITE_END();
 
-    const SecretMask mask_{{key}};
+    const SecretMask mask_{{providerKey}};
     StreamMask stream_{mask_};
     std::string seen_;
 
@@ -87,24 +87,25 @@ private:
     }
 
     void testKeyInOneEvent() {
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"text\":\"it is [key].\"}\n"), feed("it is " + key + "."));
-        CPPUNIT_ASSERT_EQUAL(std::string("{\"text\":\"[key]\"}\n"), feed("%73" + key.substr(1)));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"text\":\"it is [key].\"}\n"),
+                             feed("it is " + providerKey + "."));
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"text\":\"[key]\"}\n"), feed("%73" + providerKey.substr(1)));
     }
 
     void testKeyInTwoEventsCutAnywhere() {
-        for (std::size_t cut = 1; cut < key.size(); ++cut) {
+        for (std::size_t cut = 1; cut < providerKey.size(); ++cut) {
             seen_.clear();
-            feed("it is " + key.substr(0, cut));
-            feed(key.substr(cut) + ". So");
+            feed("it is " + providerKey.substr(0, cut));
+            feed(providerKey.substr(cut) + ". So");
             feed(" there");
             end();
-            const std::string begun = cut < leastHeld ? key.substr(0, cut) : "";
+            const std::string begun = cut < leastHeld ? providerKey.substr(0, cut) : "";
             CPPUNIT_ASSERT_EQUAL("it is " + begun + "[key]. So there", text());
         }
     }
 
     void testKeyByTheCharacter() {
-        for (const char c : "it is " + key + ".") {
+        for (const char c : "it is " + providerKey + ".") {
             feed(std::string(1, c));
         }
         end();
@@ -112,15 +113,15 @@ private:
     }
 
     void testKeyBetweenLongPieces() {
-        for (const std::string& filler :
-             {std::string(5000, '.'), std::string(5000, 's'), key + key + std::string(900, '.')}) {
-            for (std::size_t cut = leastHeld; cut < key.size(); ++cut) {
+        for (const std::string& filler : {std::string(5000, '.'), std::string(5000, 's'),
+                                          providerKey + providerKey + std::string(900, '.')}) {
+            for (std::size_t cut = leastHeld; cut < providerKey.size(); ++cut) {
                 for (const bool escaped : {false, true}) {
                     seen_.clear();
                     const std::string first =
-                        escaped ? "\\u0073" + key.substr(1, cut - 1) : key.substr(0, cut);
+                        escaped ? "\\u0073" + providerKey.substr(1, cut - 1) : providerKey.substr(0, cut);
                     feed(filler + first);
-                    feed(key.substr(cut) + filler);
+                    feed(providerKey.substr(cut) + filler);
                     end();
                     const std::string masked = mask_.masked(filler);
                     CPPUNIT_ASSERT_EQUAL(masked + "[key]" + masked, text());
@@ -138,33 +139,34 @@ private:
     }
 
     void testTextsAreApart() {
-        feed(key.substr(0, 20), 1);
-        feed(key.substr(20), 2);
+        feed(providerKey.substr(0, 20), 1);
+        feed(providerKey.substr(20), 2);
         end();
-        ASSERT_CONTAINS(key.substr(20), seen_);
-        ASSERT_LACKS(key.substr(0, 20), seen_);  // more than half of it
+        ASSERT_CONTAINS(providerKey.substr(20), seen_);
+        ASSERT_LACKS(providerKey.substr(0, 20), seen_);  // more than half of it
     }
 
     void testEventsOfOtherTextsBetween() {
-        feed(key.substr(0, 12), 1);
+        feed(providerKey.substr(0, 12), 1);
         CPPUNIT_ASSERT_EQUAL(std::string(), feed("other", 2));
-        feed(key.substr(12), 1);
+        feed(providerKey.substr(12), 1);
         CPPUNIT_ASSERT_EQUAL(std::string("{\"text\":\"[key]\"}\n{\"text\":\"other\"}\n{\"text\":\"\"}\n"),
                              seen_);
     }
 
     void testTextThatDoesNotGoOnHoldsNothingBack() {
-        feed(key.substr(0, 12), 1);
+        feed(providerKey.substr(0, 12), 1);
         std::string passed;
         for (int i = 0; i < 100 && passed.empty(); ++i) {
             passed = feed("other", 2);
         }
-        ASSERT_CONTAINS(key.substr(0, 12), passed);
+        ASSERT_CONTAINS(providerKey.substr(0, 12), passed);
         CPPUNIT_ASSERT_EQUAL(std::string("{\"text\":\"other\"}\n"), feed("other", 2));
     }
 
     void testOtherSpellingsInPieces() {
-        for (const std::string& spelling : {base64(key), base64("x" + key, true), base64("xy" + key)}) {
+        for (const std::string& spelling :
+             {base64(providerKey), base64("x" + providerKey, true), base64("xy" + providerKey)}) {
             for (const std::size_t cut : {std::size_t{16}, spelling.size() / 2}) {
                 seen_.clear();
                 feed(spelling.substr(0, cut));
@@ -178,7 +180,7 @@ private:
         // With escapes of its JSON.
         seen_.clear();
         feed("\\u0073\\u006b-key-of-the");
-        feed(key.substr(13));
+        feed(providerKey.substr(13));
         end();
         CPPUNIT_ASSERT_EQUAL(std::string("[key]"), text());
     }
@@ -188,8 +190,8 @@ private:
         end();
         CPPUNIT_ASSERT_EQUAL(std::string("sk-key-of-the"), text());
         seen_.clear();
-        feed("it was " + key.substr(0, 12));
-        feed(key.substr(12, 6));
+        feed("it was " + providerKey.substr(0, 12));
+        feed(providerKey.substr(12, 6));
         end();
         CPPUNIT_ASSERT_EQUAL(std::string("it was [key]"), text());
     }
@@ -197,10 +199,10 @@ private:
     void testWithoutASecret() {
         const SecretMask none;
         StreamMask stream(none);
-        const TextPiece piece{0, 0, key.size()};
+        const TextPiece piece{0, 0, providerKey.size()};
         std::string passed;
-        stream.feed(key, {&piece, 1}, [&](std::string_view bytes) { passed += bytes; });
-        CPPUNIT_ASSERT_EQUAL(key, passed);
+        stream.feed(providerKey, {&piece, 1}, [&](std::string_view bytes) { passed += bytes; });
+        CPPUNIT_ASSERT_EQUAL(providerKey, passed);
     }
 
     /// However a text with keys in it is cut, nothing of them is left, and nothing else is gone.
@@ -212,7 +214,7 @@ private:
             std::string expected;
             for (int i = 0; i < 5; ++i) {
                 const std::string other(random() % 20, '.');
-                whole += other + key;
+                whole += other + providerKey;
                 expected += other + "[key]";
             }
             while (!whole.empty()) {

@@ -18,7 +18,7 @@ using host::auth::Identity;
 
 /// What a call is refused with: its status and code.
 template <class Access>
-std::string refusal(const Access& access) {
+std::string callRefusal(const Access& access) {
     try {
         static_cast<void>(access());
     } catch (const RequestError& error) {
@@ -131,7 +131,7 @@ class CallTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, withQuery("n=-1")->queryInteger("n", -1, 10, 3));
         for (const char* query : {"n=", "n", "n=11", "n=-1", "n=5x", "n=+5", "n= 5", "n=0x5", "n=1.0",
                                   "n=99999999999999999999"}) {
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(query, std::string("400 bad_request"), refusal([&] {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(query, std::string("400 bad_request"), callRefusal([&] {
                                              return withQuery(query)->queryInteger("n", 0, 10, 3);
                                          }));
         }
@@ -162,7 +162,7 @@ class CallTest : public CppUnit::TestFixture {
         };
         CPPUNIT_ASSERT(with(other.str())->jobId() == other);
         CPPUNIT_ASSERT(with("{" + other.str() + "}")->jobId() == other);
-        CPPUNIT_ASSERT_EQUAL(std::string("400 bad_request"), refusal([&] { return with("7")->jobId(); }));
+        CPPUNIT_ASSERT_EQUAL(std::string("400 bad_request"), callRefusal([&] { return with("7")->jobId(); }));
     }
 
     void testJsonContentType() {
@@ -176,17 +176,17 @@ class CallTest : public CppUnit::TestFixture {
              {"", ";", "text/json", "application/jsonp", "application/json5", "application/+json",
               "application/", "json", "text/plain; application/json", "application/x-www-form-urlencoded"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(type, std::string("415 unsupported_media_type"),
-                                         refusal([&] { return withBody("{}", type)->json(); }));
+                                         callRefusal([&] { return withBody("{}", type)->json(); }));
         }
         Call::Parts none;
         none.body = "{}";
         CPPUNIT_ASSERT_EQUAL(std::string("415 unsupported_media_type"),
-                             refusal([call = make(std::move(none))] { return call->json(); }));
+                             callRefusal([call = make(std::move(none))] { return call->json(); }));
     }
 
     void testJsonRefusals() {
         const auto with = [&](const char* body) {
-            return refusal([&] { return withBody(body, "application/json")->json(); });
+            return callRefusal([&] { return withBody(body, "application/json")->json(); });
         };
         CPPUNIT_ASSERT_EQUAL(std::string("400 invalid_json"), with(""));
         CPPUNIT_ASSERT_EQUAL(std::string("400 invalid_json"), with("{\"a\":}"));
@@ -203,9 +203,9 @@ class CallTest : public CppUnit::TestFixture {
         Call::Parts deeper = parts;
         deeper.maxJsonDepth = 3;
         CPPUNIT_ASSERT_EQUAL(std::string("400 invalid_json"),
-                             refusal([call = make(std::move(parts))] { return call->json(); }));
+                             callRefusal([call = make(std::move(parts))] { return call->json(); }));
         CPPUNIT_ASSERT_EQUAL(std::string("accepted"),
-                             refusal([call = make(std::move(deeper))] { return call->json(); }));
+                             callRefusal([call = make(std::move(deeper))] { return call->json(); }));
     }
 
     void testJsonMembers() {
@@ -216,9 +216,9 @@ class CallTest : public CppUnit::TestFixture {
         Call::Parts more = parts;
         more.maxJsonMembers = 4;
         CPPUNIT_ASSERT_EQUAL(std::string("422 too_many_members"),
-                             refusal([call = make(std::move(parts))] { return call->json(); }));
+                             callRefusal([call = make(std::move(parts))] { return call->json(); }));
         CPPUNIT_ASSERT_EQUAL(std::string("accepted"),
-                             refusal([call = make(std::move(more))] { return call->json(); }));
+                             callRefusal([call = make(std::move(more))] { return call->json(); }));
     }
 
     void testOptionalJson() {
@@ -226,9 +226,9 @@ class CallTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!make({})->optionalJson());
         CPPUNIT_ASSERT(withBody("{}", "application/json")->optionalJson().has_value());
         CPPUNIT_ASSERT_EQUAL(std::string("415 unsupported_media_type"),
-                             refusal([&] { return withBody("{}", "text/plain")->optionalJson(); }));
+                             callRefusal([&] { return withBody("{}", "text/plain")->optionalJson(); }));
         CPPUNIT_ASSERT_EQUAL(std::string("400 invalid_json"),
-                             refusal([&] { return withBody(" ", "application/json")->optionalJson(); }));
+                             callRefusal([&] { return withBody(" ", "application/json")->optionalJson(); }));
     }
 
     void testShare() {
