@@ -14,9 +14,18 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 
 set(SALLYPORT_PLUGIN_OUTPUT_DIR ${CMAKE_BINARY_DIR}/lib/sallyport/plugins)
 
-add_compile_options(-Wall -Wextra -Wshadow -Wconversion)
+add_compile_options(-Wall -Wextra -Wconversion)
 if(SALLYPORT_WERROR)
     add_compile_options(-Werror)
+endif()
+
+# The presets compile several sources of a library at once, for most of the time goes into reading headers; the preset `dev`
+# does not. What a source keeps to itself is then in an included file, and seen by those that come after it.
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
+if(CMAKE_UNITY_BUILD)
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wshadow=local> $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+else()
+    add_compile_options(-Wshadow)
 endif()
 
 # Sanitizers, chosen by the presets: "address,undefined" or "thread".

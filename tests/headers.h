@@ -27,3 +27,9 @@
 #include <Poco/JSON/Object.h>
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
+
+// CppUnit names what registers a suite after its line, which two sources that are compiled together may
+// share.
+#undef CPPUNIT_TEST_SUITE_REGISTRATION
+#define CPPUNIT_TEST_SUITE_REGISTRATION(Fixture) \
+    static CPPUNIT_NS::AutoRegisterSuite<Fixture> CPPUNIT_JOIN(registered_, __COUNTER__)
