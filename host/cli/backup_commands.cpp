@@ -19,8 +19,8 @@
 
 #include <sallyport/errors.h>
 
+#include "host/cli/client_names.h"
 #include "host/cli/command.h"
-#include "host/cli/interruption.h"
 #include "host/cli/table.h"
 #include "host/doctor/account.h"
 #include "host/doctor/bytes.h"

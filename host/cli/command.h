@@ -9,9 +9,7 @@
 
 #include <sallyport/timestamp.h>
 
-#include "host/cli/client.h"
-#include "host/cli/failure.h"
-#include "host/cli/locate.h"
+#include "host/cli/client_names.h"
 #include "host/cli/new_plugin.h"
 #include "host/cli/terminal.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "host/cli/locate.h"
+#include "host/cli/client_names.h"
 #include "host/cli/new_plugin.h"
 
 namespace sallyport::host::cli {

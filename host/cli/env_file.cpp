@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

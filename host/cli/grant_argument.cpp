@@ -2,7 +2,7 @@
 
 #include <Poco/JSON/Object.h>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 #include "host/cli/text_input.h"
 
 namespace sallyport::host::cli {

@@ -10,8 +10,8 @@
 #include <CLI/CLI.hpp>
 #include <Poco/JSON/Object.h>
 
+#include "host/cli/client_names.h"
 #include "host/cli/grant_argument.h"
-#include "host/cli/interruption.h"
 #include "host/cli/job_event.h"
 #include "host/cli/job_reference.h"
 #include "host/cli/text_input.h"

@@ -6,8 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "host/cli/client.h"
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

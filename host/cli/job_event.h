@@ -8,7 +8,7 @@
 #include <sallyport/job_id.h>
 #include <sallyport/json.h>
 
-#include "host/cli/sse_parser.h"
+#include "host/cli/client_names.h"
 #include "host/cli/terminal.h"
 
 namespace sallyport::host::cli {

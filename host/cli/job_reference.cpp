@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

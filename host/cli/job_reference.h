@@ -5,7 +5,7 @@
 
 #include <sallyport/job_id.h>
 
-#include "host/cli/client.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/cli/client.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

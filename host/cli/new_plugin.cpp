@@ -11,7 +11,7 @@
 
 #include <sallyport/plugin_name.h>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 #include "host/cli/text.h"
 
 namespace sallyport::host::cli {

@@ -6,7 +6,7 @@
 #include <istream>
 #include <sstream>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 #include "host/cli/text.h"
 
 namespace sallyport::host::cli {

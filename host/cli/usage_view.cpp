@@ -4,7 +4,7 @@
 #include <locale>
 #include <sstream>
 
-#include "host/cli/client.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

@@ -9,9 +9,7 @@
 
 #include <sallyport/job_id.h>
 
-#include "host/cli/client.h"
-#include "host/cli/failure.h"
-#include "host/cli/interruption.h"
+#include "host/cli/client_names.h"
 #include "host/cli/job_event.h"
 #include "host/cli/terminal.h"
 

@@ -1,13 +1,13 @@
 #include "host/doctor/account.h"
 
-#include <array>
 #include <cerrno>
 #include <system_error>
 
 #include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "host/client/user_name.h"
 
 namespace sallyport::host::doctor {
 
@@ -19,18 +19,8 @@ namespace {
 
 }  // namespace
 
-std::string userName(uid_t uid) {
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
-        return "user " + std::to_string(uid);
-    }
-    return entry.pw_name;
-}
-
 Account currentAccount() {
-    return {::geteuid(), ::getegid(), userName(::geteuid())};
+    return {::geteuid(), ::getegid(), client::userName(::geteuid())};
 }
 
 std::optional<Account> ownerOf(const std::string& path) {
@@ -41,7 +31,7 @@ std::optional<Account> ownerOf(const std::string& path) {
         }
         fail(path);
     }
-    return Account{status.st_uid, status.st_gid, userName(status.st_uid)};
+    return Account{status.st_uid, status.st_gid, client::userName(status.st_uid)};
 }
 
 void become(const Account& account) {

@@ -11,13 +11,10 @@ namespace sallyport::host::doctor {
 struct Account {
     uid_t uid = 0;
     gid_t gid = 0;     ///< of the file it was found by, or the process
-    std::string name;  ///< see userName
+    std::string name;  ///< see client::userName
 
     [[nodiscard]] bool isRoot() const noexcept { return uid == 0; }
 };
-
-/// A user's name; `user 1000` if it has none.
-[[nodiscard]] std::string userName(uid_t uid);
 
 /// Whom this process runs as.
 [[nodiscard]] Account currentAccount();

@@ -15,9 +15,9 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/ServerSocket.h>
 
-#include "host/cli/connection.h"
-#include "host/cli/failure.h"
-#include "host/cli/locate.h"
+#include "host/client/connection.h"
+#include "host/client/failure.h"
+#include "host/client/locate.h"
 #include "host/doctor/checks.h"
 #include "host/http/listen_address.h"
 #include "host/http/listening_socket.h"
@@ -76,11 +76,11 @@ std::vector<std::string> addressesOf(const Door& door) {
 /// Why there is no right answer; empty if there is. No token is shown: it need not be the daemon who listens.
 std::string problemOf(const std::string& address) {
     try {
-        cli::Connection connection({.address = cli::Address::parse(address),
-                                    .addressOrigin = address,
-                                    .token = {},
-                                    .tokenOrigin = {}},
-                                   patience);
+        client::Connection connection({.address = client::Address::parse(address),
+                                       .addressOrigin = address,
+                                       .token = {},
+                                       .tokenOrigin = {}},
+                                      patience);
         connection.ask("GET", "/health", {});
         return connection.readAll() == "ok" ? "" : address + " answers, but not as Sallyport does";
     } catch (const std::exception& problem) {
@@ -176,24 +176,24 @@ void knock(const Door& door, Report& report) {
 }
 
 /// All addresses that a running daemon listens on in that realm.
-std::vector<std::string> listenersOf(const cli::Answer& status, std::string_view realm) {
+std::vector<std::string> listenersOf(const client::Answer& status, std::string_view realm) {
     std::vector<std::string> addresses;
-    for (const json::Value& element : cli::elementsOf(status.object(), "listeners")) {
+    for (const json::Value& element : client::elementsOf(status.object(), "listeners")) {
         const json::Object listener = element.object();
-        if (cli::textOf(listener, "realm") == realm) {
-            addresses.push_back(cli::textOf(listener, "address"));
+        if (client::textOf(listener, "realm") == realm) {
+            addresses.push_back(client::textOf(listener, "address"));
         }
     }
     return addresses;
 }
 
 void checkStore(const json::Object& store, Report& report) {
-    if (!cli::isTrue(store, "healthy")) {
+    if (!client::isTrue(store, "healthy")) {
         report.fail(runs, "the last write to the database failed: " +
-                              cli::optionalText(store, "trouble").value_or("its log says why") +
+                              client::optionalText(store, "trouble").value_or("its log says why") +
                               "; requests that need it are refused until that is mended");
     }
-    if (const auto unwritten = cli::numberOf(store, "unwritten"); unwritten > 0) {
+    if (const auto unwritten = client::numberOf(store, "unwritten"); unwritten > 0) {
         report.warn(runs, "the database has still to be told of " + std::to_string(unwritten) +
                               (unwritten == 1 ? " revocation" : " revocations") +
                               ", which holds until then: make room, and leave the daemon running");
@@ -203,13 +203,13 @@ void checkStore(const json::Object& store, Report& report) {
 /// What the running daemon says of itself.
 void ask(Subject& subject, Door& worker, Door& operators, Report& report) {
     try {
-        cli::LocateOptions where;
+        client::LocateOptions where;
         where.dataDir = subject.options.dataDirectory;
         where.tokenFile = subject.tokenFile;
-        const cli::Environment none = [](const char*) { return std::nullopt; };
-        const cli::Client door(cli::locate(where, none), patience);
-        const cli::Answer status = door.get(cli::Target("/api/status"));
-        subject.plugins = door.get(cli::Target("/api/plugins"));
+        const client::Environment none = [](const char*) { return std::nullopt; };
+        const client::Client door(client::locate(where, none), patience);
+        const client::Answer status = door.get(client::Target("/api/status"));
+        subject.plugins = door.get(client::Target("/api/plugins"));
         worker.told = listenersOf(status, "worker");
         operators.told = listenersOf(status, "operator");
         // Which a daemon does not tell if it is beside the data.
@@ -217,13 +217,13 @@ void ask(Subject& subject, Door& worker, Door& operators, Report& report) {
         if (!socket.empty() && std::ranges::find(operators.told, socket) == operators.told.end()) {
             operators.told.push_back(socket);
         }
-        const std::string running = cli::textOf(status.object(), "version");
+        const std::string running = client::textOf(status.object(), "version");
         if (running != version) {
             report.warn(runs, "version " + running + " runs, and " + version +
                                   " is installed: restart it (systemctl restart sallyport)");
         }
-        checkStore(cli::objectOf(status.object(), "store"), report);
-    } catch (const cli::Failure& failure) {
+        checkStore(client::objectOf(status.object(), "store"), report);
+    } catch (const client::Failure& failure) {
         report.warn(runs, std::string("it could not be asked how it is: ") + failure.what());
     }
 }
@@ -269,9 +269,9 @@ std::optional<json::Object> Subject::told(std::string_view plugin) const {
     if (!plugins) {
         return std::nullopt;
     }
-    for (const json::Value& element : cli::elementsOf(plugins->object(), "plugins")) {
+    for (const json::Value& element : client::elementsOf(plugins->object(), "plugins")) {
         json::Object entry = element.object();
-        if (cli::textOf(entry, "name") == plugin) {
+        if (client::textOf(entry, "name") == plugin) {
             return entry;
         }
     }

@@ -90,7 +90,7 @@ std::optional<sallyport::plugins::MasterKey> checkMasterKey(const Subject& subje
     const auto told = subject.told("credentials");
     if (!told) {
         report.add(check, finding.verdict, finding.sentence);
-    } else if (!cli::optionalText(*told, "trouble")) {
+    } else if (!client::optionalText(*told, "trouble")) {
         report.ok(check, "the daemon has the master key");
     }
     if (finding.key) {

@@ -17,17 +17,18 @@ std::string counted(std::size_t number, const char* what) {
 std::set<std::string> checkRunning(const Subject& subject, Report& report) {
     std::set<std::string> refused;
     std::size_t well = 0;
-    for (const json::Value& element : cli::elementsOf(subject.plugins->object(), "plugins")) {
+    for (const json::Value& element : client::elementsOf(subject.plugins->object(), "plugins")) {
         const json::Object plugin = element.object();
-        const std::string name = cli::textOf(plugin, "name");
-        if (cli::textOf(plugin, "state") != "running") {
-            refused.insert(cli::textOf(plugin, "file"));
-            report.fail(check, cli::textOf(plugin, "file") + " was refused: " + cli::textOf(plugin, "error") +
-                                   (cli::isTrue(plugin, "retried") ? "; it is tried again by itself"
-                                                                   : "; then run sallyport plugin reload"));
-        } else if (const auto trouble = cli::optionalText(plugin, "trouble")) {
+        const std::string name = client::textOf(plugin, "name");
+        if (client::textOf(plugin, "state") != "running") {
+            refused.insert(client::textOf(plugin, "file"));
+            report.fail(check,
+                        client::textOf(plugin, "file") + " was refused: " + client::textOf(plugin, "error") +
+                            (client::isTrue(plugin, "retried") ? "; it is tried again by itself"
+                                                               : "; then run sallyport plugin reload"));
+        } else if (const auto trouble = client::optionalText(plugin, "trouble")) {
             report.fail(name == "credentials" ? "keys" : check, name + ": " + *trouble);
-        } else if (const auto slow = cli::slowCallOf(plugin)) {
+        } else if (const auto slow = client::slowCallOf(plugin)) {
             report.fail(check, name + ": " + *slow + "; a restart of the daemon ends that");
         } else {
             ++well;

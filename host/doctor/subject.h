@@ -10,7 +10,7 @@
 #include <sallyport/secret_text.h>
 #include <sallyport/settings.h>
 
-#include "host/cli/client.h"
+#include "host/client/client.h"
 #include "host/config/configuration.h"
 #include "host/daemon/host_options.h"
 #include "host/daemon/inspection.h"
@@ -32,8 +32,8 @@ struct Subject {
     std::optional<std::set<std::string>>
         variables{};  ///< that the daemon's environment has, if it can be seen
     Inspection inspection{};
-    std::optional<pid_t> process{};        ///< the daemon's, if one runs
-    std::optional<cli::Answer> plugins{};  ///< its list of plugins
+    std::optional<pid_t> process{};           ///< the daemon's, if one runs
+    std::optional<client::Answer> plugins{};  ///< its list of plugins
 
     /// Whether this process may do what the daemon may.
     [[nodiscard]] bool asDaemon() const noexcept { return !owner || owner->uid == self.uid || self.isRoot(); }

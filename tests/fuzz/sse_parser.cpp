@@ -1,5 +1,5 @@
 // The command line's reading of live events: however a stream is cut, the same events come out.
-#include "host/cli/sse_parser.h"
+#include "host/client/sse_parser.h"
 
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 namespace {
 
-using namespace sallyport::host::cli;
+using namespace sallyport::host::client;
 using sallyport::fuzz::Pieces;
 using sallyport::fuzz::require;
 

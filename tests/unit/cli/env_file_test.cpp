@@ -8,7 +8,7 @@
 #include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "host/cli/failure.h"
+#include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
 

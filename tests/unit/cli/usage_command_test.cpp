@@ -5,9 +5,11 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "tests/unit/cli/program.h"
-#include "tests/unit/cli/scripted_door.h"
+#include "tests/unit/client/scripted_door.h"
 
 namespace sallyport::host::cli {
+
+using namespace client;  // the scripted door
 
 namespace {
 

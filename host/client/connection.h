@@ -9,9 +9,9 @@
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
 
-#include "host/cli/locate.h"
+#include "host/client/locate.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// A connection for one request, over TCP or a Unix socket. What goes wrong below HTTP becomes
 /// Unreachable, and an answer that is no success becomes Refused.
@@ -56,4 +56,4 @@ private:
     std::string contentType_;
 };
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,10 +1,10 @@
-#include "host/cli/address.h"
+#include "host/client/address.h"
 
 #include <stdexcept>
 
 #include <cppunit/extensions/HelperMacros.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 class AddressTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AddressTest);
@@ -57,4 +57,4 @@ class AddressTest : public CppUnit::TestFixture {
 
 CPPUNIT_TEST_SUITE_REGISTRATION(AddressTest);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,4 +1,4 @@
-#include "host/cli/locate.h"
+#include "host/client/locate.h"
 
 #include <filesystem>
 #include <fstream>
@@ -11,9 +11,9 @@
 #include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "host/cli/failure.h"
+#include "host/client/failure.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 class LocateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LocateTest);
@@ -251,4 +251,4 @@ private:
 
 CPPUNIT_TEST_SUITE_REGISTRATION(LocateTest);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

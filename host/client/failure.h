@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// What the program exits with. Scripts rely on the numbers; the man page lists them.
 enum class ExitCode {
@@ -65,4 +65,4 @@ private:
     int status_;
 };
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

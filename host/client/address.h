@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// An address of the operator door: `http://host:port`, perhaps with a path before `/api`, or
 /// `unix:/path`.
@@ -27,4 +27,4 @@ struct Address {
 /// Whether the address is that of a job's worker (`…/worker/JOB`), as `job create` prints it.
 [[nodiscard]] bool isWorkerAddress(std::string_view text);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

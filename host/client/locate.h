@@ -8,9 +8,9 @@
 
 #include <sys/types.h>
 
-#include "host/cli/address.h"
+#include "host/client/address.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// Looks up a variable of the environment; nothing when it is not set or empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;
@@ -70,4 +70,4 @@ struct Access {
 [[nodiscard]] std::string locateDataDirectory(const LocateOptions& options, const Environment& environment,
                                               const DefaultPlaces& places = {});
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,4 +1,4 @@
-#include "host/cli/connection.h"
+#include "host/client/connection.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,10 +17,10 @@
 
 #include <sallyport/json.h>
 
-#include "host/cli/failure.h"
-#include "host/doctor/account.h"
+#include "host/client/failure.h"
+#include "host/client/user_name.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -77,7 +77,7 @@ void requirePeer(const Poco::Net::StreamSocket& socket, const Access& access) {
     }
     if (std::find(access.peers.begin(), access.peers.end(), peer.uid) == access.peers.end()) {
         throw Unreachable(
-            "process " + std::to_string(peer.pid) + " of " + doctor::userName(peer.uid) + " answers at " +
+            "process " + std::to_string(peer.pid) + " of " + userName(peer.uid) + " answers at " +
                 nameOf(access) + ", and that is neither root nor the owner of " + access.dataDir +
                 ": nothing was sent",
             {"Somebody may have taken the daemon's place: see what that process is, and start the daemon."});
@@ -219,4 +219,4 @@ int Connection::descriptor() {
     return session_->socket().impl()->sockfd();
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -6,7 +6,7 @@
 
 #include <signal.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// A request to stop that reaches a thread wherever it waits: asleep, or reading from a socket.
 class Interruption {
@@ -57,4 +57,4 @@ private:
     struct sigaction before_ {};
 };
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,4 +1,4 @@
-#include "host/cli/interruption.h"
+#include "host/client/interruption.h"
 
 #include <chrono>
 #include <thread>
@@ -9,7 +9,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 class InterruptionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(InterruptionTest);
@@ -79,4 +79,4 @@ class InterruptionTest : public CppUnit::TestFixture {
 
 CPPUNIT_TEST_SUITE_REGISTRATION(InterruptionTest);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,4 +1,4 @@
-#include "host/cli/interruption.h"
+#include "host/client/interruption.h"
 
 #include <cerrno>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -86,4 +86,4 @@ InterruptOnCtrlC::~InterruptOnCtrlC() {
     onCtrlC = nullptr;
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

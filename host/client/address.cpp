@@ -1,11 +1,11 @@
-#include "host/cli/address.h"
+#include "host/client/address.h"
 
 #include <stdexcept>
 
 #include <Poco/Exception.h>
 #include <Poco/URI.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -76,4 +76,4 @@ bool isWorkerAddress(std::string_view text) {
     return text.starts_with("http") && text.find("/worker/") != std::string_view::npos;
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,4 +1,4 @@
-#include "host/cli/locate.h"
+#include "host/client/locate.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,9 +17,9 @@
 #include <Poco/Exception.h>
 #include <Poco/Util/PropertyFileConfiguration.h>
 
-#include "host/cli/failure.h"
+#include "host/client/failure.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -286,4 +286,4 @@ Access locate(const LocateOptions& options, const Environment& environment, cons
     return Search(options, environment, places).run();
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

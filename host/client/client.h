@@ -13,11 +13,11 @@
 
 #include <sallyport/json.h>
 
-#include "host/cli/connection.h"
-#include "host/cli/locate.h"
-#include "host/cli/sse_parser.h"
+#include "host/client/connection.h"
+#include "host/client/locate.h"
+#include "host/client/sse_parser.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// An answer: a JSON object, and the text it was read from. Cheap to copy.
 class Answer {
@@ -119,4 +119,4 @@ private:
     std::chrono::milliseconds timeout_;
 };
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

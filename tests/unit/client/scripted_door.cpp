@@ -1,4 +1,4 @@
-#include "tests/unit/cli/scripted_door.h"
+#include "tests/unit/client/scripted_door.h"
 
 #include <algorithm>
 #include <cctype>
@@ -9,7 +9,7 @@
 
 #include <Poco/Exception.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -175,4 +175,4 @@ ScriptedDoor::Handler canned(std::map<std::string, std::string> answers) {
     };
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

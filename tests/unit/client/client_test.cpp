@@ -1,4 +1,4 @@
-#include "host/cli/client.h"
+#include "host/client/client.h"
 
 #include <filesystem>
 #include <string>
@@ -8,10 +8,10 @@
 #include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "host/cli/failure.h"
-#include "tests/unit/cli/scripted_door.h"
+#include "host/client/failure.h"
+#include "tests/unit/client/scripted_door.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 class ClientTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ClientTest);
@@ -261,4 +261,4 @@ class ClientTest : public CppUnit::TestFixture {
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ClientTest);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -1,9 +1,9 @@
-#include "host/cli/sse_parser.h"
+#include "host/client/sse_parser.h"
 
 #include <stdexcept>
 #include <utility>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -99,4 +99,4 @@ void SseParser::dispatch() {
     ready_.push_back(std::move(event));
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

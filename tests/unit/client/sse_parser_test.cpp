@@ -1,4 +1,4 @@
-#include "host/cli/sse_parser.h"
+#include "host/client/sse_parser.h"
 
 #include <stdexcept>
 #include <string>
@@ -6,7 +6,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 class SseParserTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SseParserTest);
@@ -100,4 +100,4 @@ class SseParserTest : public CppUnit::TestFixture {
 
 CPPUNIT_TEST_SUITE_REGISTRATION(SseParserTest);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

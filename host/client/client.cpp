@@ -1,4 +1,4 @@
-#include "host/cli/client.h"
+#include "host/client/client.h"
 
 #include <sstream>
 #include <stdexcept>
@@ -6,9 +6,9 @@
 
 #include <Poco/URI.h>
 
-#include "host/cli/failure.h"
+#include "host/client/failure.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 namespace {
 
@@ -166,4 +166,4 @@ Answer Client::ask(const std::string& method, const Target& target, const std::s
     return Answer(connection.readAll());
 }
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// One dispatched event.
 struct SseEvent {
@@ -43,4 +43,4 @@ private:
     std::deque<SseEvent> ready_;
 };
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client

@@ -12,9 +12,9 @@
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
 
-#include "host/cli/client.h"
+#include "host/client/client.h"
 
-namespace sallyport::host::cli {
+namespace sallyport::host::client {
 
 /// One request as it arrived. Header names are in lower case.
 struct ScriptedRequest {
@@ -70,4 +70,4 @@ void awaitClose(Poco::Net::StreamSocket& socket);
 /// A handler that answers `METHOD target` from a table, and 404 to all else.
 [[nodiscard]] ScriptedDoor::Handler canned(std::map<std::string, std::string> answers);
 
-}  // namespace sallyport::host::cli
+}  // namespace sallyport::host::client
