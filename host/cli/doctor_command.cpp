@@ -1,119 +1,85 @@
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
 
 #include "host/cli/command.h"
-#include "host/doctor/examination.h"
+#include "host/cli/daemon_program.h"
 
 namespace sallyport::host::cli {
 
 namespace {
-
-using doctor::Finding;
-using doctor::Report;
-using doctor::Verdict;
 
 struct DoctorOptions {
     bool offline = false;
     std::vector<std::string> definitions;
 };
 
-/// What stands at the beginning of a line, and its word in JSON.
-struct Word {
-    const char* shown;
-    Style style;
-    const char* json;
-};
-
-Word wordOf(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::ok:
-            return {"ok     ", Style::green, "ok"};
-        case Verdict::warning:
-            return {"warning", Style::yellow, "warning"};
-        case Verdict::failed:
-            break;
+/// What stands at the beginning of a line.
+Span wordOf(const std::string& status) {
+    if (status == "ok") {
+        return {"ok     ", Style::green};
     }
-    return {"FAILED ", Style::red, "failed"};
+    return status == "warning" ? Span{"warning", Style::yellow} : Span{"FAILED ", Style::red};
 }
 
-std::string counted(std::size_t number, const std::string& what) {
+std::string counted(std::int64_t number, const std::string& what) {
     return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
-void print(const Report& report, Terminal& out) {
+void print(const json::Object& report, Terminal& out) {
+    const std::vector<json::Value> checks = elementsOf(report, "checks");
     std::size_t width = 0;
-    for (const Finding& finding : report.findings()) {
-        width = std::max(width, finding.check.size());
+    for (const json::Value& element : checks) {
+        width = std::max(width, textOf(element.object(), "check").size());
     }
-    for (const Finding& finding : report.findings()) {
-        const Word word = wordOf(finding.verdict);
-        std::string check = finding.check;
+    for (const json::Value& element : checks) {
+        const json::Object finding = element.object();
+        std::string check = textOf(finding, "check");
         check.resize(width, ' ');
-        out.line({{word.shown, word.style}, {"  " + check + "  ", Style::dim}, {finding.sentence}});
+        out.line({wordOf(textOf(finding, "status")),
+                  {"  " + check + "  ", Style::dim},
+                  {textOf(finding, "message")}});
     }
-    const std::size_t failures = report.count(Verdict::failed);
-    const std::size_t warnings = report.count(Verdict::warning);
+    const std::int64_t failures = numberOf(report, "failures");
+    const std::int64_t warnings = numberOf(report, "warnings");
     if (failures + warnings > 0) {
         out.line({});
         out.line({{counted(failures, "failure") + ", " + counted(warnings, "warning") + ".", Style::bold}});
     }
 }
 
-void printJson(const Report& report, Terminal& out) {
-    Poco::JSON::Array checks;
-    for (const Finding& finding : report.findings()) {
-        Poco::JSON::Object check(Poco::JSON_PRESERVE_KEY_ORDER);
-        check.set("check", finding.check);
-        check.set("status", wordOf(finding.verdict).json);
-        check.set("message", finding.sentence);
-        checks.add(check);
-    }
-    Poco::JSON::Object document(Poco::JSON_PRESERVE_KEY_ORDER);
-    document.set("failures", static_cast<std::uint64_t>(report.count(Verdict::failed)));
-    document.set("warnings", static_cast<std::uint64_t>(report.count(Verdict::warning)));
-    document.set("checks", checks);
-    std::ostringstream text;
-    document.stringify(text);
-    out.json(text.str());
-}
-
 /// As sallyportd takes them, and the data directory that the command line was told.
-config::Configuration::Overrides overridesOf(const std::vector<std::string>& definitions,
-                                             const Context& context) {
-    config::Configuration::Overrides overrides;
-    for (const std::string& definition : definitions) {
-        const auto equals = definition.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            throw UsageError("--define takes KEY=VALUE, not '" + definition + "'");
-        }
-        overrides.emplace_back(definition.substr(0, equals), definition.substr(equals + 1));
+std::vector<std::string> argumentsFor(const Context& context, const DoctorOptions& options) {
+    std::vector<std::string> arguments;
+    addConfiguration(arguments, context);
+    for (const std::string& definition : options.definitions) {
+        arguments.push_back("--define=" + definition);
     }
     if (context.options.locate.dataDir || context.environment("SALLYPORT_DATA_DIR")) {
-        overrides.emplace_back("data.dir", locateDataDirectory(context.options.locate, context.environment));
+        arguments.push_back("--define=data.dir=" +
+                            locateDataDirectory(context.options.locate, context.environment));
     }
-    return overrides;
+    if (context.options.locate.tokenFile) {
+        arguments.push_back("--token-file=" + *context.options.locate.tokenFile);
+    }
+    if (options.offline) {
+        arguments.emplace_back("--offline");
+    }
+    return arguments;
 }
 
 ExitCode examine(Context& context, const DoctorOptions& options) {
     if (context.options.locate.url) {
         throw UsageError("doctor looks at the machine it runs on: it takes no --url");
     }
-    const Report report =
-        doctor::examine({.file = configurationFile(context.options.locate, context.environment),
-                         .overrides = overridesOf(options.definitions, context),
-                         .tokenFile = context.options.locate.tokenFile,
-                         .offline = options.offline});
-    context.options.json ? printJson(report, context.out) : print(report, context.out);
-    return report.count(Verdict::failed) == 0 ? ExitCode::ok : ExitCode::refused;
+    const Maintained report = maintain(context, "doctor", argumentsFor(context, options));
+    context.options.json ? context.out.json(report.text()) : print(report.document(), context.out);
+    return report.code();
 }
 
 }  // namespace

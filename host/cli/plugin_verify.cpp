@@ -1,165 +1,113 @@
 #include "host/cli/plugin_verify.h"
 
-#include <algorithm>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
 
+#include "host/cli/daemon_program.h"
 #include "host/cli/table.h"
-#include "host/config/configuration.h"
-#include "host/config/host_settings.h"
-#include "host/plugins/inspection.h"
 
 namespace sallyport::host::cli {
 
 namespace {
-
-using plugins::Inspected;
 
 struct VerifyOptions {
     std::vector<std::string> files;
     bool sums = false;
 };
 
-std::string stateOf(const Inspected& plugin) {
-    if (!plugin.problems.empty()) {
-        return "refused";
-    }
-    return plugin.disabled ? "disabled" : "good";
-}
-
-std::string problemsOf(const Inspected& plugin) {
-    std::string text;
-    for (const std::string& problem : plugin.problems) {
-        text += (text.empty() ? "" : "; ") + problem;
-    }
-    return text;
-}
-
-/// What the daemon's configuration names, or the files that the command line does.
-std::vector<Inspected> inspectAll(const Context& context, const VerifyOptions& wanted) {
-    config::Configuration::Overrides overrides;
+std::vector<std::string> argumentsFor(const Context& context, const VerifyOptions& wanted) {
+    std::vector<std::string> arguments;
+    addConfiguration(arguments, context);
     if (context.options.locate.dataDir) {
-        overrides.emplace_back("data.dir", *context.options.locate.dataDir);
+        arguments.push_back("--data-dir=" + *context.options.locate.dataDir);
     }
-    try {
-        const config::Configuration configuration(
-            configurationFile(context.options.locate, context.environment), overrides, std::nullopt);
-        const auto settings = configuration.settings("", config::hostSettings());
-        const trust::Trust trust(trust::daemonUser(settings->text("data.dir")));
-        plugins::PluginSources sources = plugins::readPluginSources(*settings);
-        if (!wanted.sums) {
-            sources.trusted = plugins::readTrustedSums(configuration, *settings, trust);
-        }
-        if (wanted.files.empty()) {
-            return plugins::inspect(sources, trust);
-        }
-        std::vector<Inspected> inspected;
-        for (const std::string& file : wanted.files) {
-            inspected.push_back(plugins::inspectFile(file, sources, trust));
-        }
-        return inspected;
-    } catch (const config::BadValue& problem) {
-        throw UsageError(problem.what());
+    for (const std::string& file : wanted.files) {
+        arguments.push_back("--file=" + file);
     }
+    if (wanted.sums) {
+        arguments.emplace_back("--unlisted");
+    }
+    return arguments;
 }
 
-void printTable(const std::vector<Inspected>& inspected, Terminal& out) {
+std::vector<std::string> problemsOf(const json::Object& plugin) {
+    std::vector<std::string> problems;
+    for (const json::Value& problem : elementsOf(plugin, "problems")) {
+        problems.push_back(problem.string().value_or(""));
+    }
+    return problems;
+}
+
+void printTable(const std::vector<json::Value>& plugins, Terminal& out) {
     Table table({"NAME", "VERSION", "STATE", "FILE"});
-    for (const Inspected& plugin : inspected) {
-        const bool good = plugin.problems.empty();
-        table.row({{plugin.declaration ? plugin.declaration->name : ""},
-                   {plugin.declaration ? plugin.declaration->version : ""},
-                   {stateOf(plugin), good ? Style::green : Style::red},
-                   {plugin.file}});
+    for (const json::Value& element : plugins) {
+        const json::Object plugin = element.object();
+        const std::string state = textOf(plugin, "state");
+        table.row({{textOf(plugin, "name")},
+                   {textOf(plugin, "version")},
+                   {state, state == "refused" ? Style::red : Style::green},
+                   {textOf(plugin, "file")}});
     }
     table.print(out);
-    for (const Inspected& plugin : inspected) {
-        for (const std::string& problem : plugin.problems) {
-            out.line({{plugin.file, Style::bold}, {": " + problem}});
+    for (const json::Value& element : plugins) {
+        const json::Object plugin = element.object();
+        for (const std::string& problem : problemsOf(plugin)) {
+            out.line({{textOf(plugin, "file"), Style::bold}, {": " + problem}});
         }
     }
 }
 
-/// Who has built a plugin owns it, and wants to know what is wrong with it otherwise.
-void printWherePlacesMatter(const std::vector<Inspected>& inspected, Terminal& out) {
-    if (std::any_of(inspected.begin(), inspected.end(),
-                    [](const Inspected& plugin) { return plugin.untrusted; })) {
-        out.line({});
-        out.line(
-            {{"Whose a file is counts where it lies. Put into the daemon's folder by root, as "
-              "`sudo cmake --install` does,"}});
-        out.line({{"it is root's, and nobody else may write to it."}});
-    }
-}
-
-void printJson(const std::vector<Inspected>& inspected, Terminal& out) {
-    Poco::JSON::Array plugins;
-    for (const Inspected& plugin : inspected) {
-        Poco::JSON::Array problems;
-        for (const std::string& problem : plugin.problems) {
-            problems.add(problem);
-        }
-        Poco::JSON::Object entry(Poco::JSON_PRESERVE_KEY_ORDER);
-        entry.set("file", plugin.file);
-        entry.set("name",
-                  plugin.declaration ? Poco::Dynamic::Var(plugin.declaration->name) : Poco::Dynamic::Var());
-        entry.set("version", plugin.declaration ? Poco::Dynamic::Var(plugin.declaration->version)
-                                                : Poco::Dynamic::Var());
-        entry.set("sha256", plugin.sha256.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(plugin.sha256));
-        entry.set("state", stateOf(plugin));
-        entry.set("problems", problems);
-        plugins.add(entry);
-    }
-    Poco::JSON::Object document;
-    document.set("plugins", plugins);
-    std::ostringstream text;
-    document.stringify(text);
-    out.json(text.str());
+void printWherePlacesMatter(Terminal& out) {
+    out.line({});
+    out.line(
+        {{"Whose a file is counts where it lies. Put into the daemon's folder by root, as "
+          "`sudo cmake --install` does,"}});
+    out.line({{"it is root's, and nobody else may write to it."}});
 }
 
 /// As sha256sum(1) writes a line.
-std::string sumLine(const Inspected& plugin) {
+std::string sumLine(const std::string& file, const std::string& sum) {
     std::string name;
-    for (const char c : plugin.file) {
+    for (const char c : file) {
         name += c == '\\' ? "\\\\" : c == '\n' ? "\\n" : std::string(1, c);
     }
-    return (name == plugin.file ? "" : "\\") + plugin.sha256 + "  " + name;
+    return (name == file ? "" : "\\") + sum + "  " + name;
 }
 
-void printSums(const std::vector<Inspected>& inspected, Context& context) {
-    for (const Inspected& plugin : inspected) {
-        if (!plugin.problems.empty()) {
-            context.err.line({{plugin.file + ": " + problemsOf(plugin)}});
-        } else if (!plugin.disabled) {
-            context.out.line({{sumLine(plugin)}});
+void printSums(const std::vector<json::Value>& plugins, Context& context) {
+    for (const json::Value& element : plugins) {
+        const json::Object plugin = element.object();
+        const std::string file = textOf(plugin, "file");
+        const std::string state = textOf(plugin, "state");
+        if (state == "refused") {
+            std::string problems;
+            for (const std::string& problem : problemsOf(plugin)) {
+                problems += (problems.empty() ? "" : "; ") + problem;
+            }
+            context.err.line({{file + ": " + problems}});
+        } else if (state != "disabled") {
+            context.out.line({{sumLine(file, textOf(plugin, "sha256"))}});
         }
     }
 }
 
 ExitCode verify(Context& context, const VerifyOptions& wanted) {
-    const std::vector<Inspected> inspected = inspectAll(context, wanted);
+    const Maintained verified = maintain(context, "verify", argumentsFor(context, wanted));
+    const std::vector<json::Value> plugins = elementsOf(verified.document(), "plugins");
     if (wanted.sums) {
-        printSums(inspected, context);
+        printSums(plugins, context);
     } else if (context.options.json) {
-        printJson(inspected, context.out);
+        context.out.json(verified.text());
     } else {
-        printTable(inspected, context.out);
-        if (!wanted.files.empty()) {
-            printWherePlacesMatter(inspected, context.out);
+        printTable(plugins, context.out);
+        if (!wanted.files.empty() && isTrue(verified.notes(), "untrusted")) {
+            printWherePlacesMatter(context.out);
         }
     }
-    for (const Inspected& plugin : inspected) {
-        if (!plugin.problems.empty()) {
-            return ExitCode::refused;
-        }
-    }
-    return ExitCode::ok;
+    return verified.code();
 }
 
 }  // namespace
