@@ -21,7 +21,7 @@ using client::ExitCode;
 using client::Failure;
 using client::idOf;
 using client::Interruption;
-using client::InterruptOnCtrlC;
+using client::InterruptOnSignal;
 using client::isTrue;
 using client::isWorkerAddress;
 using client::locate;

@@ -1,5 +1,6 @@
 #include "host/cli/job_commands.h"
 
+#include <csignal>
 #include <cstdint>
 #include <istream>
 #include <limits>
@@ -86,7 +87,7 @@ ExitCode release(Context& context, const std::string& reference) {
 
 ExitCode watch(Context& context, const std::string& reference, Watch::Options options) {
     Interruption interruption;
-    const InterruptOnCtrlC ctrlC(interruption);
+    const InterruptOnSignal ctrlC(interruption, SIGINT);
     const JobId job = resolveJob(context.connect(), reference);
     options.json = context.options.json;
     Watch watch([&] { return context.connect(); }, job, options, context.out, context.err, interruption);

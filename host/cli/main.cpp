@@ -31,7 +31,8 @@ sallyport::host::cli::Installation installation() {
     std::error_code ignored;
     const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
     return {.pluginTemplate = (here / SALLYPORT_TEMPLATE_FROM_HERE).lexically_normal(),
-            .plugins = (here / SALLYPORT_PLUGINS_FROM_HERE).lexically_normal()};
+            .plugins = (here / SALLYPORT_PLUGINS_FROM_HERE).lexically_normal(),
+            .daemons = {here / "sallyportd", (here / SALLYPORT_DAEMON_FROM_HERE).lexically_normal()}};
 }
 
 }  // namespace

@@ -11,6 +11,8 @@ namespace sallyport::host::cli {
 struct Installation {
     std::filesystem::path pluginTemplate;  ///< from the package sallyport-dev
     std::filesystem::path plugins;         ///< those that are loaded, unless `plugins.dir` says otherwise
+    std::vector<std::filesystem::path>
+        daemons{};  ///< where the daemon's program may be; the first that is there
 };
 
 /// What is to be written, and where.

@@ -13,13 +13,13 @@ namespace sallyport::host::client {
 
 namespace {
 
-std::atomic<Interruption*> onCtrlC = nullptr;
+std::atomic<Interruption*> onSignal = nullptr;
 static_assert(std::atomic<Interruption*>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
               "used in a signal handler");
 
 void handle(int /*signal*/) {
     const int before = errno;
-    if (Interruption* interruption = onCtrlC) {
+    if (Interruption* interruption = onSignal) {
         interruption->request();
     }
     errno = before;
@@ -72,18 +72,18 @@ Interruption::Guard::~Guard() {
     interruption_.socket_ = -1;
 }
 
-InterruptOnCtrlC::InterruptOnCtrlC(Interruption& interruption) {
-    onCtrlC = &interruption;
+InterruptOnSignal::InterruptOnSignal(Interruption& interruption, int signal) : signal_(signal) {
+    onSignal = &interruption;
     struct sigaction action {};
     action.sa_handler = handle;
     action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
     ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &before_);
+    ::sigaction(signal_, &action, &before_);
 }
 
-InterruptOnCtrlC::~InterruptOnCtrlC() {
-    ::sigaction(SIGINT, &before_, nullptr);
-    onCtrlC = nullptr;
+InterruptOnSignal::~InterruptOnSignal() {
+    ::sigaction(signal_, &before_, nullptr);
+    onSignal = nullptr;
 }
 
 }  // namespace sallyport::host::client

@@ -1,4 +1,4 @@
-// Ctrl-C, for a command that waits.
+// Being asked to stop, for what takes a while.
 #pragma once
 
 #include <atomic>
@@ -44,16 +44,17 @@ private:
     int wake_;  ///< an eventfd
 };
 
-/// While it lives, Ctrl-C requests an interruption. A second Ctrl-C ends the program as it always did,
-/// in case the first cannot be obeyed.
-class InterruptOnCtrlC {
+/// While it lives, a signal requests an interruption: SIGINT, which is Ctrl-C, or another. A second one ends
+/// the program as it always did, in case the first cannot be obeyed. One at a time.
+class InterruptOnSignal {
 public:
-    explicit InterruptOnCtrlC(Interruption& interruption);
-    ~InterruptOnCtrlC();
-    InterruptOnCtrlC(const InterruptOnCtrlC&) = delete;
-    InterruptOnCtrlC& operator=(const InterruptOnCtrlC&) = delete;
+    InterruptOnSignal(Interruption& interruption, int signal);
+    ~InterruptOnSignal();
+    InterruptOnSignal(const InterruptOnSignal&) = delete;
+    InterruptOnSignal& operator=(const InterruptOnSignal&) = delete;
 
 private:
+    int signal_;
     struct sigaction before_ {};
 };
 

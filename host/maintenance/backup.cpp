@@ -40,7 +40,7 @@ std::string readableDatabase(const std::string& directory) {
 
 store::Contents copy(const std::string& database, const FileTask& task) {
     client::Interruption interruption;
-    const client::InterruptOnCtrlC onCtrlC(interruption);
+    const client::InterruptOnSignal whenAsked(interruption, SIGTERM);
     return store::backUp(database, task.file,
                          {.replace = task.force,
                           .progress = [&](std::int64_t, std::int64_t) { return !interruption.requested(); }});

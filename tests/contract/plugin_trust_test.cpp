@@ -343,6 +343,7 @@ public:
         std::filesystem::create_directories(tree / "plugins");
         const auto program = tree / "bin" / "sallyport";
         std::filesystem::copy_file(SALLYPORT_CLI_PATH, program);
+        std::filesystem::copy_file(SALLYPORTD_PATH, tree / "bin" / "sallyportd");
         const auto plugin = tree / "plugins" / "greeter.so";
         std::filesystem::copy_file(PluginFiles::built("greeter_1"), plugin);
         const auto verifyBy = [&](const std::string& which) {

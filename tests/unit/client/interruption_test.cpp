@@ -62,14 +62,14 @@ class InterruptionTest : public CppUnit::TestFixture {
 
     void comesFromCtrlC() {
         Interruption interruption;
-        const InterruptOnCtrlC ctrlC(interruption);
+        const InterruptOnSignal ctrlC(interruption, SIGINT);
         ::raise(SIGINT);
         CPPUNIT_ASSERT(interruption.requested());
     }
 
     void leavesTheSecondCtrlCAlone() {
         Interruption interruption;
-        const InterruptOnCtrlC ctrlC(interruption);
+        const InterruptOnSignal ctrlC(interruption, SIGINT);
         ::raise(SIGINT);
         struct sigaction action {};
         ::sigaction(SIGINT, nullptr, &action);
