@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include <sallyport/ascii.h>
 #include <sallyport/timestamp.h>
 
 namespace sallyport::host::auth {
@@ -25,10 +26,6 @@ RequestError unauthorized(const char* message) {
     return {401, "unauthorized", message};
 }
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool isToken(std::string_view text) {
     return text.size() == tokenLength && std::all_of(text.begin(), text.end(), [](char c) {
                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -39,8 +36,7 @@ bool isToken(std::string_view text) {
 std::optional<std::string_view> afterScheme(std::string_view authorization) {
     constexpr std::string_view scheme = "bearer";
     if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ' ||
-        !std::equal(scheme.begin(), scheme.end(), authorization.begin(),
-                    [](char expected, char given) { return expected == lower(given); })) {
+        !ascii::equalsIgnoringCase(authorization.substr(0, scheme.size()), scheme)) {
         return std::nullopt;
     }
     authorization.remove_prefix(scheme.size());

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include <sallyport/ascii.h>
+
 namespace sallyport::host::http {
 
 namespace {
@@ -17,10 +19,8 @@ constexpr std::string_view healthMethods = "GET, HEAD, OPTIONS";
 
 /// Whether the media type is application/json or ends in +json (RFC 6839 section 3.1).
 bool isJson(std::string_view contentType) {
-    std::string type(contentType.substr(0, contentType.find(';')));
+    std::string type = ascii::lowered(contentType.substr(0, contentType.find(';')));
     type.erase(type.find_last_not_of(" \t") + 1);
-    std::transform(type.begin(), type.end(), type.begin(),
-                   [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
     return type == jsonType || (type.starts_with("application/") && type.ends_with("+json"));
 }
 

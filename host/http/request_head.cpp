@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include <sallyport/ascii.h>
+
 namespace sallyport::host::http {
 
 namespace {
@@ -30,21 +32,6 @@ bool isToken(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
         return tokenCharacters[static_cast<unsigned char>(c)];
     });
-}
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-std::string lowered(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), lower);
-    return result;
-}
-
-bool equalsIgnoringCase(std::string_view a, std::string_view b) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -74,7 +61,7 @@ bool isTarget(std::string_view text) {
 bool listContains(std::string_view list, std::string_view wanted) {
     while (!list.empty()) {
         const auto comma = list.find(',');
-        if (equalsIgnoringCase(trimmed(list.substr(0, comma)), wanted))
+        if (ascii::equalsIgnoringCase(trimmed(list.substr(0, comma)), wanted))
             return true;
         if (comma == std::string_view::npos)
             break;
@@ -91,7 +78,7 @@ bool splitTarget(std::string_view target, RequestHead& head) {
     }
     if (target.front() != '/') {
         const auto scheme = target.find("://");
-        if (scheme == std::string_view::npos || !equalsIgnoringCase(target.substr(0, scheme), "http"))
+        if (scheme == std::string_view::npos || !ascii::equalsIgnoringCase(target.substr(0, scheme), "http"))
             return false;
         target.remove_prefix(scheme + 3);
         const auto end = target.find_first_of("/?");
@@ -144,7 +131,7 @@ std::optional<HeadError> parseField(std::string_view line, RequestHead& head) {
     const auto value = trimmed(line.substr(colon + 1));
     if (!isFieldValue(value))
         return HeadError{400, "bad_request", "A header value contains a control character."};
-    head.headers.emplace_back(lowered(line.substr(0, colon)), value);
+    head.headers.emplace_back(ascii::lowered(line.substr(0, colon)), value);
     return std::nullopt;
 }
 
@@ -196,7 +183,7 @@ private:
             return HeadError{400, "ambiguous_length", "Transfer-Encoding was given more than once"};
         if (head_.http10)
             return HeadError{400, "bad_request", "HTTP/1.0 has no Transfer-Encoding."};
-        if (!equalsIgnoringCase(value, "chunked"))
+        if (!ascii::equalsIgnoringCase(value, "chunked"))
             return HeadError{501, "transfer_encoding", "the only transfer coding accepted is chunked"};
         head_.framing = Framing::chunked;
         return std::nullopt;
@@ -214,7 +201,7 @@ private:
     }
 
     std::optional<HeadError> expect(const std::string& value) {
-        if (!equalsIgnoringCase(value, "100-continue"))
+        if (!ascii::equalsIgnoringCase(value, "100-continue"))
             return HeadError{417, "expectation_failed", "the only expectation met is 100-continue"};
         head_.expectsContinue = !head_.http10;
         return std::nullopt;

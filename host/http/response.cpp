@@ -6,6 +6,8 @@
 
 #include <Poco/Net/HTTPResponse.h>
 
+#include <sallyport/ascii.h>
+
 namespace sallyport::host::http {
 
 namespace {
@@ -20,12 +22,8 @@ void appendNumber(std::string& out, T number, int base = 10) {
 bool isFraming(std::string_view name) {
     constexpr std::array<std::string_view, 6> framing{"content-length", "transfer-encoding", "connection",
                                                       "date",           "x-request-id",      "keep-alive"};
-    return std::any_of(framing.begin(), framing.end(), [name](std::string_view other) {
-        return name.size() == other.size() &&
-               std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) {
-                   return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
-               });
-    });
+    return std::any_of(framing.begin(), framing.end(),
+                       [name](std::string_view other) { return ascii::equalsIgnoringCase(name, other); });
 }
 
 bool breaksLines(std::string_view text) {

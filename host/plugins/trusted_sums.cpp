@@ -1,7 +1,10 @@
 #include "host/plugins/trusted_sums.h"
 
 #include <sstream>
+#include <string_view>
 #include <system_error>
+
+#include <sallyport/ascii.h>
 
 #include "host/trust/file.h"
 
@@ -40,12 +43,7 @@ void TrustedSums::addLine(const std::string& line, std::size_t number) {
         return;
     if (!isSumLine(line))
         throw std::runtime_error("its line " + std::to_string(number) + " is none");
-    std::string sum = line.substr(0, sumLength);
-    for (char& digit : sum) {
-        if (digit >= 'A' && digit <= 'F')
-            digit = static_cast<char>(digit - 'A' + 'a');
-    }
-    sums_.insert(std::move(sum));
+    sums_.insert(ascii::lowered(std::string_view(line).substr(0, sumLength)));
 }
 
 std::string notListed(const TrustedSums& sums, const std::string& sha256) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include <sallyport/ascii.h>
 #include <sallyport/errors.h>
 
 namespace sallyport::plugins {
@@ -21,23 +22,18 @@ bool isLower(char c) {
     return c >= 'a' && c <= 'z';
 }
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool isNameCharacter(char c) {
     return isLower(c) || isDigit(c) || c == '_' || c == '.' || c == '-';
 }
 
 bool isVariableCharacter(char c) {
-    return isLower(lower(c)) || isDigit(c) || c == '_';
+    return isLower(ascii::lower(c)) || isDigit(c) || c == '_';
 }
 
 }  // namespace
 
 std::string normalisedName(std::string_view name, std::string_view field) {
-    std::string result(name);
-    std::transform(result.begin(), result.end(), result.begin(), lower);
+    std::string result = ascii::lowered(name);
     // A name of dots means something else in a path.
     if (result.size() > maxName || !std::all_of(result.begin(), result.end(), isNameCharacter) ||
         result.find_first_not_of('.') == std::string::npos) {

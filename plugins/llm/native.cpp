@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sallyport/ascii.h>
+
 #include "body_text.h"
 #include "request_body.h"
 
@@ -22,13 +24,6 @@ bool isOurs(std::string_view name) {
     return std::find(std::begin(ourMembers), std::end(ourMembers), name) != std::end(ourMembers);
 }
 
-std::string lowered(std::string_view name) {
-    std::string result(name);
-    std::transform(result.begin(), result.end(), result.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-    return result;
-}
-
 /// Servers exist that take the last one of two members, or the first, or heed no letter case.
 void requireUnambiguous(const std::vector<NativeRequest::Member>& members) {
     for (const std::string_view name : ourMembers) {
@@ -38,8 +33,8 @@ void requireUnambiguous(const std::vector<NativeRequest::Member>& members) {
         }
     }
     for (const NativeRequest::Member& member : members) {
-        if (!isOurs(member.name) && isOurs(lowered(member.name))) {
-            throw invalidField(lowered(member.name), "must be written in lower case");
+        if (!isOurs(member.name) && isOurs(ascii::lowered(member.name))) {
+            throw invalidField(ascii::lowered(member.name), "must be written in lower case");
         }
     }
 }

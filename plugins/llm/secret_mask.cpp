@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include <sallyport/ascii.h>
 #include <sallyport/secret_text.h>
 
 #include "provider.h"
@@ -20,10 +21,6 @@ constexpr int mostLayers = 5;
 constexpr std::size_t gramSize = 4;
 /// What begins an escape, and may itself be escaped.
 constexpr std::string_view introducers = "\\%&";
-
-char folded(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 /// Four characters, whatever their case.
 std::uint32_t gramAt(std::string_view text, std::size_t at) {
@@ -96,7 +93,7 @@ Spelling::~Spelling() {
 }
 
 bool Spelling::matches(std::size_t at, char c) const noexcept {
-    return text_[at] == c || (ignoresCase_ && text_[at] == folded(c));
+    return text_[at] == c || (ignoresCase_ && text_[at] == ascii::lower(c));
 }
 
 std::size_t Spelling::advance(std::size_t before, char c) const noexcept {

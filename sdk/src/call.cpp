@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include <sallyport/ascii.h>
 #include <sallyport/call.h>
 #include <sallyport/errors.h>
 #include <sallyport/secret_text.h>
@@ -10,15 +11,6 @@
 namespace sallyport {
 
 namespace {
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equalIgnoringCase(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
 
 /// Decodes a form-encoded name or value. A `%` that two hex digits do not follow stands for itself, as
 /// in every browser (WHATWG URL, section 1.3).
@@ -47,13 +39,13 @@ bool isJson(std::string_view contentType) {
     media = media.substr(first, media.find_last_not_of(" \t") - first + 1);
     constexpr std::string_view prefix = "application/";
     constexpr std::string_view suffix = "+json";
-    if (!equalIgnoringCase(media.substr(0, prefix.size()), prefix)) {
+    if (!ascii::equalsIgnoringCase(media.substr(0, prefix.size()), prefix)) {
         return false;
     }
     const std::string_view subtype = media.substr(prefix.size());
-    return equalIgnoringCase(subtype, "json") ||
+    return ascii::equalsIgnoringCase(subtype, "json") ||
            (subtype.size() > suffix.size() &&
-            equalIgnoringCase(subtype.substr(subtype.size() - suffix.size()), suffix));
+            ascii::equalsIgnoringCase(subtype.substr(subtype.size() - suffix.size()), suffix));
 }
 
 json::Object parseObject(const std::string& body, const json::Limits& limits) {
@@ -132,7 +124,7 @@ std::int64_t Call::queryInteger(std::string_view name, std::int64_t low, std::in
 
 std::optional<std::string_view> Call::header(std::string_view name) const {
     for (const auto& [key, value] : parts_.headers) {
-        if (equalIgnoringCase(key, name)) {
+        if (ascii::equalsIgnoringCase(key, name)) {
             return value;
         }
     }

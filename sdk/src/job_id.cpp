@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <sallyport/ascii.h>
 #include <sallyport/job_id.h>
 
 #include "hex.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t hyphenatedLength = 36;
 constexpr std::size_t simpleLength = 32;
+constexpr std::string_view urn = "urn:uuid:";
 
 bool isHyphenPlace(std::size_t index) {
     return index == 8 || index == 13 || index == 18 || index == 23;
@@ -39,17 +41,6 @@ std::optional<JobId> parseDigits(std::string_view text, bool hyphenated) {
     return JobId(bytes);
 }
 
-bool startsWithUrn(std::string_view text) {
-    constexpr std::string_view prefix = "urn:uuid:";
-    for (std::size_t i = 0; i < prefix.size(); ++i) {
-        const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
-        if (c != prefix[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 }  // namespace
 
 std::optional<JobId> JobId::parse(std::string_view text) {
@@ -63,9 +54,9 @@ std::optional<JobId> JobId::parse(std::string_view text) {
                 return parseDigits(text.substr(1, hyphenatedLength), true);
             }
             return std::nullopt;
-        case hyphenatedLength + 9:
-            if (startsWithUrn(text)) {
-                return parseDigits(text.substr(9), true);
+        case hyphenatedLength + urn.size():
+            if (ascii::equalsIgnoringCase(text.substr(0, urn.size()), urn)) {
+                return parseDigits(text.substr(urn.size()), true);
             }
             return std::nullopt;
         default:

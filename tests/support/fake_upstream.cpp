@@ -21,6 +21,8 @@
 #include <arpa/inet.h>
 #include <openssl/pem.h>
 
+#include <sallyport/ascii.h>
+
 #include "tests/support/deadline.h"
 #include "tests/support/loopback.h"
 
@@ -48,13 +50,6 @@ T tlsChecked(T result) {
 
 std::string urlOf(std::string_view scheme, std::uint16_t port) {
     return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
-}
-
-std::string lowerCase(std::string text) {
-    for (char& c : text) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return text;
 }
 
 SSL_CTX* newTlsContext(const TlsIdentity& identity) {
@@ -153,7 +148,7 @@ public:
             const std::size_t colon = line.find(':');
             std::string value = line.substr(std::min(line.find_first_not_of(' ', colon + 1), line.size()));
             value.erase(value.find_last_not_of('\r') + 1);
-            request.headers.emplace_back(lowerCase(line.substr(0, colon)), value);
+            request.headers.emplace_back(ascii::lowered(line.substr(0, colon)), value);
         }
         const std::string length = request.header("content-length");
         request.body = take(length.empty() ? 0 : std::stoul(length));
@@ -232,7 +227,7 @@ void UpstreamExchange::head(int status, const Headers& headers) {
 void UpstreamExchange::answer(int status, std::string_view body, const Headers& headers) {
     Headers all = headers;
     const bool typed = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
-        return lowerCase(header.first) == "content-type";
+        return ascii::equalsIgnoringCase(header.first, "content-type");
     });
     if (!typed) {
         all.emplace_back("Content-Type", "application/json");

@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 
+#include <sallyport/ascii.h>
 #include <sallyport/json.h>
 
 namespace sallyport::tests {
@@ -24,11 +25,6 @@ namespace {
 
 [[noreturn]] void lost(const std::string& what) {
     throw ConnectionLost(what + ": " + std::strerror(errno));
-}
-
-bool sameName(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 template <class T>
@@ -139,7 +135,7 @@ FileDescriptor Endpoint::connect(std::optional<int> receiveBuffer) const {
 
 std::string Response::header(std::string_view name) const {
     for (const auto& [field, value] : headers) {
-        if (sameName(field, name)) {
+        if (ascii::equalsIgnoringCase(field, name)) {
             return value;
         }
     }
@@ -147,8 +143,9 @@ std::string Response::header(std::string_view name) const {
 }
 
 std::size_t Response::count(std::string_view name) const {
-    return static_cast<std::size_t>(std::count_if(
-        headers.begin(), headers.end(), [&](const auto& field) { return sameName(field.first, name); }));
+    return static_cast<std::size_t>(std::count_if(headers.begin(), headers.end(), [&](const auto& field) {
+        return ascii::equalsIgnoringCase(field.first, name);
+    }));
 }
 
 std::string Response::at(std::string_view path) const {
@@ -298,14 +295,14 @@ Response Connection::receiveHead(std::string_view method) {
         response.headers.emplace_back(line.substr(0, colon), line.substr(std::min(colon + 2, line.size())));
     }
     const std::string connection = response.header("Connection");
-    response.keepAlive =
-        response.version == "HTTP/1.1" ? !sameName(connection, "close") : sameName(connection, "keep-alive");
+    response.keepAlive = response.version == "HTTP/1.1" ? !ascii::equalsIgnoringCase(connection, "close")
+                                                        : ascii::equalsIgnoringCase(connection, "keep-alive");
     const bool bodiless =
         response.status < 200 || response.status == 204 || response.status == 304 || method == "HEAD";
     remaining_ = 0;
     if (bodiless) {
         framing_ = Framing::none;
-    } else if (sameName(response.header("Transfer-Encoding"), "chunked")) {
+    } else if (ascii::equalsIgnoringCase(response.header("Transfer-Encoding"), "chunked")) {
         framing_ = Framing::chunked;
     } else if (response.count("Content-Length") != 0) {
         framing_ = Framing::length;

@@ -8,6 +8,8 @@
 
 #include <Poco/String.h>
 
+#include <sallyport/ascii.h>
+
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -19,7 +21,7 @@ constexpr int anyWrapper = MAX_WBITS + 32;
 constexpr std::size_t pieceSize = std::size_t{32} * 1024;
 
 std::string normalized(std::string_view coding) {
-    return Poco::toLower(Poco::trim(std::string(coding)));
+    return ascii::lowered(Poco::trim(std::string(coding)));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <sallyport/ascii.h>
+
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -31,15 +33,6 @@ bool isControlByte(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-char lowered(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equalsIgnoringCase(std::string_view text, std::string_view lowerCase) {
-    return std::equal(text.begin(), text.end(), lowerCase.begin(), lowerCase.end(),
-                      [](char a, char b) { return lowered(a) == b; });
-}
-
 /// A line's name, and its value without the blanks around it.
 struct Header {
     explicit Header(std::string_view line) : name(line.substr(0, line.find(':'))) {
@@ -61,15 +54,15 @@ void checkHeader(std::string_view line) {
                                     " has a control character");
     }
     if (std::any_of(ownHeaders.begin(), ownHeaders.end(),
-                    [&](std::string_view own) { return equalsIgnoringCase(header.name, own); })) {
+                    [&](std::string_view own) { return ascii::equalsIgnoringCase(header.name, own); })) {
         throw std::invalid_argument("the header " + std::string(header.name) +
                                     " is not the caller's to give");
     }
 }
 
-bool hasHeader(const UpstreamRequest& request, std::string_view lowerCase) {
+bool hasHeader(const UpstreamRequest& request, std::string_view name) {
     return std::any_of(request.headers.begin(), request.headers.end(), [&](const std::string& line) {
-        return equalsIgnoringCase(std::string_view(line).substr(0, line.find(':')), lowerCase);
+        return ascii::equalsIgnoringCase(std::string_view(line).substr(0, line.find(':')), name);
     });
 }
 

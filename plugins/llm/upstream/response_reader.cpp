@@ -8,6 +8,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <sallyport/ascii.h>
+
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -25,14 +27,6 @@ constexpr int noContent = 204;
 constexpr int notModified = 304;
 constexpr int http11 = 11;
 constexpr int switchingProtocols = 101;
-
-std::string lowerCase(BeastView text) {
-    std::string lower(text.data(), text.size());
-    for (char& c : lower) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return lower;
-}
 
 /// What there is of a head, or of its rest, which begins with a line.
 std::span<char> headIn(std::span<char> input) {
@@ -94,7 +88,8 @@ private:
             error = http::error::bad_transfer_encoding;
             return;
         }
-        head_.headers.emplace_back(lowerCase(text), std::string(value.data(), value.size()));
+        head_.headers.emplace_back(ascii::lowered({text.data(), text.size()}),
+                                   std::string(value.data(), value.size()));
     }
 
     void on_header_impl(error_code&) override {

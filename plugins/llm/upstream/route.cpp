@@ -12,8 +12,9 @@
 #include <Poco/Base64Encoder.h>
 #include <Poco/Exception.h>
 #include <Poco/Net/IPAddress.h>
-#include <Poco/String.h>
 #include <Poco/URI.h>
+
+#include <sallyport/ascii.h>
 
 namespace sallyport::plugins::llm {
 
@@ -24,10 +25,6 @@ using Poco::Net::IPAddress;
 constexpr std::uint16_t httpPort = 80;
 constexpr std::uint16_t httpsPort = 443;
 constexpr std::uint16_t proxyPort = 1080;
-
-std::string lowerCase(std::string_view text) {
-    return Poco::toLower(std::string(text));
-}
 
 bool isSchemeCharacter(char c) {
     return Poco::Ascii::isAlphaNumeric(static_cast<unsigned char>(c)) || c == '+' || c == '-' || c == '.';
@@ -41,7 +38,7 @@ std::string takeScheme(std::string_view& text) {
         !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), isSchemeCharacter)) {
         return "";
     }
-    std::string scheme = lowerCase(text.substr(0, end));
+    std::string scheme = ascii::lowered(text.substr(0, end));
     text.remove_prefix(end + 3);
     return scheme;
 }
@@ -88,7 +85,7 @@ HostAndPort readAuthority(std::string_view text, std::uint16_t fallback) {
         throw std::invalid_argument("an address has no host");
     }
     rest.remove_prefix(rest.empty() ? 0 : 1);
-    return {lowerCase(host), readPort(rest, fallback)};
+    return {ascii::lowered(host), readPort(rest, fallback)};
 }
 
 std::string authorityOf(const HostAndPort& where, std::uint16_t usual) {
@@ -140,7 +137,7 @@ std::vector<std::string> words(std::string_view text) {
     while (!text.empty()) {
         const auto end = std::min(text.find_first_of(", \t"), text.size());
         if (end > 0) {
-            found.push_back(lowerCase(text.substr(0, end)));
+            found.push_back(ascii::lowered(text.substr(0, end)));
         }
         text.remove_prefix(std::min(end + 1, text.size()));
     }
