@@ -1,38 +1,18 @@
 #include "host/http/request_head.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
 
 #include <sallyport/ascii.h>
+#include <sallyport/http_token.h>
 
 namespace sallyport::host::http {
 
 namespace {
 
 constexpr std::string_view lineEnd = "\r\n";
-
-/// Characters of a token (RFC 9110 section 5.6.2): methods and header names.
-constexpr auto tokenCharacters = [] {
-    std::array<bool, 256> table{};
-    for (char c = 'a'; c <= 'z'; ++c)
-        table[static_cast<unsigned char>(c)] = true;
-    for (char c = 'A'; c <= 'Z'; ++c)
-        table[static_cast<unsigned char>(c)] = true;
-    for (char c = '0'; c <= '9'; ++c)
-        table[static_cast<unsigned char>(c)] = true;
-    for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
-        table[static_cast<unsigned char>(c)] = true;
-    return table;
-}();
-
-bool isToken(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return tokenCharacters[static_cast<unsigned char>(c)];
-    });
-}
 
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
@@ -109,7 +89,7 @@ std::optional<HeadError> parseVersion(std::string_view version, RequestHead& hea
 std::optional<HeadError> parseRequestLine(std::string_view line, RequestHead& head, const Limits& limits) {
     const auto first = line.find(' ');
     const auto last = line.rfind(' ');
-    if (first == std::string_view::npos || first == last || !isToken(line.substr(0, first)))
+    if (first == std::string_view::npos || first == last || !isHttpToken(line.substr(0, first)))
         return HeadError{400, "bad_request", "the request line is not METHOD TARGET VERSION"};
     head.method = line.substr(0, first);
     const auto target = line.substr(first + 1, last - first - 1);
@@ -126,7 +106,7 @@ std::optional<HeadError> parseField(std::string_view line, RequestHead& head) {
     if (line.front() == ' ' || line.front() == '\t')
         return HeadError{400, "bad_request", "folded header lines are not accepted"};
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos || !isToken(line.substr(0, colon)))
+    if (colon == std::string_view::npos || !isHttpToken(line.substr(0, colon)))
         return HeadError{400, "bad_request", "A header line is not NAME: VALUE."};
     const auto value = trimmed(line.substr(colon + 1));
     if (!isFieldValue(value))

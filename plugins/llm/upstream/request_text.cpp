@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <sallyport/ascii.h>
+#include <sallyport/http_token.h>
 
 namespace sallyport::plugins::llm {
 
@@ -17,17 +18,6 @@ constexpr std::array<std::string_view, 11> ownHeaders = {"connection",      "con
                                                          "trailer",         "transfer-encoding",
                                                          "upgrade",         "proxy-authorization",
                                                          "proxy-connection"};
-
-/// RFC 9110's tchar.
-bool isTokenCharacter(char c) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           marks.find(c) != std::string_view::npos;
-}
-
-bool isToken(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), isTokenCharacter);
-}
 
 bool isControlByte(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -45,7 +35,7 @@ struct Header {
 
 void checkHeader(std::string_view line) {
     const Header header(line);
-    if (header.name.size() == line.size() || !isToken(header.name)) {
+    if (header.name.size() == line.size() || !isHttpToken(header.name)) {
         throw std::invalid_argument("a header line has no name");
     }
     if (std::any_of(header.value.begin(), header.value.end(),
@@ -80,7 +70,7 @@ std::size_t sizeOf(const UpstreamRequest& request, const Url& url, const Route& 
 
 void checkRequest(const UpstreamRequest& request) {
     // The answers to HEAD and CONNECT are framed in ways of their own, which nobody here needs.
-    if (!isToken(request.method) || request.method == "HEAD" || request.method == "CONNECT") {
+    if (!isHttpToken(request.method) || request.method == "HEAD" || request.method == "CONNECT") {
         throw std::invalid_argument("the method cannot be used");
     }
     for (const std::string& line : request.headers) {
