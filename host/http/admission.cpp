@@ -5,7 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include <sallyport/ascii.h>
+#include <sallyport/media_type.h>
 
 namespace sallyport::host::http {
 
@@ -14,15 +14,7 @@ namespace {
 /// A body that a route has no use for is read nevertheless, up to this size.
 constexpr std::uint64_t unwantedBody = std::uint64_t{64} * 1024;
 
-constexpr std::string_view jsonType = "application/json";
 constexpr std::string_view healthMethods = "GET, HEAD, OPTIONS";
-
-/// Whether the media type is application/json or ends in +json (RFC 6839 section 3.1).
-bool isJson(std::string_view contentType) {
-    std::string type = ascii::lowered(contentType.substr(0, contentType.find(';')));
-    type.erase(type.find_last_not_of(" \t") + 1);
-    return type == jsonType || (type.starts_with("application/") && type.ends_with("+json"));
-}
 
 auth::Presented presented(const RequestHead& head) {
     auth::Presented found;
@@ -121,7 +113,7 @@ BodyAdmission admitBody(const RequestHead& head, const Route& route, std::uint64
         return admission;
     }
     const auto* type = head.find("content-type");
-    if (route.body == Body::json && (type == nullptr || !isJson(*type)))
+    if (route.body == Body::json && (type == nullptr || !isJsonType(*type)))
         admission.refusal = RequestError(415, "unsupported_media_type", "the body must be application/json");
     return admission;
 }

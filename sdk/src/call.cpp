@@ -4,6 +4,7 @@
 #include <sallyport/ascii.h>
 #include <sallyport/call.h>
 #include <sallyport/errors.h>
+#include <sallyport/media_type.h>
 #include <sallyport/secret_text.h>
 
 #include "hex.h"
@@ -27,25 +28,6 @@ std::string decoded(std::string_view text) {
         }
     }
     return result;
-}
-
-/// `application/json` or `application/*+json` (RFC 6839 section 3.1), whatever the parameters.
-bool isJson(std::string_view contentType) {
-    std::string_view media = contentType.substr(0, contentType.find(';'));
-    const auto first = media.find_first_not_of(" \t");
-    if (first == std::string_view::npos) {
-        return false;
-    }
-    media = media.substr(first, media.find_last_not_of(" \t") - first + 1);
-    constexpr std::string_view prefix = "application/";
-    constexpr std::string_view suffix = "+json";
-    if (!ascii::equalsIgnoringCase(media.substr(0, prefix.size()), prefix)) {
-        return false;
-    }
-    const std::string_view subtype = media.substr(prefix.size());
-    return ascii::equalsIgnoringCase(subtype, "json") ||
-           (subtype.size() > suffix.size() &&
-            ascii::equalsIgnoringCase(subtype.substr(subtype.size() - suffix.size()), suffix));
 }
 
 json::Object parseObject(const std::string& body, const json::Limits& limits) {
@@ -133,7 +115,7 @@ std::optional<std::string_view> Call::header(std::string_view name) const {
 
 json::Object Call::json() const {
     const auto contentType = header("content-type");
-    if (!contentType || !isJson(*contentType)) {
+    if (!contentType || !isJsonType(*contentType)) {
         throw RequestError(415, "unsupported_media_type", "the body must be sent as application/json");
     }
     return parseObject(parts_.body, jsonLimits());

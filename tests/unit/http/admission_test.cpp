@@ -175,7 +175,9 @@ public:
         head.framing = Framing::length;
         head.length = limit;
         CPPUNIT_ASSERT_EQUAL(415, admitBody(head, *json, limit).refusal->status());
-        head.headers.emplace_back("content-type", "Application/JSON ; charset=utf-8");
+        head.headers = {{"content-type", "application/+json"}};
+        CPPUNIT_ASSERT_EQUAL(415, admitBody(head, *json, limit).refusal->status());
+        head.headers = {{"content-type", "Application/JSON ; charset=utf-8"}};
         const auto admitted = admitBody(head, *json, limit);
         CPPUNIT_ASSERT(!admitted.refusal);
         CPPUNIT_ASSERT_EQUAL(limit, admitted.limit);
