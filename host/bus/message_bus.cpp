@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <Poco/Exception.h>
+#include <sallyport/error_text.h>
 
 namespace sallyport::host::bus {
 
@@ -91,12 +91,8 @@ void MessageBus::State::call(const BusSubscriber& subscriber, std::string_view t
     const Leaving leaving{*subscriber.group};
     try {
         subscriber.receive(message);
-    } catch (const Poco::Exception& problem) {
-        log.error("subscriber failed", {{"topic", topic}, {"error", problem.displayText()}});
-    } catch (const std::exception& problem) {
-        log.error("subscriber failed", {{"topic", topic}, {"error", problem.what()}});
     } catch (...) {
-        log.error("subscriber failed", {{"topic", topic}, {"error", "not a std::exception"}});
+        log.error("subscriber failed", {{"topic", topic}, {"error", errorText(std::current_exception())}});
     }
 }
 

@@ -2,9 +2,7 @@
 
 #include <mutex>
 
-#include <Poco/Exception.h>
-
-#include <sallyport/errors.h>
+#include <sallyport/error_text.h>
 
 #include "host/entry/alternate_stack.h"
 #include "host/log/attempt.h"
@@ -104,20 +102,6 @@ Thread::~Thread() {
     Threads::all().remove(*this);
 }
 
-std::string textOf(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const StoreError& problem) {
-        return problem.detail();
-    } catch (const Poco::Exception& problem) {
-        return problem.displayText();
-    } catch (const std::exception& problem) {
-        return problem.what();
-    } catch (...) {
-        return "not a std::exception";
-    }
-}
-
 }  // namespace
 
 Entry::Entry(const Plugin& plugin, const char* callback, Origin origin) noexcept
@@ -194,17 +178,17 @@ void logFailure(const Entry& entry, const std::exception_ptr& error) noexcept {
                                                          {"route", origin->label},
                                                          {"request", origin->id},
                                                          {"job", origin->job->str()},
-                                                         {"error", textOf(error)}});
+                                                         {"error", errorText(error)}});
         else if (origin)
             logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
                                                          {"callback", entry.callback()},
                                                          {"route", origin->label},
                                                          {"request", origin->id},
-                                                         {"error", textOf(error)}});
+                                                         {"error", errorText(error)}});
         else
-            logger->error(
-                "a plugin's callback failed",
-                {{"plugin", entry.plugin().name}, {"callback", entry.callback()}, {"error", textOf(error)}});
+            logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
+                                                         {"callback", entry.callback()},
+                                                         {"error", errorText(error)}});
     });
 }
 

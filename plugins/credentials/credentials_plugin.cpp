@@ -11,6 +11,7 @@
 
 #include <Poco/JSON/Array.h>
 
+#include <sallyport/error_text.h>
 #include <sallyport/errors.h>
 
 #include "grant_rules.h"
@@ -22,17 +23,6 @@ namespace {
 
 constexpr std::int64_t maxPage = 200;
 constexpr std::int64_t defaultPage = 50;
-
-const char* detailOf(const std::exception_ptr& problem, std::string& text) {
-    try {
-        std::rethrow_exception(problem);
-    } catch (const StoreError& error) {
-        text = error.detail();
-    } catch (const std::exception& error) {
-        text = error.what();
-    }
-    return text.c_str();
-}
 
 std::string keyFilePath(const Host& host) {
     const std::string path = host.settings().text("master_key_file");
@@ -374,9 +364,8 @@ void CredentialsPlugin::finished(const JobId& job) {
     const auto done = [this](const std::exception_ptr& problem) {
         revocationFailed_ = problem != nullptr;
         if (problem) {
-            std::string detail;
             host_->log().error("the grants of a job that is over could not be revoked",
-                               {{"reason", detailOf(problem, detail)}});
+                               {{"reason", errorText(problem)}});
         }
     };
     try {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <sallyport/error_text.h>
 #include <sallyport/errors.h>
 
 namespace sallyport::plugins::llm {
@@ -64,16 +65,6 @@ void insert(Transaction& transaction, const CallRecord& record) {
     if (record.content) {
         transaction.execute("INSERT INTO llm_call_content (call_id, request, answer) VALUES (?, ?, ?)",
                             {id, bytesOf(record.content->request), bytesOf(record.content->answer)});
-    }
-}
-
-std::string detailOf(const std::exception_ptr& problem) {
-    try {
-        std::rethrow_exception(problem);
-    } catch (const StoreError& error) {
-        return error.detail();
-    } catch (const std::exception& error) {
-        return error.what();
     }
 }
 
@@ -217,7 +208,7 @@ void CallLog::finished(Batch& batch, const std::exception_ptr& problem) {
 void CallLog::putBack(Batch& batch, const std::exception_ptr& problem) {
     if (!std::exchange(failing_, true)) {
         log_.error("calls of models cannot be recorded; they are kept for a later try",
-                   {{"reason", detailOf(problem)}});
+                   {{"reason", errorText(problem)}});
         for (CallRecord& record : waiting_) {
             record.content.reset();
         }

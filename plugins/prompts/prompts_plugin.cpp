@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include <sallyport/error_text.h>
 #include <sallyport/errors.h>
 
 namespace sallyport::plugins {
@@ -13,17 +14,6 @@ constexpr std::int64_t longestWait = 60;  // seconds
 
 std::string topicOf(const JobId& job) {
     return "prompts/" + job.str();
-}
-
-const char* reasonOf(const std::exception_ptr& problem, std::string& text) {
-    try {
-        std::rethrow_exception(problem);
-    } catch (const StoreError& error) {
-        text = error.detail();
-    } catch (const std::exception& error) {
-        text = error.what();
-    }
-    return text.c_str();
 }
 
 }  // namespace
@@ -182,10 +172,9 @@ void PromptsPlugin::remove(std::function<void(Transaction&)> rows) {
 void PromptsPlugin::removed(const std::exception_ptr& problem) {
     removalFailed_ = problem != nullptr;
     if (problem) {
-        std::string reason;
         host_->log().error(
             "a prompt could not be removed from the database; a restart would deliver it again",
-            {{"reason", reasonOf(problem, reason)}});
+            {{"reason", errorText(problem)}});
     }
     const std::lock_guard lock(mutex_);
     if (--removals_ == 0) {

@@ -25,7 +25,7 @@ constexpr uid_t nobody = 65534;
     try {
         answer = body();
     } catch (...) {
-        answer = words(std::current_exception());
+        answer = errorText(std::current_exception());
     }
     const bool told = write(out, answer.data(), answer.size()) == static_cast<ssize_t>(answer.size());
     _exit(told ? 0 : 1);
@@ -102,16 +102,6 @@ void limitFileSize(std::size_t bytes) {
     getrlimit(RLIMIT_FSIZE, &limit);
     limit.rlim_cur = std::min<rlim_t>(bytes, limit.rlim_max);
     setrlimit(RLIMIT_FSIZE, &limit);
-}
-
-std::string words(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const StoreError& failure) {
-        return failure.detail();
-    } catch (const std::exception& failure) {
-        return failure.what();
-    }
 }
 
 Blockade::Blockade(Store& store) {

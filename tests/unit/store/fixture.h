@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <sallyport/error_text.h>
 #include <sallyport/errors.h>
 #include <sallyport/log.h>
 #include <sallyport/store.h>
@@ -61,9 +62,6 @@ void becomeNobody();
 /// Lets no file grow beyond that size, as a full disk would. For a process of its own.
 void limitFileSize(std::size_t bytes);
 
-/// The words of an error: the detail of a StoreError, the sentence of any other.
-[[nodiscard]] std::string words(const std::exception_ptr& error);
-
 /// The words of what `act` throws; empty if it throws nothing.
 template <class Act>
 [[nodiscard]] std::string refusal(Act&& act) {
@@ -71,7 +69,7 @@ template <class Act>
         std::forward<Act>(act)();
         return {};
     } catch (...) {
-        return words(std::current_exception());
+        return errorText(std::current_exception());
     }
 }
 
