@@ -18,6 +18,7 @@
 #include <openssl/crypto.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::host::auth {
 
@@ -69,25 +70,6 @@ using Entries = std::unordered_map<Digest, Entry, DigestHash, DigestEqual>;
     fail(file, action + ": " + std::strerror(errno));
 }
 
-/// A file descriptor that closes itself.
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        if (number_ >= 0) {
-            ::close(number_);
-        }
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    [[nodiscard]] int number() const noexcept { return number_; }
-    [[nodiscard]] bool open() const noexcept { return number_ >= 0; }
-
-private:
-    int number_;
-};
-
 void requirePrivate(const std::string& file, int descriptor) {
     struct stat status {};
     if (::fstat(descriptor, &status) != 0) {
@@ -116,16 +98,16 @@ void requirePrivate(const std::string& file, int descriptor) {
 /// The token in the file; nothing if there is no such file.
 std::optional<std::string> readTokenFile(const std::string& file) {
     // Neither a link to elsewhere nor a pipe that never answers.
-    const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!descriptor.open()) {
         if (errno == ENOENT) {
             return std::nullopt;
         }
         failWithErrno(file, "cannot be opened");
     }
-    requirePrivate(file, descriptor.number());
+    requirePrivate(file, descriptor.get());
     std::array<char, 80> text{};
-    const ssize_t length = ::read(descriptor.number(), text.data(), text.size());
+    const ssize_t length = ::read(descriptor.get(), text.data(), text.size());
     if (length < 0) {
         failWithErrno(file, "cannot be read");
     }
@@ -155,8 +137,8 @@ void writeAll(const std::string& file, int descriptor, std::string_view text) {
 void syncDirectoryOf(const std::string& file) {
     const auto slash = file.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-    const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    if (!descriptor.open() || ::fsync(descriptor.number()) != 0) {
+    const FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+    if (!descriptor.open() || ::fsync(descriptor.get()) != 0) {
         failWithErrno(directory, "cannot be written to disk");
     }
 }
@@ -167,14 +149,14 @@ void writeTokenFile(const std::string& file, const std::string& token) {
     if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) {
         failWithErrno(fresh, "cannot be removed");
     }
-    const Descriptor descriptor(
+    const FileDescriptor descriptor(
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
     if (!descriptor.open()) {
         failWithErrno(fresh, "cannot be created");
     }
     try {
-        writeAll(fresh, descriptor.number(), token + "\n");
-        if (::fsync(descriptor.number()) != 0) {
+        writeAll(fresh, descriptor.get(), token + "\n");
+        if (::fsync(descriptor.get()) != 0) {
             failWithErrno(fresh, "cannot be written to disk");
         }
         if (::rename(fresh.c_str(), file.c_str()) != 0) {

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 namespace sallyport::host::cli {
 
 namespace {
@@ -95,47 +97,27 @@ private:
     sigset_t before_{};
 };
 
-/// A descriptor that closes itself.
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() { close(); }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    void close() {
-        if (number_ >= 0) {
-            ::close(std::exchange(number_, -1));
+/// Reads up to the end, or one piece more than `most`.
+std::string readAll(const FileDescriptor& from, std::size_t most) {
+    std::string all;
+    std::array<char, 65536> piece{};
+    while (all.size() <= most) {
+        const ssize_t got = ::read(from.get(), piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
         }
-    }
-
-    /// Reads up to the end, or one piece more than `most`.
-    [[nodiscard]] std::string readAll(std::size_t most) const {
-        std::string all;
-        std::array<char, 65536> piece{};
-        while (all.size() <= most) {
-            const ssize_t got = ::read(number_, piece.data(), piece.size());
-            if (got < 0 && errno == EINTR) {
-                continue;
-            }
-            if (got <= 0) {
-                break;
-            }
-            all.append(piece.data(), static_cast<std::size_t>(got));
+        if (got <= 0) {
+            break;
         }
-        return all;
+        all.append(piece.data(), static_cast<std::size_t>(got));
     }
-
-    [[nodiscard]] int number() const noexcept { return number_; }
-
-private:
-    int number_;
-};
+    return all;
+}
 
 struct Pipe {
     Pipe() : Pipe(make()) {}
-    Descriptor read;
-    Descriptor write;
+    FileDescriptor read;
+    FileDescriptor write;
 
 private:
     explicit Pipe(const std::array<int, 2>& ends) : read(ends[0]), write(ends[1]) {}
@@ -164,12 +146,12 @@ std::vector<char*> pointers(const std::string& program, const std::vector<std::s
     ::signal(SIGINT, SIG_IGN);
     // Nobody would read what it finds. The kernel forgets this when the child gives up root's rights.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() == parent && ::dup2(output.write.number(), STDOUT_FILENO) >= 0) {
+    if (::getppid() == parent && ::dup2(output.write.get(), STDOUT_FILENO) >= 0) {
         ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
         ::execv(words.front(), words.data());
     }
     const int error = errno;
-    [[maybe_unused]] const ssize_t written = ::write(problem.write.number(), &error, sizeof error);
+    [[maybe_unused]] const ssize_t written = ::write(problem.write.get(), &error, sizeof error);
     ::_exit(EXIT_FAILURE);
 }
 
@@ -221,9 +203,9 @@ Ended runProgram(const std::string& program, const std::vector<std::string>& arg
     const pid_t process = start(words, output, problem, passingOn);
     output.write.close();
     problem.write.close();
-    const std::string error = problem.read.readAll(sizeof(int));
+    const std::string error = readAll(problem.read, sizeof(int));
     Ended ended;
-    ended.output = output.read.readAll(longestOutput);
+    ended.output = readAll(output.read, longestOutput);
     output.read.close();  // one that goes on is ended by SIGPIPE
     ended.status = awaitEnd(process);
     ended.signal = requested;

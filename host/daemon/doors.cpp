@@ -26,7 +26,7 @@ struct Wanted {
     Realm door;
     ListenAddress address;
     ListeningSocket::Options options;
-    std::optional<trust::Descriptor> inherited{};
+    std::optional<FileDescriptor> inherited{};
 };
 
 /// Where an IPv4 address has the same port `[::]` leaves that to it.
@@ -65,7 +65,7 @@ std::vector<Wanted> placesForCommandSocket(const HostOptions& options) {
     return places;
 }
 
-bool isSame(const trust::Descriptor& one, const trust::Descriptor& other) {
+bool isSame(const FileDescriptor& one, const FileDescriptor& other) {
     struct stat first {};
     struct stat second {};
     return ::fstat(one.get(), &first) == 0 && ::fstat(other.get(), &second) == 0 &&

@@ -35,7 +35,7 @@ std::vector<Inherited> inheritedSockets() {
     const int count = sd_listen_fds_with_names(1, &names);
     std::vector<Inherited> inherited;
     for (int i = 0; i < count; ++i)
-        inherited.push_back({trust::Descriptor(SD_LISTEN_FDS_START + i), names[i]});
+        inherited.push_back({FileDescriptor(SD_LISTEN_FDS_START + i), names[i]});
     for (int i = 0; i < count; ++i)
         std::free(names[i]);
     std::free(static_cast<void*>(names));

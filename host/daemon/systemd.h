@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "host/trust/descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::host::systemd {
 
@@ -19,7 +19,7 @@ void notifyWatchdog();
 
 /// A socket that the service manager hands over, with the name under which it has it.
 struct Inherited {
-    trust::Descriptor descriptor;
+    FileDescriptor descriptor;
     std::string name;
 };
 

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/doctor/checks.h"
 #include "host/doctor/master_key.h"
 #include "host/store/new_file.h"
-#include "host/trust/descriptor.h"
 
 namespace sallyport::host::doctor {
 
@@ -41,7 +42,7 @@ public:
             return;
         }
         try {
-            const trust::Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+            const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
             if (opened.open()) {
                 subject_.trust.requireFile(opened.get(), file);
             }

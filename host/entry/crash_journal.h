@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/job_id.h>
-
-#include "host/trust/descriptor.h"
 
 namespace sallyport::host::entry {
 
@@ -70,7 +69,7 @@ private:
 
     mutable std::mutex mutex_;
     const std::filesystem::path path_;
-    trust::Descriptor file_;
+    FileDescriptor file_;
     std::string text_;  ///< what is in the file
 };
 

@@ -78,7 +78,7 @@ EventLoop::EventLoop(Services& services, std::chrono::microseconds busyPoll)
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = wakeupKey;
-    checked(::epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event), "epoll_ctl");
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &event), "epoll_ctl");
 }
 
 void EventLoop::readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
@@ -100,8 +100,6 @@ void EventLoop::readStored(const bus::Fanout::Owner& owner, std::function<Stored
 
 EventLoop::~EventLoop() {
     stop();
-    ::close(wakeup_);
-    ::close(epoll_);
 }
 
 void EventLoop::start() {
@@ -136,7 +134,7 @@ void EventLoop::post(ConnectionId connection, Task task) {
 
 void EventLoop::wakeUp() noexcept {
     const std::uint64_t one = 1;
-    while (::write(wakeup_, &one, sizeof one) < 0 && errno == EINTR) {
+    while (::write(wakeup_.get(), &one, sizeof one) < 0 && errno == EINTR) {
     }
 }
 
@@ -149,7 +147,7 @@ std::uint64_t EventLoop::watch(int descriptor, std::function<void()> readable) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = number;
-    checked(::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
     watches_.emplace(number, Watch{descriptor, std::make_shared<std::function<void()>>(std::move(readable))});
     return number;
 }
@@ -158,7 +156,7 @@ void EventLoop::unwatch(std::uint64_t watch) {
     const auto found = watches_.find(watch);
     if (found == watches_.end())
         return;
-    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.descriptor, nullptr);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.descriptor, nullptr);
     watches_.erase(found);
 }
 
@@ -224,7 +222,8 @@ void EventLoop::enter(Phase phase) {
 
 std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
     const auto look = [&](int milliseconds) {
-        const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+        const int count =
+            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds);
         return static_cast<std::size_t>(std::max(count, 0));
     };
     std::size_t count = 0;
@@ -244,7 +243,7 @@ std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
 void EventLoop::handle(std::uint64_t key, std::uint32_t events) {
     if (key == wakeupKey) {
         std::uint64_t ignored = 0;
-        static_cast<void>(!::read(wakeup_, &ignored, sizeof ignored));
+        static_cast<void>(!::read(wakeup_.get(), &ignored, sizeof ignored));
     } else if (auto* connection = find(key)) {
         serve(*connection, [&] { turns_.of(key, connection->account()).events |= events; });
     } else if (const auto watch = watches_.find(key); watch != watches_.end()) {
@@ -360,7 +359,7 @@ void EventLoop::adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.u64 = id;
-        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) < 0)
+        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) < 0)
             connection.close();
         else if (draining())
             connection.drain();

@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 
 #include <sallyport/caller.h>
+#include <sallyport/file_descriptor.h>
 
 #include "host/bus/fanout.h"
 #include "host/http/door.h"
@@ -178,8 +179,8 @@ private:
 
     Services& services_;
     const std::chrono::microseconds busyPoll_;
-    int epoll_ = -1;
-    int wakeup_ = -1;
+    const FileDescriptor epoll_;
+    const FileDescriptor wakeup_;
     std::thread thread_;
     std::atomic<Phase> wanted_{Phase::serving};
     Phase phase_ = Phase::serving;

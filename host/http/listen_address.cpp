@@ -9,7 +9,7 @@
 #include <Poco/Exception.h>
 #include <Poco/String.h>
 
-#include "host/trust/descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::host::http {
 
@@ -76,7 +76,7 @@ bool ListenAddress::isPresent() const {
     if (isUnix() || address_.host().isWildcard())
         return true;
     // Interfaces could be listed only through a netlink socket, which the service's sandbox does not allow.
-    const trust::Descriptor probe(::socket(address_.af(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const FileDescriptor probe(::socket(address_.af(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     const SocketAddress anyPort(address_.host(), 0);
     return !probe.open() || ::bind(probe.get(), anyPort.addr(), anyPort.length()) == 0 ||
            errno != EADDRNOTAVAIL;

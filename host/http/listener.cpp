@@ -126,8 +126,8 @@ private:
     };
 };
 
-trust::Descriptor newEvent() {
-    trust::Descriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+FileDescriptor newEvent() {
+    FileDescriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event.open())
         throw Poco::IOException("no descriptor is left", errno);
     return event;

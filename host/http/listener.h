@@ -30,7 +30,7 @@ public:
 
 private:
     ListeningSocket socket_;
-    trust::Descriptor stopping_;  ///< readable once it is to stop
+    FileDescriptor stopping_;  ///< readable once it is to stop
     Poco::ThreadPool busyPool_;
     std::unique_ptr<Poco::Net::HTTPServer> server_;
 };

@@ -19,7 +19,6 @@ namespace sallyport::host::http {
 namespace {
 
 using Poco::Net::SocketAddress;
-using trust::Descriptor;
 
 constexpr int backlog = 1024;
 
@@ -80,7 +79,7 @@ struct Probe {
         answered = connected || errno == EAGAIN;
     }
 
-    Descriptor socket;
+    FileDescriptor socket;
     bool connected = false;
     bool answered = false;
 };
@@ -114,9 +113,9 @@ void removeStale(const ListenAddress& address) {
     ::unlink(address.path().c_str());
 }
 
-Descriptor bound(const ListenAddress& address, bool ipv6Only) {
+FileDescriptor bound(const ListenAddress& address, bool ipv6Only) {
     const SocketAddress& place = address.socketAddress();
-    Descriptor socket(::socket(place.af(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    FileDescriptor socket(::socket(place.af(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     require(socket.open(), address);
     if (address.isUnix()) {
         removeStale(address);
@@ -139,7 +138,7 @@ Descriptor bound(const ListenAddress& address, bool ipv6Only) {
 ListeningSocket::ListeningSocket(const ListenAddress& address, const Options& options)
     : ListeningSocket(bound(address, options.ipv6Only), address, options) {}
 
-ListeningSocket::ListeningSocket(Descriptor socket, const ListenAddress& address, const Options& options)
+ListeningSocket::ListeningSocket(FileDescriptor socket, const ListenAddress& address, const Options& options)
     : socket_(std::move(socket)), unixPath_(address.path()) {
     require(!address.isUnix() || ::chmod(unixPath_.c_str(), options.mode) == 0, address);
     // Also with a socket that listens already: who connects to a Unix socket is told who did this last.

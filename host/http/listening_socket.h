@@ -5,8 +5,9 @@
 
 #include <sys/types.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/http/listen_address.h"
-#include "host/trust/descriptor.h"
 
 namespace sallyport::host::http {
 
@@ -26,7 +27,7 @@ public:
 
     /// Goes on with one that `matches`.
     /// @throws std::runtime_error
-    ListeningSocket(trust::Descriptor socket, const ListenAddress& address, const Options& options);
+    ListeningSocket(FileDescriptor socket, const ListenAddress& address, const Options& options);
 
     ListeningSocket(ListeningSocket&& other) noexcept = default;
     ListeningSocket& operator=(ListeningSocket&&) = delete;
@@ -43,7 +44,7 @@ public:
     [[nodiscard]] const std::string& url() const noexcept { return url_; }
 
 private:
-    trust::Descriptor socket_;
+    FileDescriptor socket_;
     std::string unixPath_;
     std::string url_;
 };

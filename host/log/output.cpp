@@ -49,18 +49,12 @@ Output::Output(const std::string& file) {
     }
     // Without O_NONBLOCK, a named pipe that nobody reads would hold up the start.
     constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    descriptor_ = ::open(file.c_str(), flags, S_IRUSR | S_IWUSR | S_IRGRP);
-    if (descriptor_ < 0) {
+    owned_ = FileDescriptor(::open(file.c_str(), flags, S_IRUSR | S_IWUSR | S_IRGRP));
+    if (!owned_.open()) {
         throw std::runtime_error("the log file " + file + " cannot be opened: " + std::strerror(errno));
     }
-    owned_ = true;
+    descriptor_ = owned_.get();
     examine();
-}
-
-Output::~Output() {
-    if (owned_) {
-        ::close(descriptor_);
-    }
 }
 
 void Output::useStandardError() {
@@ -71,10 +65,9 @@ void Output::useStandardError() {
     }
     // A terminal that its user has stopped blocks whoever writes to it. Opened anew, it can be made
     // non-blocking without the shell that shares standard error noticing.
-    const int own = ::open("/proc/self/fd/2", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (own >= 0) {
-        descriptor_ = own;
-        owned_ = true;
+    owned_ = FileDescriptor(::open("/proc/self/fd/2", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (owned_.open()) {
+        descriptor_ = owned_.get();
     }
 }
 

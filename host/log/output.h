@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/log.h>
 
 namespace sallyport::host::log {
@@ -15,9 +16,6 @@ public:
     /// @param file empty for standard error; else opened for appending, and created with mode 0640.
     /// @throws std::runtime_error naming the file.
     explicit Output(const std::string& file);
-    ~Output();
-    Output(const Output&) = delete;
-    Output& operator=(const Output&) = delete;
 
     /// Writes the line with one system call, if the target takes it whole.
     /// @return false when it was lost, or a part of it.
@@ -37,8 +35,8 @@ private:
     /// Bytes taken, or -1 and errno.
     [[nodiscard]] long writeSome(const char* text, std::size_t length) const;
 
-    int descriptor_ = -1;
-    bool owned_ = false;    ///< to be closed
+    int descriptor_ = -1;  ///< standard error, or what is owned
+    FileDescriptor owned_;
     bool journal_ = false;  ///< the reader is journald, which takes a priority in front of a line
     bool torn_ = false;     ///< the last line is not whole
     bool stuck_ = false;    ///< the last line waited in vain

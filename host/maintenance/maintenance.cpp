@@ -15,9 +15,9 @@
 #include <Poco/JSON/Array.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/file_descriptor.h>
 
 #include "host/maintenance/tasks.h"
-#include "host/trust/descriptor.h"
 #include "sdk/src/utf8.h"
 
 namespace sallyport::host::maintenance {
@@ -108,7 +108,7 @@ Answer answer(const std::vector<std::string>& words) {
 
 int run(const std::vector<std::string>& words) {
     // Whatever a library prints on the way goes to standard error.
-    const trust::Descriptor result(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    const FileDescriptor result(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     if (!result.open() || ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
         std::cerr << "sallyportd: standard output: " << std::generic_category().message(errno) << std::endl;
         return EX_IOERR;

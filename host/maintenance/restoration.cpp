@@ -7,13 +7,14 @@
 
 #include <fcntl.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/doctor/account.h"
 #include "host/doctor/master_key.h"
 #include "host/maintenance/database_place.h"
 #include "host/maintenance/tasks.h"
 #include "host/store/database.h"
 #include "host/store/restore.h"
-#include "host/trust/descriptor.h"
 
 namespace sallyport::host::maintenance {
 
@@ -61,7 +62,7 @@ Poco::Dynamic::Var textOrNull(bool there, const Text& text) {
 Outcome restore(Arguments& arguments) {
     const FileTask task = fileTaskIn(arguments);
     // Before the rights to read it are given up, perhaps.
-    const trust::Descriptor file(::open(task.file.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor file(::open(task.file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.open()) {
         throw client::UsageError("cannot read " + task.file + ": " + std::strerror(errno));
     }

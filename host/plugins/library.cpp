@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/plugins/declaration.h"
-#include "host/trust/descriptor.h"
 
 namespace sallyport::host::plugins {
 
@@ -66,7 +67,7 @@ Library::~Library() {
 
 void Library::writeCopy(const std::string& bytes) const {
     ::unlink(copy_.c_str());
-    const trust::Descriptor target(
+    const FileDescriptor target(
         ::open(copy_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IXUSR));
     if (!target.open())
         throw Postponed("the private copy " + copy_ +

@@ -13,7 +13,7 @@
 #include <Poco/DigestEngine.h>
 #include <openssl/evp.h>
 
-#include "host/trust/descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::host::plugins {
 
@@ -78,7 +78,7 @@ FileStamp stampOf(const std::string& file) {
 
 PluginFile readPluginFile(const std::string& file, const std::optional<trust::Trust>& trust) {
     // O_NONBLOCK: a pipe that nobody writes to must not hold the daemon up.
-    const trust::Descriptor source(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const FileDescriptor source(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!source.open())
         throw Refused("it cannot be opened: " + reason());
     const auto before = statusOf(source.get());

@@ -90,7 +90,7 @@ void Watch::stop() {
 void Watch::begin() {
     if (inotify_ || (watched_.directories.empty() && watched_.files.empty()))
         return;
-    trust::Descriptor descriptor(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    FileDescriptor descriptor(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!descriptor.open() || !wake_.open()) {
         log_.warn("plugins cannot be watched; ask for a reload instead",
                   {{"error", std::generic_category().message(errno)}});

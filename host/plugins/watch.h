@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/log.h>
 
-#include "host/trust/descriptor.h"
 #include "host/trust/steps.h"
 
 struct inotify_event;
@@ -84,9 +84,9 @@ private:
 
     Logger& log_;
     const Changed changed_;
-    const trust::Descriptor wake_;
+    const FileDescriptor wake_;
     mutable std::mutex mutex_;  ///< guards what follows
-    std::optional<trust::Descriptor> inotify_;
+    std::optional<FileDescriptor> inotify_;
     Watched watched_;
     std::map<int, Place> places_;  ///< by inotify's number
     bool complete_ = false;        ///< whether all places could be watched

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/log.h>
 #include <sallyport/store.h>
 
@@ -60,22 +61,21 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// Holds a lock on the data directory for as long as it lives, so that two daemons never share one.
+/// Holds a lock on the data directory for as long as it lives, so that two daemons never share one. The
+/// file that is locked stays: removing it would let a third daemon lock a new one while a second waits for
+/// it.
 class DirectoryLock {
 public:
     /// Creates the directory (mode 0700) if need be.
     /// @throws std::runtime_error a sentence that names the directory, and the other daemon's process id.
     explicit DirectoryLock(const std::string& directory);
-    ~DirectoryLock();
-    DirectoryLock(const DirectoryLock&) = delete;
-    DirectoryLock& operator=(const DirectoryLock&) = delete;
 
     /// The process that holds the lock on a directory, found without touching the lock; nothing if there is
     /// none. @throws std::runtime_error when that cannot be seen.
     [[nodiscard]] static std::optional<pid_t> holder(const std::string& directory);
 
 private:
-    int file_ = -1;
+    FileDescriptor file_;
 };
 
 }  // namespace sallyport::host::store

@@ -63,24 +63,19 @@ DirectoryLock::DirectoryLock(const std::string& directory) {
     }
     createDirectory(folder);
     const std::filesystem::path path = lockFile(folder);
-    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file_ < 0) {
+    file_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file_.open()) {
         fail("cannot open the lock file", path, errno);
     }
-    try {
-        if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
-            if (errno != EWOULDBLOCK) {
-                fail("cannot lock", path, errno);
-            }
-            throw std::runtime_error("the data directory \"" + folder.string() +
-                                     "\" is in use by another sallyportd (process " + writtenHolder(file_) +
-                                     ")");
+    if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) {
+            fail("cannot lock", path, errno);
         }
-        writeProcessId(file_, path);
-    } catch (...) {
-        close(file_);
-        throw;
+        throw std::runtime_error("the data directory \"" + folder.string() +
+                                 "\" is in use by another sallyportd (process " + writtenHolder(file_.get()) +
+                                 ")");
     }
+    writeProcessId(file_.get(), path);
 }
 
 /// The kernel lists each lock with its process and its file's inode: `1: FLOCK  ADVISORY  WRITE 812
@@ -117,11 +112,6 @@ std::optional<pid_t> DirectoryLock::holder(const std::string& directory) {
         }
     }
     return std::nullopt;
-}
-
-// The file stays: removing it would let a third daemon lock a new one while a second waits for this.
-DirectoryLock::~DirectoryLock() {
-    close(file_);
 }
 
 }  // namespace sallyport::host::store

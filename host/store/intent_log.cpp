@@ -58,9 +58,11 @@ std::string reason() {
 
 }  // namespace
 
-IntentLog::IntentLog(const std::string& file, Logger& log) : log_(log), notes_(places) {
-    file_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (file_ < 0) {
+IntentLog::IntentLog(const std::string& file, Logger& log)
+    : log_(log),
+      file_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR)),
+      notes_(places) {
+    if (!file_.open()) {
         log_.warn("there is no file to note revocations in while the disk is full",
                   {{"file", file}, {"reason", reason()}});
         return;
@@ -69,16 +71,10 @@ IntentLog::IntentLog(const std::string& file, Logger& log) : log_(log), notes_(p
     reserve();
 }
 
-IntentLog::~IntentLog() {
-    if (file_ >= 0) {
-        ::close(file_);
-    }
-}
-
 void IntentLog::read() {
     std::string slot(slotSize, '\0');
     for (Place place = 0; place < places; ++place) {
-        const auto got = ::pread(file_, slot.data(), slot.size(), static_cast<off_t>(place * slotSize));
+        const auto got = ::pread(file_.get(), slot.data(), slot.size(), static_cast<off_t>(place * slotSize));
         if (got != static_cast<ssize_t>(slot.size())) {
             return;
         }
@@ -89,11 +85,11 @@ void IntentLog::read() {
 /// Written and not only allocated: what is allocated may still want space for saying that it is written.
 void IntentLog::reserve() {
     const std::lock_guard lock(mutex_);
-    if (file_ < 0 || reserved_) {
+    if (!file_.open() || reserved_) {
         return;
     }
     struct stat status {};
-    if (::fstat(file_, &status) != 0) {
+    if (::fstat(file_.get(), &status) != 0) {
         return;
     }
     const std::string empty(slotSize, '\0');
@@ -101,7 +97,7 @@ void IntentLog::reserve() {
     for (auto place = static_cast<Place>(status.st_size) / slotSize; reserved_ && place < places; ++place) {
         reserved_ = notes_[place].has_value() || write(place, empty);
     }
-    reserved_ = reserved_ && ::fdatasync(file_) == 0;
+    reserved_ = reserved_ && ::fdatasync(file_.get()) == 0;
     if (!reserved_ && !troubleLogged_) {
         log_.warn("the space to note revocations in while the disk is full could not be reserved",
                   {{"reason", reason()}});
@@ -123,7 +119,7 @@ std::vector<IntentLog::Note> IntentLog::notes(std::string_view kind) const {
 
 std::optional<IntentLog::Place> IntentLog::add(std::string_view kind, std::string_view text) {
     std::string note = std::string(kind) + " " + std::string(text);
-    if (file_ < 0 || note.size() > longest) {
+    if (!file_.open() || note.size() > longest) {
         return std::nullopt;
     }
     const std::lock_guard lock(mutex_);
@@ -132,7 +128,7 @@ std::optional<IntentLog::Place> IntentLog::add(std::string_view kind, std::strin
         return std::nullopt;
     }
     const auto place = static_cast<Place>(free - notes_.begin());
-    if (!write(place, slotOf(note)) || ::fdatasync(file_) != 0) {
+    if (!write(place, slotOf(note)) || ::fdatasync(file_.get()) != 0) {
         return std::nullopt;
     }
     *free = std::move(note);
@@ -148,7 +144,7 @@ void IntentLog::remove(Place place) {
 
 bool IntentLog::write(Place place, const std::string& slot) const {
     const auto at = static_cast<off_t>(place * slotSize);
-    return ::pwrite(file_, slot.data(), slot.size(), at) == static_cast<ssize_t>(slot.size());
+    return ::pwrite(file_.get(), slot.data(), slot.size(), at) == static_cast<ssize_t>(slot.size());
 }
 
 }  // namespace sallyport::host::store

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/log.h>
 
 namespace sallyport::host::store {
@@ -32,9 +33,6 @@ public:
     /// Opens or creates the file with mode 0600, and reserves its space as far as there is any. What goes
     /// wrong is logged: the daemon starts without it.
     IntentLog(const std::string& file, Logger& log);
-    ~IntentLog();
-    IntentLog(const IntentLog&) = delete;
-    IntentLog& operator=(const IntentLog&) = delete;
 
     /// The notes of that kind. @param kind a word.
     [[nodiscard]] std::vector<Note> notes(std::string_view kind) const;
@@ -54,7 +52,7 @@ private:
     void read();
 
     Logger& log_;
-    int file_ = -1;
+    FileDescriptor file_;
     mutable std::mutex mutex_;
     bool reserved_ = false;
     bool troubleLogged_ = false;

@@ -18,6 +18,8 @@
 #include <Poco/DateTimeFormatter.h>
 #include <sqlite3.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/store/database.h"
 #include "host/store/new_file.h"
 
@@ -49,18 +51,13 @@ void move(const fs::path& from, const fs::path& to) {
 
 /// Copies to the end, from where `source` stands.
 void copyAll(int source, const std::string& name, const std::string& path) {
-    const int target = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    const FileDescriptor target(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     constexpr std::size_t atOnce = std::size_t{1} << 30U;
-    ssize_t copied = target < 0 ? -1 : 1;
+    ssize_t copied = target.open() ? 1 : -1;
     while (copied > 0) {
-        copied = ::sendfile(target, source, nullptr, atOnce);
-    }
-    const int problem = errno;
-    if (target >= 0) {
-        ::close(target);
+        copied = ::sendfile(target.get(), source, nullptr, atOnce);
     }
     if (copied < 0) {
-        errno = problem;
         throwFailure(name, "cannot be copied to \"" + path + "\"");
     }
 }

@@ -33,15 +33,13 @@ void add(int epoll, int descriptor) {
 IoThread::IoThread()
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-    add(epoll_, wakeup_);
+    add(epoll_.get(), wakeup_.get());
     thread_ = std::thread([this] { run(); });
 }
 
 IoThread::~IoThread() {
     post([this] { stopping_ = true; });
     thread_.join();
-    ::close(wakeup_);
-    ::close(epoll_);
 }
 
 bool IoThread::isCurrent() const noexcept {
@@ -52,17 +50,17 @@ void IoThread::post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
     const std::uint64_t one = 1;
-    static_cast<void>(!::write(wakeup_, &one, sizeof one));
+    static_cast<void>(!::write(wakeup_.get(), &one, sizeof one));
 }
 
 void IoThread::watch(int descriptor, std::function<void()> readable) {
-    add(epoll_, descriptor);
+    add(epoll_.get(), descriptor);
     watches_[descriptor] = std::make_shared<std::function<void()>>(std::move(readable));
 }
 
 void IoThread::unwatch(int descriptor) {
     if (watches_.erase(descriptor) > 0) {
-        ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+        ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
     }
 }
 
@@ -80,10 +78,10 @@ void IoThread::endWatches() {
 void IoThread::run() {
     while (!stopping_) {
         std::array<epoll_event, 16> events{};
-        const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
+        const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
         for (int i = 0; i < count; ++i) {
             const int descriptor = events[static_cast<std::size_t>(i)].data.fd;
-            if (descriptor == wakeup_) {
+            if (descriptor == wakeup_.get()) {
                 std::uint64_t ignored = 0;
                 static_cast<void>(!::read(descriptor, &ignored, sizeof ignored));
             } else if (const auto watch = watches_.find(descriptor); watch != watches_.end()) {

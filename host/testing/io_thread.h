@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/io_loop.h>
 
 namespace sallyport::testing {
@@ -36,8 +37,8 @@ private:
     void run();
     void runTasks();
 
-    const int epoll_;
-    const int wakeup_;
+    const FileDescriptor epoll_;
+    const FileDescriptor wakeup_;
     std::mutex mutex_;
     std::vector<std::function<void()>> tasks_;                       ///< guarded by mutex_
     bool stopping_ = false;                                          ///< the thread's own

@@ -7,12 +7,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "host/trust/descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::host::trust {
 
 std::string contentsOf(const std::string& file, const std::optional<Trust>& trust) {
-    const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!descriptor.open())
         throw std::system_error(errno, std::generic_category());
     if (trust)

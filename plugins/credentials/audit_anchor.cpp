@@ -59,12 +59,6 @@ std::string hex(const Bytes& bytes) {
     return text;
 }
 
-AuditAnchor::~AuditAnchor() {
-    if (descriptor_ >= 0) {
-        ::close(descriptor_);
-    }
-}
-
 std::optional<AuditHead> AuditAnchor::read() const {
     std::ifstream file(file_, std::ios::binary);
     if (!file) {
@@ -88,11 +82,12 @@ bool AuditAnchor::note(const AuditHead& head) {
     if (head.entries <= noted_) {
         return true;
     }
-    if (descriptor_ < 0) {
-        descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (!descriptor_.open()) {
+        descriptor_ = FileDescriptor(
+            ::open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
     }
     const std::string line = lineOf(head);
-    if (descriptor_ < 0 || ::pwrite(descriptor_, line.data(), line.size(), 0) != std::ssize(line)) {
+    if (::pwrite(descriptor_.get(), line.data(), line.size(), 0) != std::ssize(line)) {
         return false;
     }
     noted_ = head.entries;

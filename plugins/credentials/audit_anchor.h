@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/store.h>
 
 namespace sallyport::plugins {
@@ -21,9 +22,6 @@ struct AuditHead {
 class AuditAnchor {
 public:
     explicit AuditAnchor(std::string file) : file_(std::move(file)) {}
-    ~AuditAnchor();
-    AuditAnchor(const AuditAnchor&) = delete;
-    AuditAnchor& operator=(const AuditAnchor&) = delete;
 
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
 
@@ -38,7 +36,7 @@ public:
 private:
     const std::string file_;
     std::mutex mutex_;
-    int descriptor_ = -1;
+    FileDescriptor descriptor_;
     std::int64_t noted_ = -1;
 };
 

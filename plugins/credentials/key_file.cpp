@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 namespace sallyport::plugins {
 
 namespace {
@@ -19,25 +21,6 @@ namespace {
 constexpr const char* credentialName = "sallyport-master-key";
 constexpr const char* variableName = "SALLYPORT_MASTER_KEY";
 constexpr std::size_t maxKeyFile = 4096;
-
-/// A file descriptor that closes itself.
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        if (open()) {
-            ::close(number_);
-        }
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    [[nodiscard]] int number() const noexcept { return number_; }
-    [[nodiscard]] bool open() const noexcept { return number_ >= 0; }
-
-private:
-    int number_;
-};
 
 [[noreturn]] void fail(const std::string& file, const std::string& problem) {
     throw KeyProblem("the master key file " + file + " " + problem);
@@ -116,7 +99,7 @@ MasterKey keyFrom(std::string_view text, const std::string& place) {
 /// The key in a file; nothing when there is no such file.
 std::optional<MasterKey> readKey(const std::string& file, bool ours) {
     // O_NONBLOCK: a pipe that never answers must not hold the start up.
-    const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!descriptor.open()) {
         if (errno == ENOENT) {
             return std::nullopt;
@@ -124,9 +107,9 @@ std::optional<MasterKey> readKey(const std::string& file, bool ours) {
         failWithErrno(file, "cannot be opened");
     }
     if (ours) {
-        requirePrivate(file, descriptor.number());
+        requirePrivate(file, descriptor.get());
     }
-    const SecretText text = readAll(file, descriptor.number());
+    const SecretText text = readAll(file, descriptor.get());
     return keyFrom(text.reveal(), "the master key file " + file);
 }
 
@@ -144,8 +127,8 @@ void writeAll(const std::string& file, int descriptor, std::string_view text) {
 bool syncDirectoryOf(const std::string& file) {
     const auto slash = file.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-    const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    return descriptor.open() && ::fsync(descriptor.number()) == 0;
+    const FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+    return descriptor.open() && ::fsync(descriptor.get()) == 0;
 }
 
 }  // namespace
@@ -164,14 +147,14 @@ std::optional<MasterKey> KeyFile::readNext() const {
 
 void KeyFile::writeNext(const MasterKey& key) const {
     removeNext();
-    const Descriptor descriptor(
+    const FileDescriptor descriptor(
         ::open(nextPath_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
     if (!descriptor.open()) {
         failWithErrno(nextPath_, "cannot be created");
     }
-    writeAll(nextPath_, descriptor.number(), key.text().reveal());
-    writeAll(nextPath_, descriptor.number(), "\n");
-    if (::fsync(descriptor.number()) != 0 || !syncDirectoryOf(nextPath_)) {
+    writeAll(nextPath_, descriptor.get(), key.text().reveal());
+    writeAll(nextPath_, descriptor.get(), "\n");
+    if (::fsync(descriptor.get()) != 0 || !syncDirectoryOf(nextPath_)) {
         failWithErrno(nextPath_, "cannot be written to disk");
     }
 }

@@ -248,7 +248,7 @@ public:
         while (accepts(door)) {
             CPPUNIT_ASSERT_MESSAGE("it goes on accepting", deadline.pollTimeout() > 0);
         }
-        opened.reset();
+        opened.close();
         const Response response = slow.receive();
         ASSERT_STATUS(200, response);
         CPPUNIT_ASSERT_MESSAGE("the connection stays open", slow.closedByPeer());

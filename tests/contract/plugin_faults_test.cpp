@@ -12,11 +12,12 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/contract/crashing.h"
 #include "tests/contract/plugin_files.h"
 #include "tests/support/assertions.h"
 #include "tests/support/daemon.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/jobs.h"
 
 namespace sallyport::tests {
@@ -174,7 +175,7 @@ public:
             "a plugin's code does not return plugin=hostile version=6.6 callback=handler "
             "route=\"GET /api/hostile/stuck\"");
         ASSERT_FIELD("GET /api/hostile/stuck", plugin(), "slow.0.route");
-        opened.reset();
+        opened.close();
         const Response answer = stuck.receive();
         ASSERT_STATUS(200, answer);
         ASSERT_CONTAINS(answer.header("X-Request-Id"), daemon_->log());
@@ -234,7 +235,7 @@ public:
         plugins_->install("hostile");
         Connection reloading(daemon_->operators());
         reloading.send(admin().request("POST", "/plugins/reload").json("{}").bytes());
-        opened.reset();
+        opened.close();
         ASSERT_STATUS(200, stuck.receive());
         ASSERT_FIELD("hostile", reloading.receive(), "reloaded.0");
     }
@@ -252,7 +253,7 @@ public:
         }
         // Answered by another thread, so that all of them have been asked for.
         ASSERT_STATUS(200, admin().get("/status"));
-        opened.reset();
+        opened.close();
         ASSERT_STATUS(200, stuck.receive());
         std::size_t replaced = 0;
         for (Connection& connection : reloading) {

@@ -11,10 +11,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/contract/plugin_files.h"
 #include "tests/support/assertions.h"
 #include "tests/support/daemon.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/jobs.h"
 
 namespace sallyport::tests {
@@ -75,7 +76,7 @@ public:
             ASSERT_REFUSED(404, admin().get("/greeting"));
         }
         ASSERT_LACKS("cut off", daemon_->log());
-        awaits("a plugin was loaded", [&] { copy.reset(); });
+        awaits("a plugin was loaded", [&] { copy.close(); });
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
     }
 
@@ -87,7 +88,7 @@ public:
         awaits("a plugin was loaded", [&] { plugins_->install("keeper_1"); });
         ASSERT_CONTAINS("still being written", reload().at("refused.0.reason"));
         ASSERT_REFUSED(404, admin().get("/greeting"));
-        awaits("a plugin was loaded", [&] { copy.reset(); });
+        awaits("a plugin was loaded", [&] { copy.close(); });
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
     }
 
@@ -105,7 +106,7 @@ public:
             ASSERT_CONTAINS("still being written", reload().at("refused.0.reason"));
             ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
             writeTo(copy, whole, whole.size());
-            awaits("a plugin was replaced", [&] { copy.reset(); });
+            awaits("a plugin was replaced", [&] { copy.close(); });
             ASSERT_FIELD("two", admin().get("/greeting"), "greeting");
             awaits("a plugin was unloaded", [&] { std::filesystem::remove(*plugins_ / "keeper_1.so"); });
         }
@@ -122,7 +123,7 @@ public:
         awaits("a plugin was loaded", [&] { plugins_->install("keeper_1"); });
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
         writeTo(copy, whole, whole.size());
-        awaits("a plugin was replaced", [&] { copy.reset(); });
+        awaits("a plugin was replaced", [&] { copy.close(); });
         ASSERT_FIELD("two", admin().get("/greeting"), "greeting");
         ASSERT_LACKS("a plugin was unloaded", daemon_->log());
     }

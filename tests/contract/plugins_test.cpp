@@ -347,7 +347,7 @@ public:
         std::filesystem::remove(*plugins_ / "greeter.so");
         Connection reloading(daemon_->operators());
         reloading.send(client.request("POST", "/plugins/reload").json("{}").bytes());
-        opened.reset();
+        opened.close();
         const Response greeting = slow.receive();
         ASSERT_STATUS(200, greeting);
         ASSERT_FIELD("one", greeting, "greeting");

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/file_descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::tests {
 

@@ -14,8 +14,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 
 namespace sallyport::tests {
 

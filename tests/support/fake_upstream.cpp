@@ -408,7 +408,7 @@ void FakeUpstream::serve(Connection& connection, std::size_t number) {
     }
     const std::lock_guard lock(mutex_);
     connection.closedByClient = closedByClient;
-    connection.socket.reset();
+    connection.socket.close();
     changed_.notify_all();
 }
 

@@ -19,7 +19,8 @@
 
 #include <openssl/ssl.h>
 
-#include "tests/support/file_descriptor.h"
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/tls_identity.h"
 
 namespace sallyport::tests {

@@ -393,7 +393,7 @@ void Connection::finishSending() {
 void Connection::reset() {
     const linger abort{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-    socket_.reset();
+    socket_.close();
 }
 
 Response exchange(const Endpoint& endpoint, Request request) {

@@ -9,8 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 
 namespace sallyport::tests {
 

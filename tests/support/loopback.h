@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-#include "tests/support/file_descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::tests {
 

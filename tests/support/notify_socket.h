@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/support/file_descriptor.h"
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::tests {
 

@@ -199,7 +199,7 @@ bool Process::drain(Captured& stream) {
             return true;
         }
         if (size == 0) {
-            stream.pipe.reset();
+            stream.pipe.close();
             return false;
         }
         stream.text.append(buffer.data(), static_cast<std::size_t>(size));

@@ -9,8 +9,9 @@
 
 #include <sys/types.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 
 namespace sallyport::tests {
 

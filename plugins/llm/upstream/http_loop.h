@@ -15,8 +15,8 @@
 #include <vector>
 
 #include <sys/epoll.h>
-#include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/io_loop.h>
 #include <sallyport/log.h>
 
@@ -79,18 +79,6 @@ private:
     };
     using Command = std::variant<Start, Cancel, SetPaused, GoOn, Timer>;
 
-    class Descriptor {
-    public:
-        explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-        ~Descriptor() { ::close(descriptor_); }
-        Descriptor(const Descriptor&) = delete;
-        Descriptor& operator=(const Descriptor&) = delete;
-        [[nodiscard]] int get() const noexcept { return descriptor_; }
-
-    private:
-        const int descriptor_;
-    };
-
     std::uint64_t watch(int descriptor, Watcher& watcher) override;
     void rewatch(std::uint64_t watch, Watcher& watcher) override;
     void unwatch(std::uint64_t watch) override;
@@ -134,8 +122,8 @@ private:
     const std::shared_ptr<IoLoop> loop_;
     TlsContexts& tls_;
     Logger& log_;
-    const Descriptor epoll_;
-    const Descriptor timer_;
+    const FileDescriptor epoll_;
+    const FileDescriptor timer_;
 
     std::mutex mutex_;
     std::vector<Command> commands_;  ///< guarded by mutex_

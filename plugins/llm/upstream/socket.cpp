@@ -58,20 +58,15 @@ bool setPeer(SSL* tls, std::string host) {
 
 Socket::Socket(SocketSet& set, Watcher& watcher, const sockaddr& address, socklen_t addressSize)
     : set_(set), descriptor_(::socket(address.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    if (descriptor_ < 0) {
+    if (!descriptor_.open()) {
         throw std::system_error(errno, std::generic_category());
     }
-    try {
-        const int on = 1;
-        ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (::connect(descriptor_, &address, addressSize) != 0 && errno != EINPROGRESS) {
-            throw std::system_error(errno, std::generic_category());
-        }
-        watch_ = set_.watch(descriptor_, watcher);
-    } catch (...) {
-        ::close(descriptor_);
-        throw;
+    const int on = 1;
+    ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (::connect(descriptor_.get(), &address, addressSize) != 0 && errno != EINPROGRESS) {
+        throw std::system_error(errno, std::generic_category());
     }
+    watch_ = set_.watch(descriptor_.get(), watcher);
 }
 
 Socket::~Socket() {
@@ -81,19 +76,18 @@ Socket::~Socket() {
         ERR_clear_error();
     }
     set_.unwatch(watch_);
-    ::close(descriptor_);
 }
 
 int Socket::error() const {
     int number = 0;
     socklen_t size = sizeof number;
-    return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &number, &size) == 0 ? number : errno;
+    return ::getsockopt(descriptor_.get(), SOL_SOCKET, SO_ERROR, &number, &size) == 0 ? number : errno;
 }
 
 void Socket::startTls(SSL_CTX& context, const std::string& host) {
     ERR_clear_error();
     tls_.reset(SSL_new(&context));
-    if (!tls_ || SSL_set_fd(tls_.get(), descriptor_) != 1 || !setPeer(tls_.get(), host)) {
+    if (!tls_ || SSL_set_fd(tls_.get(), descriptor_.get()) != 1 || !setPeer(tls_.get(), host)) {
         throw std::runtime_error(takeTlsErrors());
     }
     SSL_set_connect_state(tls_.get());
@@ -122,7 +116,7 @@ Io Socket::read(std::span<char> buffer) {
         const int result = SSL_read_ex(tls_.get(), buffer.data(), buffer.size(), &size);
         return result == 1 ? done(size) : tlsProblem(result);
     }
-    const ssize_t size = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+    const ssize_t size = ::recv(descriptor_.get(), buffer.data(), buffer.size(), 0);
     if (size == 0) {
         return {Io::Kind::closed, 0, {}};
     }
@@ -142,7 +136,7 @@ Io Socket::write(std::string_view first, std::string_view second) {
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();
-    const ssize_t size = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    const ssize_t size = ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL);
     return size >= 0 ? done(static_cast<std::size_t>(size)) : failure(errno);
 }
 

@@ -12,6 +12,8 @@
 
 #include <openssl/ssl.h>
 
+#include <sallyport/file_descriptor.h>
+
 namespace sallyport::plugins::llm {
 
 /// Hears that something happened on a socket. [the loop's thread]
@@ -87,7 +89,7 @@ private:
     [[nodiscard]] Io tlsProblem(int result);
 
     SocketSet& set_;
-    int descriptor_;
+    const FileDescriptor descriptor_;
     std::uint64_t watch_ = 0;
     std::unique_ptr<SSL, FreeTls> tls_;
     bool greeted_ = false;  ///< and nothing went wrong since

@@ -7,8 +7,9 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/assertions.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/cli/program.h"
 
@@ -257,7 +258,7 @@ public:
     }
 
     void keepsItsDescriptorsToItself() {
-        const tests::FileDescriptor open(::open("/dev/null", O_RDONLY));
+        const FileDescriptor open(::open("/dev/null", O_RDONLY));
         script("[ -e /proc/$$/fd/" + std::to_string(open.get()) + " ] && exit 3; exit 4");
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"doctor"}));
         ASSERT_CONTAINS("with status 4", program_.err);

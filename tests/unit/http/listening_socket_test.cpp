@@ -30,8 +30,8 @@ class ListeningSocketTest : public CppUnit::TestFixture {
 
     static ListenAddress at(const std::string& text) { return ListenAddress::parse(text).value(); }
 
-    static trust::Descriptor copyOf(const ListeningSocket& socket) {
-        return trust::Descriptor(::fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0));
+    static FileDescriptor copyOf(const ListeningSocket& socket) {
+        return FileDescriptor(::fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0));
     }
 
     [[nodiscard]] ListenAddress file() const { return at("unix:" + (places_ / "s").string()); }
@@ -104,13 +104,13 @@ class ListeningSocketTest : public CppUnit::TestFixture {
 
     void testRemovesTheFileUnlessTheSocketIsKept() {
         ListeningSocket first(file(), {});
-        const trust::Descriptor kept = copyOf(first);
+        const FileDescriptor kept = copyOf(first);
         first.close();
         CPPUNIT_ASSERT(fileIsThere());
-        ListeningSocket second(trust::Descriptor(::fcntl(kept.get(), F_DUPFD_CLOEXEC, 0)), file(), {});
+        ListeningSocket second(FileDescriptor(::fcntl(kept.get(), F_DUPFD_CLOEXEC, 0)), file(), {});
         second.close();
         CPPUNIT_ASSERT(fileIsThere());
-        trust::Descriptor last(::fcntl(kept.get(), F_DUPFD_CLOEXEC, 0));
+        FileDescriptor last(::fcntl(kept.get(), F_DUPFD_CLOEXEC, 0));
         CPPUNIT_ASSERT(listensAt(file().path()));
         endListening(last.get());
         CPPUNIT_ASSERT(!fileIsThere());
@@ -134,7 +134,7 @@ class ListeningSocketTest : public CppUnit::TestFixture {
 
     static void testEndsListeningForAll() {
         const ListeningSocket socket(at("127.0.0.1:0"), {});
-        const trust::Descriptor copy = copyOf(socket);
+        const FileDescriptor copy = copyOf(socket);
         const ListenAddress address = at(socket.url().substr(7));
         CPPUNIT_ASSERT(!refusal(address).empty());
         endListening(copy.get());

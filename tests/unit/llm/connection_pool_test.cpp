@@ -20,7 +20,6 @@ namespace sallyport::plugins::llm {
 namespace {
 
 using namespace std::chrono_literals;
-using tests::FileDescriptor;
 
 class Nobody final : public Watcher {
 public:

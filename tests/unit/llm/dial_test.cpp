@@ -385,7 +385,7 @@ class DialTest : public CppUnit::TestFixture, private DialListener {
         for (const std::string answer : {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"}) {
             FileDescriptor proxy = askedProxy();
             send(proxy, answer);
-            proxy.reset();
+            proxy.close();
             expectFailure(UpstreamProblem::connect, "closed");
         }
     }
@@ -498,7 +498,7 @@ class DialTest : public CppUnit::TestFixture, private DialListener {
         FileDescriptor proxy = askedProxy();
         send(proxy, "HTTP/1.1 200 OK\r\n\r\n");
         readUpTo(proxy, "\x16");
-        proxy.reset();
+        proxy.close();
         expectFailure(UpstreamProblem::tls, "");
         CPPUNIT_ASSERT(!failure_->detail.empty());
     }

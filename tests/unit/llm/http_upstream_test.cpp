@@ -733,7 +733,7 @@ private:
             CPPUNIT_ASSERT(::send(peer.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL) ==
                            static_cast<ssize_t>(refusal.size()));
             if (!waits) {
-                peer.reset();
+                peer.close();
             }
             CPPUNIT_ASSERT_EQUAL_MESSAGE(answer->detail(), UpstreamProblem::none, answer->problem());
             CPPUNIT_ASSERT_EQUAL(413, answer->status());

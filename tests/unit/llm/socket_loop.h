@@ -11,9 +11,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "plugins/llm/upstream/socket.h"
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 
 namespace sallyport::plugins::llm {
 
@@ -71,7 +72,7 @@ public:
     }
 
 private:
-    const tests::FileDescriptor epoll_;
+    const FileDescriptor epoll_;
     std::uint64_t last_ = 0;
     std::map<std::uint64_t, Watcher*> watchers_;
 };

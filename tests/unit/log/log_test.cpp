@@ -17,15 +17,15 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/assertions.h"
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sallyport::host::log {
 namespace {
 
-using tests::FileDescriptor;
 using tests::readFile;
 using tests::TemporaryDirectory;
 
@@ -285,7 +285,7 @@ class LogTest : public CppUnit::TestFixture {
         Ends pipe = smallPipe();
         const StandardErrorIs redirected(pipe.writing.get());
         Sink sink({});
-        pipe.reading.reset();
+        pipe.reading.close();
         sink.logger("x")->error("nobody reads this");
         sink.logger("x")->error("nor this");
     }

@@ -12,10 +12,11 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/log/log.h"
 #include "tests/support/assertions.h"
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sallyport::host::plugins {
@@ -96,13 +97,13 @@ private:
         });
     }
 
-    static tests::FileDescriptor open(const std::string& file, int flags) {
-        tests::FileDescriptor opened(::open(file.c_str(), O_WRONLY | O_CLOEXEC | flags, 0644));
+    static FileDescriptor open(const std::string& file, int flags) {
+        FileDescriptor opened(::open(file.c_str(), O_WRONLY | O_CLOEXEC | flags, 0644));
         CPPUNIT_ASSERT(opened.open());
         return opened;
     }
 
-    static void write(const tests::FileDescriptor& file, std::string_view text) {
+    static void write(const FileDescriptor& file, std::string_view text) {
         CPPUNIT_ASSERT_EQUAL(static_cast<ssize_t>(text.size()),
                              ::write(file.get(), text.data(), text.size()));
     }
@@ -124,7 +125,7 @@ private:
         write(copy, "half");
         noticeAnother(plugins_);
         CPPUNIT_ASSERT(watch_.isBeingWritten(file_));
-        notices([&] { copy.reset(); });
+        notices([&] { copy.close(); });
         CPPUNIT_ASSERT(!watch_.isBeingWritten(file_));
     }
 
@@ -138,7 +139,7 @@ private:
             notices([&] { fs::remove(plugins_ / "another.so"); });
             CPPUNIT_ASSERT(watch_.isBeingWritten(file_));
         }
-        notices([&] { copy.reset(); });
+        notices([&] { copy.close(); });
     }
 
     void testRewrittenInPlaceIsAwaited() {
@@ -148,7 +149,7 @@ private:
         write(copy, "af");
         noticeAnother(plugins_);
         CPPUNIT_ASSERT(watch_.isBeingWritten(file_));
-        notices([&] { copy.reset(); });
+        notices([&] { copy.close(); });
         CPPUNIT_ASSERT(!watch_.isBeingWritten(file_));
     }
 
@@ -157,11 +158,11 @@ private:
         auto first = open(file_, O_CREAT);
         auto second = open(file_, O_CREAT);
         write(first, "x");
-        notices([&] { first.reset(); });
+        notices([&] { first.close(); });
         write(second, "y");
         noticeAnother(plugins_);
         CPPUNIT_ASSERT(watch_.isBeingWritten(file_));
-        notices([&] { second.reset(); });
+        notices([&] { second.close(); });
         CPPUNIT_ASSERT(!watch_.isBeingWritten(file_));
     }
 
@@ -257,7 +258,7 @@ private:
         notices([&] { fs::create_directory(other); });
         noticeAnother(other);
         CPPUNIT_ASSERT(watch_.isBeingWritten(file_));
-        notices([&] { copy.reset(); });
+        notices([&] { copy.close(); });
         CPPUNIT_ASSERT(!watch_.isBeingWritten(file_));
     }
 

@@ -9,9 +9,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/trust/file.h"
 #include "tests/support/assertions.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sallyport::host::trust {
@@ -48,7 +49,7 @@ public:
 private:
     /// Why the file is not trusted; empty when it is.
     static std::string distrust(const std::string& path, const Trust& trust = Trust()) {
-        const tests::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         CPPUNIT_ASSERT(file.open());
         return sentence([&] { trust.requireFile(file.get(), path); });
     }
@@ -163,8 +164,8 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string(), distrust("/dev/null"));
         int ends[2];
         CPPUNIT_ASSERT_EQUAL(0, ::pipe2(ends, O_CLOEXEC));
-        const tests::FileDescriptor read(ends[0]);
-        const tests::FileDescriptor write(ends[1]);
+        const FileDescriptor read(ends[0]);
+        const FileDescriptor write(ends[1]);
         CPPUNIT_ASSERT_EQUAL(std::string(), distrust("/proc/self/fd/" + std::to_string(read.get())));
     }
 
