@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -12,13 +11,14 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include <sallyport/errors.h>
 #include <sallyport/file_descriptor.h>
+#include <sallyport/new_file.h>
+#include <sallyport/private_file.h>
 
 namespace sallyport::host::auth {
 
@@ -71,27 +71,19 @@ using Entries = std::unordered_map<Digest, Entry, DigestHash, DigestEqual>;
 }
 
 void requirePrivate(const std::string& file, int descriptor) {
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0) {
-        failWithErrno(file, "cannot be examined");
+    constexpr const char* remedy = "remove it, and a new token is written at the next start";
+    const auto exposure = exposureOf(descriptor, file);
+    if (!exposure) {
+        return;
     }
-    if (!S_ISREG(status.st_mode)) {
-        fail(file, "is no regular file: remove it, and a new token is written at the next start");
-    }
-    if (status.st_uid != ::geteuid()) {
-        fail(file, "belongs to user id " + std::to_string(status.st_uid) + " and not to " +
-                       std::to_string(::geteuid()) + ", who runs the daemon: run chown " +
-                       std::to_string(::geteuid()) + " " + file +
-                       ", or remove it, and a new token is written at the next start");
-    }
-    if ((status.st_mode & 077U) != 0) {
-        char mode[8];
-        std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777U));
-        fail(file,
-             std::string("has mode ") + mode +
-                 ", so that others can use the admin token in it: remove it, and a new token is written at "
-                 "the next start, or run chmod 600 " +
-                 file + " if nobody has read it");
+    switch (exposure->kind) {
+        case Exposure::Kind::notRegular:
+            fail(file, exposure->text + ": " + remedy);
+        case Exposure::Kind::foreign:
+            fail(file, exposure->text + ", or " + remedy);
+        case Exposure::Kind::open:
+            fail(file, exposure->text + ", so that others can use the admin token in it: " + remedy +
+                           ", or run chmod 600 " + file + " if nobody has read it");
     }
 }
 
@@ -124,49 +116,14 @@ std::optional<std::string> readTokenFile(const std::string& file) {
     return token;
 }
 
-void writeAll(const std::string& file, int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            failWithErrno(file, "cannot be written");
-        }
-        text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
-    }
-}
-
-void syncDirectoryOf(const std::string& file) {
-    const auto slash = file.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-    const FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    if (!descriptor.open() || ::fsync(descriptor.get()) != 0) {
-        failWithErrno(directory, "cannot be written to disk");
-    }
-}
-
-/// Whoever looks sees the old file or the new one whole, also after a power cut.
 void writeTokenFile(const std::string& file, const std::string& token) {
-    const std::string fresh = file + ".new";
-    if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) {
-        failWithErrno(fresh, "cannot be removed");
-    }
-    const FileDescriptor descriptor(
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-    if (!descriptor.open()) {
-        failWithErrno(fresh, "cannot be created");
-    }
     try {
-        writeAll(fresh, descriptor.get(), token + "\n");
-        if (::fsync(descriptor.get()) != 0) {
-            failWithErrno(fresh, "cannot be written to disk");
-        }
-        if (::rename(fresh.c_str(), file.c_str()) != 0) {
-            failWithErrno(file, "cannot be replaced");
-        }
-    } catch (...) {
-        ::unlink(fresh.c_str());
-        throw;
+        NewFile fresh(file);
+        fresh.write(token + "\n");
+        fresh.publish();
+    } catch (const FileError& error) {
+        fail(error.file(), error.problem());
     }
-    syncDirectoryOf(file);
 }
 
 std::int64_t insertRow(Transaction& transaction, const Entry& entry, const Digest& digest) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 
 #include <build_info.h>
@@ -16,6 +15,7 @@
 #include <Poco/URI.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/new_file.h>
 
 #include "host/auth/filter.h"
 #include "host/bus/event_hub.h"
@@ -77,16 +77,11 @@ std::string listed(const std::vector<std::string>& words) {
     return text;
 }
 
-/// Replaces the file at once, so that a reader sees the old line or the new one.
-void writeLine(const fs::path& file, const std::string& line) {
-    const fs::path fresh = file.string() + ".new";
-    {
-        std::ofstream output(fresh);
-        output << line << '\n';
-        if (!output.flush())
-            throw std::runtime_error("cannot write " + fresh.string());
-    }
-    fs::rename(fresh, file);
+/// Whoever may read what the umask leaves may read it.
+void writeLine(const std::string& file, const std::string& line) {
+    NewFile fresh(file, {.mode = 0666});
+    fresh.write(line + "\n");
+    fresh.publish();
 }
 
 /// Memory holds tokens and secrets: neither a core file nor another process of the same user may see it.

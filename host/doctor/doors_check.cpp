@@ -15,6 +15,8 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/ServerSocket.h>
 
+#include <sallyport/new_file.h>
+
 #include "host/client/connection.h"
 #include "host/client/failure.h"
 #include "host/client/locate.h"
@@ -22,7 +24,6 @@
 #include "host/http/listen_address.h"
 #include "host/http/listening_socket.h"
 #include "host/store/database.h"
-#include "host/store/new_file.h"
 
 namespace sallyport::host::doctor {
 
@@ -152,8 +153,8 @@ void checkSocket(const http::ListenAddress& address, const Door& door, Report& r
                     path + " is there and is no socket: remove it, or let " + door.setting + " be another");
     } else if (there && http::listensAt(path)) {
         report.fail(door.name, taken(address.text(), door));
-    } else if (::access(store::directoryOf(path).c_str(), W_OK | X_OK) != 0) {
-        report.fail(door.name, "in " + store::directoryOf(path) + " no socket can be made by " +
+    } else if (::access(directoryOf(path).c_str(), W_OK | X_OK) != 0) {
+        report.fail(door.name, "in " + directoryOf(path) + " no socket can be made by " +
                                    currentAccount().name + ": make that directory, and give it to that user");
     } else {
         report.ok(door.name, address.text() + " is free");

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include <sallyport/file_descriptor.h>
+#include <sallyport/new_file.h>
 
 #include "host/doctor/checks.h"
 #include "host/doctor/master_key.h"
-#include "host/store/new_file.h"
 
 namespace sallyport::host::doctor {
 
@@ -91,7 +91,7 @@ public:
     /// The log's file, or where it is to be made.
     void writtenByDaemon(const std::string& file) {
         const bool there = ::access(file.c_str(), F_OK) == 0;
-        const std::string place = there ? file : store::directoryOf(file);
+        const std::string place = there ? file : directoryOf(file);
         if (subject_.asDaemon() && ::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) {
             fail(place + " cannot be written by " + daemon() + " (" + reason() +
                  "), and the log goes there: give it that right, or let log.file be another");

@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#include "host/store/new_file.h"
+#include "host/store/new_database.h"
 
 namespace sallyport::host::store {
 
@@ -96,13 +96,13 @@ Contents backUp(const std::string& database, const std::string& target, const Ba
     if (!options.replace && ::access(target.c_str(), F_OK) == 0) {
         throw std::runtime_error("\"" + target + "\" is there already");
     }
-    NewFile file(target);
+    NewDatabase copy(target);
     try {
-        Contents held = copyTo(file.path(), database, options);
-        if (verify(file.path()) != held) {
+        Contents held = copyTo(copy.file.path(), database, options);
+        if (verify(copy.file.path()) != held) {
             throw EngineError(SQLITE_CORRUPT, "the copy does not hold what the database does");
         }
-        file.publish(options.replace);
+        copy.file.publish(options.replace ? NewFile::Existing::replace : NewFile::Existing::refuse);
         return held;
     } catch (const EngineError& error) {
         explain(error, database, target);

@@ -18,10 +18,8 @@
 #include <Poco/DateTimeFormatter.h>
 #include <sqlite3.h>
 
-#include <sallyport/file_descriptor.h>
-
 #include "host/store/database.h"
-#include "host/store/new_file.h"
+#include "host/store/new_database.h"
 
 namespace sallyport::host::store {
 
@@ -50,15 +48,14 @@ void move(const fs::path& from, const fs::path& to) {
 }
 
 /// Copies to the end, from where `source` stands.
-void copyAll(int source, const std::string& name, const std::string& path) {
-    const FileDescriptor target(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+void copyAll(int source, const std::string& name, const NewFile& target) {
     constexpr std::size_t atOnce = std::size_t{1} << 30U;
-    ssize_t copied = target.open() ? 1 : -1;
+    ssize_t copied = 1;
     while (copied > 0) {
-        copied = ::sendfile(target.get(), source, nullptr, atOnce);
+        copied = ::sendfile(target.descriptor(), source, nullptr, atOnce);
     }
     if (copied < 0) {
-        throwFailure(name, "cannot be copied to \"" + path + "\"");
+        throwFailure(name, "cannot be copied to \"" + target.path() + "\"");
     }
 }
 
@@ -95,11 +92,11 @@ public:
 
     Restored run(int backup, const std::string& name) {
         removeLeftovers();
-        NewFile copy(database_);
-        copyAll(backup, name, copy.path());
-        copy.sync();
+        NewDatabase copy(database_);
+        copyAll(backup, name, copy.file);
+        copy.file.sync();
         tell("copied");
-        const Contents contents = verifyCopy(copy.path(), name);
+        const Contents contents = verifyCopy(copy.file.path(), name);
         const std::optional<Contents> present = bringToRest();
         if (present && !options_.allowNewer) {
             refuseNewer(contents, *present, name);
@@ -107,7 +104,7 @@ public:
         tell("checked");
         const std::string former = setAside();
         tell("set aside");
-        copy.publish(true);
+        copy.file.publish();
         tell("restored");
         return {contents, former};
     }
@@ -132,7 +129,7 @@ private:
 
 /// Of a restore that was cut short: its copy, and a second name of the database that it was to set aside.
 void Restoring::removeLeftovers() const {
-    const std::string partial = std::string(databaseName) + NewFile::mark;
+    const std::string partial = std::string(databaseName) + NewFile::uniqueMark;
     for (const auto& entry : fs::directory_iterator(directory_)) {
         const std::string name = entry.path().filename();
         if (name.starts_with(partial)) {

@@ -1,7 +1,6 @@
 #include "key_file.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include <sallyport/file_descriptor.h>
+#include <sallyport/new_file.h>
+#include <sallyport/private_file.h>
 
 namespace sallyport::plugins {
 
@@ -32,24 +33,19 @@ constexpr std::size_t maxKeyFile = 4096;
 }
 
 void requirePrivate(const std::string& file, int descriptor) {
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0) {
-        failWithErrno(file, "cannot be examined");
+    const auto exposure = exposureOf(descriptor, file);
+    if (!exposure) {
+        return;
     }
-    if (!S_ISREG(status.st_mode)) {
-        fail(file, "is no regular file: put the key into one and restart the daemon");
-    }
-    if (status.st_uid != ::geteuid()) {
-        const std::string user = std::to_string(::geteuid());
-        fail(file, "belongs to user id " + std::to_string(status.st_uid) + " and not to " + user +
-                       ", who runs the daemon: run chown " + user + " " + file + " and restart the daemon");
-    }
-    if ((status.st_mode & 077U) != 0) {
-        char mode[8];
-        std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(status.st_mode & 07777U));
-        fail(file, std::string("has mode ") + mode + ", so that others can read it: run chmod 600 " + file +
-                       " and restart the daemon; if others may have read it, also change the key with "
-                       "sallyport secret rekey");
+    switch (exposure->kind) {
+        case Exposure::Kind::notRegular:
+            fail(file, exposure->text + ": put the key into one and restart the daemon");
+        case Exposure::Kind::foreign:
+            fail(file, exposure->text + " and restart the daemon");
+        case Exposure::Kind::open:
+            fail(file, exposure->text + ", so that others can read it: run chmod 600 " + file +
+                           " and restart the daemon; if others may have read it, also change the key with "
+                           "sallyport secret rekey");
     }
 }
 
@@ -113,24 +109,6 @@ std::optional<MasterKey> readKey(const std::string& file, bool ours) {
     return keyFrom(text.reveal(), "the master key file " + file);
 }
 
-void writeAll(const std::string& file, int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            failWithErrno(file, "cannot be written");
-        }
-        text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
-    }
-}
-
-/// @return whether the names in the file's directory are durable.
-bool syncDirectoryOf(const std::string& file) {
-    const auto slash = file.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-    const FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    return descriptor.open() && ::fsync(descriptor.get()) == 0;
-}
-
 }  // namespace
 
 std::optional<MasterKey> KeyFile::read() const {
@@ -146,16 +124,13 @@ std::optional<MasterKey> KeyFile::readNext() const {
 }
 
 void KeyFile::writeNext(const MasterKey& key) const {
-    removeNext();
-    const FileDescriptor descriptor(
-        ::open(nextPath_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-    if (!descriptor.open()) {
-        failWithErrno(nextPath_, "cannot be created");
-    }
-    writeAll(nextPath_, descriptor.get(), key.text().reveal());
-    writeAll(nextPath_, descriptor.get(), "\n");
-    if (::fsync(descriptor.get()) != 0 || !syncDirectoryOf(nextPath_)) {
-        failWithErrno(nextPath_, "cannot be written to disk");
+    try {
+        NewFile next(path_);
+        next.write(key.text().reveal());
+        next.write("\n");
+        next.keep();
+    } catch (const FileError& error) {
+        fail(error.file(), error.problem());
     }
 }
 
@@ -163,8 +138,11 @@ void KeyFile::promoteNext() const {
     if (::rename(nextPath_.c_str(), path_.c_str()) != 0) {
         failWithErrno(path_, "cannot be replaced");
     }
-    // Should it not last, the next start finds both files as they were, and knows which one counts.
-    static_cast<void>(syncDirectoryOf(path_));
+    try {
+        syncDirectory(directoryOf(path_));
+    } catch (const FileError&) {
+        // Should it not last, the next start finds both files as they were, and knows which one counts.
+    }
 }
 
 void KeyFile::removeNext() const {

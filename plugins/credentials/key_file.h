@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <sallyport/new_file.h>
+
 #include "cipher.h"
 
 namespace sallyport::plugins {
@@ -20,7 +22,7 @@ public:
 /// belong to the daemon's user and are closed to all others. A line end after the key is no part of it.
 class KeyFile {
 public:
-    explicit KeyFile(std::string path) : path_(std::move(path)), nextPath_(path_ + ".new") {}
+    explicit KeyFile(std::string path) : path_(std::move(path)), nextPath_(path_ + NewFile::fixedMark) {}
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] const std::string& nextPath() const noexcept { return nextPath_; }

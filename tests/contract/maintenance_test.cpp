@@ -13,10 +13,11 @@
 #include <cppunit/extensions/HelperMacros.h>
 #include <sqlite3.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "tests/support/assertions.h"
 #include "tests/support/daemon.h"
 #include "tests/support/deadline.h"
-#include "tests/support/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sallyport::tests {

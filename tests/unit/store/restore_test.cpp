@@ -12,9 +12,10 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/new_file.h>
+
 #include "host/store/backup.h"
 #include "host/store/database.h"
-#include "host/store/new_file.h"
 #include "tests/unit/store/fixture.h"
 
 namespace sallyport::host::store {
@@ -166,7 +167,7 @@ public:
                 static_cast<void>(restored_({.companions = {"head"}}));
                 CPPUNIT_ASSERT_EQUAL_MESSAGE(last, std::string("of the backup"), present());
                 CPPUNIT_ASSERT_MESSAGE(namesIn(directory_.path()),
-                                       !contains(namesIn(directory_.path()), NewFile::mark));
+                                       !contains(namesIn(directory_.path()), NewFile::uniqueMark));
                 assertOneName(last);
             }
         }
