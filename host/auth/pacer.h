@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include <sallyport/token_bucket.h>
+
 namespace sallyport::host::auth {
 
 /// A token bucket, half a minute's worth large: who finds it empty is told how long to wait, in the order of
@@ -13,8 +15,8 @@ class Pacer {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// Seconds whose worth may be used at once.
-    static constexpr std::int64_t burst = 30;
+    /// The time whose worth may be used at once.
+    static constexpr std::chrono::seconds burst{30};
 
     struct Verdict {
         std::chrono::milliseconds wait{0};   ///< after this it goes on; 0: at once
@@ -23,7 +25,7 @@ public:
     };
 
     /// @param perSecond 0: any amount.
-    explicit Pacer(std::int64_t perSecond = 0) : perSecond_(perSecond), left_(full()) {}
+    explicit Pacer(std::int64_t perSecond = 0) : perSecond_(perSecond), bucket_(full(), burst) {}
 
     /// Another rate from now on. The share that is left stays the same.
     void setRate(std::int64_t perSecond, Clock::time_point now);
@@ -34,13 +36,11 @@ public:
     [[nodiscard]] Verdict take(std::int64_t amount, Clock::time_point now, std::chrono::milliseconds longest);
 
 private:
-    [[nodiscard]] double full() const { return static_cast<double>(perSecond_) * burst; }
-    void refill(Clock::time_point now);
+    [[nodiscard]] double full() const { return static_cast<double>(perSecond_ * burst.count()); }
 
     mutable std::mutex mutex_;
     std::int64_t perSecond_;
-    double left_;  ///< below 0: owed by those who wait
-    Clock::time_point filledAt_{};
+    TokenBucket bucket_;
 };
 
 }  // namespace sallyport::host::auth

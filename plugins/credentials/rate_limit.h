@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include <sallyport/job_id.h>
+#include <sallyport/token_bucket.h>
 
 namespace sallyport::plugins {
 
@@ -14,7 +15,7 @@ namespace sallyport::plugins {
 /// told how long to wait, in the order of asking; nobody is refused. [any thread]
 class RateLimit {
 public:
-    using Time = std::chrono::steady_clock::time_point;
+    using Time = TokenBucket::Time;
 
     /// Nobody waits for longer: what a job has waiting is bounded by its connections alone.
     static constexpr std::chrono::seconds longestWait{10};
@@ -27,14 +28,9 @@ public:
     void forget(const JobId& job);
 
 private:
-    struct Bucket {
-        double left;  ///< below 0: owed by those who wait
-        Time filledAt;
-    };
-
     const double perMinute_;
     std::mutex mutex_;
-    std::unordered_map<JobId, Bucket> buckets_;
+    std::unordered_map<JobId, TokenBucket> buckets_;
 };
 
 }  // namespace sallyport::plugins

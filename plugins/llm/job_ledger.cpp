@@ -1,7 +1,6 @@
 #include "job_ledger.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <sallyport/errors.h>
 
@@ -10,8 +9,6 @@
 namespace sallyport::plugins::llm {
 
 namespace {
-
-using Minutes = std::chrono::duration<double, std::ratio<60>>;
 
 RequestError exceeded(const char* code, const std::string& limit) {
     return {429, code, "this job has reached its limit of " + limit};
@@ -83,7 +80,8 @@ void JobLedger::finishLoading(const JobId& job, const std::optional<UsageTotals>
     // Another thread may have been quicker, and calls may have been counted since.
     if (read && !account.loaded) {
         account.totals = *read;
-        account.rateLeft = static_cast<double>(limits_.requestsPerMinute);
+        account.beginnings =
+            TokenBucket(static_cast<double>(limits_.requestsPerMinute), std::chrono::minutes(1));
         account.loaded = true;
     }
     dropIfUnused(found);
@@ -98,9 +96,7 @@ JobLedger::Admission JobLedger::admit(const JobId& job, Time now) {
     Account& account = found->second;
     requireBudget(account);
     requireRate(account, now);
-    if (limits_.requestsPerMinute > 0) {
-        account.rateLeft -= 1;
-    }
+    account.beginnings.take(1);
     ++account.totals.requests;
     ++account.underWay;
     return {this, job};
@@ -121,19 +117,11 @@ void JobLedger::requireBudget(const Account& account) const {
     }
 }
 
-/// Also brings what is left of the rate up to date.
 void JobLedger::requireRate(Account& account, Time now) const {
-    if (limits_.requestsPerMinute == 0) {
-        return;
-    }
-    const auto perMinute = static_cast<double>(limits_.requestsPerMinute);
-    const double gained = std::max(Minutes(now - account.rateFilledAt).count(), 0.0) * perMinute;
-    account.rateLeft = std::min(perMinute, account.rateLeft + gained);
-    account.rateFilledAt = std::max(account.rateFilledAt, now);
-    if (account.rateLeft < 1) {
-        throw exceededForNow(
-            "rate_limit", std::to_string(limits_.requestsPerMinute) + " requests a minute",
-            std::chrono::ceil<std::chrono::seconds>(Minutes((1 - account.rateLeft) / perMinute)));
+    const auto wait = account.beginnings.wait(1, now);
+    if (wait.count() > 0) {
+        throw exceededForNow("rate_limit", std::to_string(limits_.requestsPerMinute) + " requests a minute",
+                             std::chrono::ceil<std::chrono::seconds>(wait));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <sallyport/job_id.h>
+#include <sallyport/token_bucket.h>
 #include <sallyport/usage.h>
 
 #include "chat.h"
@@ -91,8 +92,7 @@ private:
         int loading = 0;  ///< threads that are reading it
         bool loaded = false;
         bool over = false;
-        double rateLeft = 0;  ///< requests that may begin at once
-        Time rateFilledAt{};
+        TokenBucket beginnings;  ///< requests that may begin
     };
     using Accounts = std::unordered_map<JobId, Account>;
 
