@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -10,6 +9,8 @@
 
 #include <Poco/Exception.h>
 #include <cppunit/extensions/HelperMacros.h>
+
+#include <sallyport/testing/recording_log.h>
 
 namespace sallyport::host::bus {
 namespace {
@@ -22,28 +23,6 @@ struct Greeting {
 struct Farewell {
     static constexpr const char* topic = "farewell";
     int count;
-};
-
-/// Keeps what was logged as one text.
-class RecordingLog final : public Logger {
-public:
-    [[nodiscard]] bool enabled(LogLevel) const override { return true; }
-    void write(LogLevel, std::string_view message, Fields fields) override {
-        const std::lock_guard lock(mutex_);
-        lines_ += message;
-        for (const LogField& field : fields) {
-            lines_ += " " + field.name + "=" + field.value;
-        }
-        lines_ += "\n";
-    }
-    [[nodiscard]] std::string lines() const {
-        const std::lock_guard lock(mutex_);
-        return lines_;
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::string lines_;
 };
 
 class MessageBusTest : public CppUnit::TestFixture {
@@ -61,7 +40,7 @@ class MessageBusTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testGroupOutlivesBus);
     CPPUNIT_TEST_SUITE_END();
 
-    RecordingLog log_;
+    testing::RecordingLog log_;
     MessageBus bus_{log_};
 
     void testReachesEverySubscriberOfItsType() {
@@ -118,7 +97,7 @@ class MessageBusTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("subscriber failed topic=greeting error=no mood\n"
                                          "subscriber failed topic=greeting error=Not found: no words\n"
                                          "subscriber failed topic=greeting error=not a std::exception\n"),
-                             log_.lines());
+                             log_.text());
     }
 
     void testReceiverMayDestroyItsOwnGroup() {

@@ -45,16 +45,16 @@ public:
         ASSERT_CONTAINS(
             "plugin=boom callback=handler route=GET /boom request=7 job=00000000-0000-0000-0000-000000000000 "
             "error=no mood",
-            logged());
-        ASSERT_CONTAINS("plugin=boom callback=stop error=Not found: a word", logged());
-        ASSERT_CONTAINS("plugin=boom callback=start error=not a std::exception", logged());
+            log_.text());
+        ASSERT_CONTAINS("plugin=boom callback=stop error=Not found: a word", log_.text());
+        ASSERT_CONTAINS("plugin=boom callback=start error=not a std::exception", log_.text());
     }
 
     void whatEndsWellIsNotLogged() {
         int calls = 0;
         CPPUNIT_ASSERT(guarded(plugin_, "handler", nullptr, [&calls] { ++calls; }));
         CPPUNIT_ASSERT_EQUAL(1, calls);
-        CPPUNIT_ASSERT_EQUAL(std::string(), logged());
+        CPPUNIT_ASSERT_EQUAL(std::string(), log_.text());
     }
 
     void aPluginWithoutALogIsGuardedAllTheSame() {
@@ -140,25 +140,15 @@ public:
         leave.set_value();
         thread.join();
         // Whoever was told of it is told of its end.
-        ASSERT_CONTAINS("returned at last plugin=boom callback=handler request=7 job=0000", logged());
-        ASSERT_CONTAINS("slow plugin=boom version=1.2 callback=handler route=GET /boom job=0000", logged());
+        ASSERT_CONTAINS("returned at last plugin=boom callback=handler request=7 job=0000", log_.text());
+        ASSERT_CONTAINS("slow plugin=boom version=1.2 callback=handler route=GET /boom job=0000",
+                        log_.text());
     }
 
 private:
     [[nodiscard]] static Origin origin() {
         return std::make_shared<const host::entry::Request>(
             host::entry::Request{nullptr, "GET /boom", "7", JobId()});
-    }
-
-    [[nodiscard]] std::string logged() const {
-        std::string text;
-        for (const auto& line : log_.lines()) {
-            text += line.message;
-            for (const auto& field : line.fields)
-                text += " " + field.name + "=" + field.value;
-            text += '\n';
-        }
-        return text;
     }
 
     testing::RecordingLog log_;

@@ -797,7 +797,7 @@ private:
     }
 
     store::TemporaryDirectory directory_;
-    store::RecordingLog log_;
+    testing::RecordingLog log_;
     RecordingBus bus_;
     std::unique_ptr<auth::WorkerTokens> tokens_;
     std::unique_ptr<store::IntentLog> intents_;

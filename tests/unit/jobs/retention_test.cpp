@@ -34,7 +34,7 @@ class JobRetentionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE_END();
 
     store::TemporaryDirectory directory_;
-    store::RecordingLog log_;
+    testing::RecordingLog log_;
     store::Database database_{{.file = directory_.file()}, log_};
     bus::MessageBus messages_{log_};
     std::unique_ptr<Bus> bus_ = messages_.group();

@@ -31,7 +31,7 @@ class TermsTest : public CppUnit::TestFixture {
     static constexpr JobLimits defaults{10, 20, 30, 40};
 
     store::TemporaryDirectory directory_;
-    store::RecordingLog log_;
+    testing::RecordingLog log_;
     bus::MessageBus messages_{log_};
     std::unique_ptr<Bus> bus_ = messages_.group();
     std::unique_ptr<auth::WorkerTokens> tokens_;

@@ -19,6 +19,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/recording_log.h>
+
 #include "host/testing/io_thread.h"
 #include "tests/support/connect_proxy.h"
 #include "tests/support/deadline.h"
@@ -40,23 +42,6 @@ using namespace std::chrono_literals;
 using namespace tests;
 
 constexpr std::size_t anySize = 1U << 30U;
-
-class RecordingLog final : public Logger {
-public:
-    [[nodiscard]] bool enabled(LogLevel) const override { return true; }
-    void write(LogLevel, std::string_view message, Fields) override {
-        const std::lock_guard lock(mutex_);
-        messages_.emplace_back(message);
-    }
-    [[nodiscard]] std::vector<std::string> messages() const {
-        const std::lock_guard lock(mutex_);
-        return messages_;
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::vector<std::string> messages_;
-};
 
 /// Keeps what it hears, and may do something on hearing it.
 class Answer final : public UpstreamListener {
@@ -286,7 +271,7 @@ class HttpUpstreamTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testStopDropsDelayedTasks);
     CPPUNIT_TEST_SUITE_END();
 
-    RecordingLog log_;
+    testing::RecordingLog log_;
     FakeUpstream server_;
     std::vector<std::shared_ptr<IoLoop>> loops_;
     std::optional<HttpUpstream> client_;
@@ -312,6 +297,11 @@ private:
         auto answer = begin(std::move(request));
         answer->problem();
         return answer;
+    }
+
+    void assertLogged(const std::string& message) const {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.lines().size());
+        CPPUNIT_ASSERT_EQUAL(message, log_.lines().front().message);
     }
 
     void assertServed(UpstreamRequest request) {
@@ -1294,13 +1284,13 @@ private:
         client_->start(get(server_.url("/")), answer);
         assertServed(get(server_.url("/")));
         client_.reset();
-        CPPUNIT_ASSERT(log_.messages() == std::vector<std::string>{"a call's listener failed"});
+        assertLogged("a call's listener failed");
     }
 
     void testTaskThatThrows() {
         client_->after(0ms, [] { throw std::runtime_error("no"); });
         letPass(1ms);
-        CPPUNIT_ASSERT(log_.messages() == std::vector<std::string>{"a delayed task failed"});
+        assertLogged("a delayed task failed");
     }
 
     void testDelayedTasks() {

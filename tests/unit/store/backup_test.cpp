@@ -81,7 +81,7 @@ public:
 
     void bringsInTheLogOfACrash() {
         CPPUNIT_ASSERT_EQUAL(std::string("written"), inChild([this] {
-                                 RecordingLog log;
+                                 testing::RecordingLog log;
                                  // Never closed, as when the process is killed.
                                  auto* const store = new Database({.file = directory_.file()}, log);
                                  createTable(*store);
@@ -192,7 +192,7 @@ private:
     TemporaryDirectory directory_;
     TemporaryDirectory places_;
     const std::string target_ = places_.file("backup.db");
-    RecordingLog log_;
+    testing::RecordingLog log_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(BackupTest);

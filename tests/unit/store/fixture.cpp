@@ -55,21 +55,6 @@ TemporaryDirectory::~TemporaryDirectory() {
     std::filesystem::remove_all(path_, ignored);
 }
 
-void RecordingLog::write(LogLevel, std::string_view message, Fields fields) {
-    std::string line(message);
-    for (const LogField& field : fields) {
-        line += " " + field.name + "=" + field.value;
-    }
-    const std::lock_guard lock(mutex_);
-    lines_.push_back(std::move(line));
-}
-
-std::size_t RecordingLog::count(std::string_view part) const {
-    const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(
-        std::ranges::count_if(lines_, [&](const std::string& line) { return contains(line, part); }));
-}
-
 std::string inChild(const std::function<std::string()>& body) {
     std::array<int, 2> ends{};
     if (pipe(ends.data()) != 0) {

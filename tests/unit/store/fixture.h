@@ -7,7 +7,6 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,8 +14,8 @@
 
 #include <sallyport/error_text.h>
 #include <sallyport/errors.h>
-#include <sallyport/log.h>
 #include <sallyport/store.h>
+#include <sallyport/testing/recording_log.h>
 
 #include "host/store/outcome.h"
 
@@ -37,20 +36,6 @@ public:
 
 private:
     std::string path_;
-};
-
-/// Keeps the lines that were logged.
-class RecordingLog final : public Logger {
-public:
-    [[nodiscard]] bool enabled(LogLevel) const override { return true; }
-    void write(LogLevel level, std::string_view message, Fields fields) override;
-
-    /// How many lines contain `words`.
-    [[nodiscard]] std::size_t count(std::string_view words) const;
-
-private:
-    mutable std::mutex mutex_;
-    std::vector<std::string> lines_;
 };
 
 /// Runs `body` in a process of its own. @return what it returned, or the words of what it threw.

@@ -145,7 +145,7 @@ private:
     }
 
     TemporaryDirectory directory_;
-    RecordingLog log_;
+    testing::RecordingLog log_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(IntentLogTest);

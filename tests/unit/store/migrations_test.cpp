@@ -90,7 +90,7 @@ private:
     inline static const Migration second{2, {"CREATE TABLE a_two (v)"}};
 
     TemporaryDirectory directory_;
-    RecordingLog log_;
+    testing::RecordingLog log_;
     std::unique_ptr<Database> database_;
 };
 

@@ -183,7 +183,7 @@ private:
     /// The same, with the row in the log alone.
     void makeCrashed() {
         CPPUNIT_ASSERT_EQUAL(std::string("written"), inChild([this] {
-                                 RecordingLog log;
+                                 testing::RecordingLog log;
                                  auto* const store = new Database({.file = directory_.file()}, log);
                                  createTable(*store);
                                  store->write(insertion(std::string("former")));
@@ -249,7 +249,7 @@ private:
     TemporaryDirectory directory_;
     TemporaryDirectory places_;
     const std::string backup_ = places_.file("backup.db");
-    RecordingLog log_;
+    testing::RecordingLog log_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(RestoreTest);

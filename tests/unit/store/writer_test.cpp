@@ -351,7 +351,7 @@ private:
     }
 
     TemporaryDirectory directory_;
-    RecordingLog log_;
+    testing::RecordingLog log_;
     std::unique_ptr<Database> database_;
 };
 

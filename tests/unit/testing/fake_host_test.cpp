@@ -320,6 +320,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("roof"), line.fields.at(0).value);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count(LogLevel::warn));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, host_.log().count(LogLevel::error));
+        host_.log().info("it rains");
+        CPPUNIT_ASSERT_EQUAL(std::string("it leaks where=roof drops=3"), line.text());
+        CPPUNIT_ASSERT(host_.log().text().ends_with("it leaks where=roof drops=3\nit rains\n"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, host_.log().count("it "));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count("where=roof"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, host_.log().count("snow"));
     }
 
 private:

@@ -19,6 +19,9 @@ public:
         LogLevel level;                ///< how bad it is
         std::string message;           ///< the fixed words
         std::vector<LogField> fields;  ///< what varies
+
+        /// The words, and each field as ` name=value`.
+        [[nodiscard]] std::string text() const;
     };
 
     [[nodiscard]] bool enabled(LogLevel /*level*/) const override { return true; }
@@ -26,6 +29,10 @@ public:
 
     /// How many lines of that level or above there are.
     [[nodiscard]] std::size_t count(LogLevel least) const;
+    /// How many lines have that in their text.
+    [[nodiscard]] std::size_t count(std::string_view part) const;
+    /// The texts of all lines so far, each with a line end.
+    [[nodiscard]] std::string text() const;
     /// All lines so far, the oldest first.
     [[nodiscard]] std::vector<Line> lines() const;
 
