@@ -13,6 +13,7 @@
 
 #include <sallyport/errors.h>
 #include <sallyport/json.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/timestamp.h>
 
 namespace sallyport::host::entry {
@@ -67,6 +68,18 @@ std::vector<Line> readLines(const std::string& text) {
         begin = end + 1;
     }
     return lines;
+}
+
+/// What is said about a plugin or a job by its name.
+std::string lineOf(const char* event, const char* of, const std::string& name) {
+    std::string line;
+    json::Writer(line)
+        .beginObject()
+        .member("event", event)
+        .member("time", rfc3339(now()))
+        .member(of, name)
+        .endObject();
+    return line + '\n';
 }
 
 std::string readFile(const fs::path& path) {
@@ -149,8 +162,7 @@ std::size_t CrashJournal::acknowledge(const std::string& plugin) {
     const auto count = static_cast<std::size_t>(std::count_if(
         crashes.begin(), crashes.end(), [&](const Crash& crash) { return crash.plugin == plugin; }));
     if (count > 0)
-        append(R"({"event":"acknowledged","time":)" + json::quote(rfc3339(now())) + R"(,"plugin":)" +
-               json::quote(plugin) + "}\n");
+        append(lineOf("acknowledged", "plugin", plugin));
     return count;
 }
 
@@ -159,8 +171,7 @@ bool CrashJournal::release(const JobId& job) {
     const auto jobs = CrashHistory::parse(text_).quarantined;
     if (std::find(jobs.begin(), jobs.end(), job) == jobs.end())
         return false;
-    append(R"({"event":"released","time":)" + json::quote(rfc3339(now())) + R"(,"job":)" +
-           json::quote(job.str()) + "}\n");
+    append(lineOf("released", "job", job.str()));
     return true;
 }
 

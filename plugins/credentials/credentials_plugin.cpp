@@ -13,6 +13,7 @@
 
 #include <sallyport/error_text.h>
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 
 #include "grant_rules.h"
 #include "secret_request.h"
@@ -43,24 +44,21 @@ std::map<std::string, std::set<std::string>, std::less<>> allowedSecrets(const S
     return allowed;
 }
 
-/// The answer to a worker. The pieces are wiped; the whole goes to the host, which wipes it once it is sent.
+/// The answer to a worker. It goes to the host, which wipes it once it is sent.
 std::string deliveredJson(const std::vector<Delivered>& delivered) {
-    std::vector<std::string> quoted;
     std::size_t size = 2;
     for (const Delivered& secret : delivered) {
-        quoted.push_back(json::quote(secret.value.reveal()));
-        size += quoted.back().size() + secret.variable.size() + 32;
+        size += json::quotedSize(secret.value.reveal()) + secret.variable.size() + 32;
     }
     std::string text;
     text.reserve(size);  // growing it would leave copies behind
-    text += '[';
-    for (std::size_t i = 0; i < delivered.size(); ++i) {
-        text += i == 0 ? "" : ",";
-        text.append(R"({"env_var":")").append(delivered[i].variable);
-        text.append(R"(","value":)").append(quoted[i]).append("}");
-        wipe(quoted[i]);
+    json::Writer writer(text);
+    writer.beginArray();
+    for (const Delivered& secret : delivered) {
+        writer.beginObject().member("env_var", secret.variable);
+        writer.member("value", secret.value.reveal()).endObject();
     }
-    text += ']';
+    writer.endArray();
     return text;
 }
 

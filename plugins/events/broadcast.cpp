@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <sallyport/json_reader.h>
+#include <sallyport/json_writer.h>
 
 namespace sallyport::plugins {
 
@@ -71,7 +72,7 @@ public:
         json::Reader reader(data.raw(), json::unlimited);
         fields_.read(reader);
         text_.reserve(data.raw().size() + 96);
-        text_.append(R"({"type":")").append(type).append(R"(","job_id":")").append(job.str()).append("\"");
+        writer_.beginObject().member("type", type).member("job_id", job.str());
     }
 
     /// The field if it is a string, else `fallback`, which is JSON.
@@ -87,18 +88,20 @@ public:
         }
     }
 
-    void raw(std::string_view name, std::string_view json) {
-        text_.append(",\"").append(name).append("\":").append(json);
-    }
+    void raw(std::string_view name, std::string_view json) { writer_.rawMember(name, json); }
 
     [[nodiscard]] Fields& fields() { return fields_; }
 
-    [[nodiscard]] Broadcast finish() && { return {type_, std::move(text_) + "}"}; }
+    [[nodiscard]] Broadcast finish() && {
+        writer_.endObject();
+        return {type_, std::move(text_)};
+    }
 
 private:
     const char* type_;
     Fields fields_;
     std::string text_;
+    json::Writer writer_{text_};
 };
 
 /// A tool's output is shown as text: what is no string, as the JSON it is.
@@ -114,7 +117,9 @@ std::string decisionsOf(const json::Value* decisions) {
     if (decisions == nullptr || decisions->kind() != json::Kind::array) {
         return "[]";
     }
-    std::string text = "[";
+    std::string text;
+    json::Writer writer(text);
+    writer.beginArray();
     json::Reader reader(decisions->raw(), json::unlimited);
     reader.enterArray();
     while (reader.nextElement()) {
@@ -123,12 +128,12 @@ std::string decisionsOf(const json::Value* decisions) {
         const json::Value* const tool = fields.findString("tool_name");
         const json::Value* const why = fields.findString("rationale");
         if (tool != nullptr && why != nullptr) {
-            text.append(text.size() > 1 ? "," : "");
-            text.append(R"({"tool_name":)").append(tool->raw());
-            text.append(R"(,"rationale":)").append(why->raw()).append("}");
+            writer.beginObject().rawMember("tool_name", tool->raw());
+            writer.rawMember("rationale", why->raw()).endObject();
         }
     }
-    return text + "]";
+    writer.endArray();
+    return text;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/user_id.h>
 
 #include "broadcast.h"
@@ -72,19 +73,19 @@ Replay replayOf(const EventLog& log, std::string user, std::optional<JobId> job)
 }
 
 std::string historyJson(const JobId& job, const EventPage& page) {
-    std::string text = R"({"job_id":")" + job.str() + R"(","events":[)";
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject().member("job_id", job.str()).key("events").beginArray();
     for (const ReportedEvent& event : page.events) {
-        text.append(text.back() == '[' ? "" : ",");
-        text.append(R"({"id":)").append(std::to_string(event.id));
-        text.append(R"(,"event_type":)").append(json::quote(event.type));
-        text.append(R"(,"data":)").append(event.data);
-        text.append(R"(,"created_at":")").append(rfc3339(event.createdAt)).append("\"}");
+        writer.beginObject().member("id", event.id).member("event_type", event.type);
+        writer.rawMember("data", event.data).member("created_at", rfc3339(event.createdAt)).endObject();
     }
-    text += "]";
+    writer.endArray();
     if (page.more) {
-        text.append(R"(,"next_after":)").append(std::to_string(page.events.back().id));
+        writer.member("next_after", page.events.back().id);
     }
-    return text + "}";
+    writer.endObject();
+    return text;
 }
 
 RequestError fullOf(const StoredTotals& limits) {

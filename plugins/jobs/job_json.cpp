@@ -2,7 +2,7 @@
 
 #include <Poco/JSON/Array.h>
 
-#include <sallyport/json.h>
+#include <sallyport/json_writer.h>
 
 namespace sallyport::plugins {
 
@@ -67,8 +67,14 @@ Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants
 }
 
 std::string workerJson(const Job& job) {
-    return R"({"title":)" + json::quote(job.title) + R"(,"description":)" + json::quote(job.task) +
-           R"(,"project_dir":)" + (job.projectDir ? json::quote(*job.projectDir) : "null") + "}";
+    std::string text;
+    json::Writer(text)
+        .beginObject()
+        .member("title", job.title)
+        .member("description", job.task)
+        .member("project_dir", job.projectDir)
+        .endObject();
+    return text;
 }
 
 Poco::JSON::Object::Ptr usageJson(const UsageTotals& totals) {

@@ -8,6 +8,7 @@
 #include <Poco/JSON/Object.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/quarantine.h>
 #include <sallyport/user_id.h>
 
@@ -220,8 +221,14 @@ Reply JobsPlugin::cancel(const Call& call) {
     if (job.state != JobState::cancelled) {
         throw conflict("job_over", std::string("the job has ended already: ") + name(job.state));
     }
-    return Reply::jsonText(200, R"({"status":"cancelled","job_id":")" + job.id.str() +
-                                    (host_->jobs().durable(job.id) ? R"("})" : R"(","durable":false})"));
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject().member("status", "cancelled").member("job_id", job.id.str());
+    if (!host_->jobs().durable(job.id)) {
+        writer.member("durable", false);
+    }
+    writer.endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
 Reply JobsPlugin::finish(const Call& call) {
@@ -235,8 +242,9 @@ Reply JobsPlugin::finish(const Call& call) {
                                                            {"state", name(end)},
                                                            {"user", call.caller().user()},
                                                            {"request", call.requestId()}});
-    return Reply::jsonText(
-        200, std::string(R"({"status":")") + name(end) + R"(","job_id":")" + job.id.str() + R"("})");
+    std::string text;
+    json::Writer(text).beginObject().member("status", name(end)).member("job_id", job.id.str()).endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
 Reply JobsPlugin::limits(const Call& call) {
@@ -339,7 +347,12 @@ void JobsPlugin::showState(const JobId& job, const std::string& user, JobState s
     event.user = user;
     event.job = job;
     event.type = "job_state";
-    event.data = R"({"type":"job_state","job_id":")" + job.str() + R"(","state":")" + name(state) + R"("})";
+    json::Writer(event.data)
+        .beginObject()
+        .member("type", "job_state")
+        .member("job_id", job.str())
+        .member("state", name(state))
+        .endObject();
     host_->events().publish(std::move(event));
 }
 

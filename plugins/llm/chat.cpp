@@ -1,38 +1,60 @@
 #include "chat.h"
 
-#include <sallyport/json.h>
+#include <sallyport/json_writer.h>
 
 namespace sallyport::plugins::llm {
 
 namespace {
 
-std::string toolCallsJson(const std::vector<ToolCall>& calls) {
-    std::string json = "[";
+void writeToolCalls(json::Writer& writer, const std::vector<ToolCall>& calls) {
+    writer.beginArray();
     for (const ToolCall& call : calls) {
-        json += json.size() > 1 ? "," : "";
-        json += R"({"id":)" + json::quote(call.id) + R"(,"name":)" + json::quote(call.name) +
-                R"(,"arguments":)" + call.arguments;
+        writer.beginObject().member("id", call.id).member("name", call.name);
+        writer.rawMember("arguments", call.arguments);
         if (call.reasoning) {
-            json += R"(,"reasoning":)" + json::quote(*call.reasoning);
+            writer.member("reasoning", *call.reasoning);
         }
-        json += '}';
+        writer.endObject();
     }
-    return json + ']';
+    writer.endArray();
 }
 
-std::string serverSentEvent(const char* type, const std::string& data) {
-    return std::string("event: ") + type + "\ndata: " + data + "\n\n";
-}
-
-std::string toolCallJson(const ToolCallDelta& piece) {
-    std::string json = R"({"index":)" + std::to_string(piece.index);
+void writeToolCall(json::Writer& writer, const ToolCallDelta& piece) {
+    writer.beginObject().member("index", piece.index);
     if (!piece.id.empty()) {
-        json += R"(,"id":)" + json::quote(piece.id);
+        writer.member("id", piece.id);
     }
     if (!piece.name.empty()) {
-        json += R"(,"name":)" + json::quote(piece.name);
+        writer.member("name", piece.name);
     }
-    return json + R"(,"arguments":)" + json::quote(piece.arguments) + '}';
+    writer.member("arguments", piece.arguments).endObject();
+}
+
+void writeCompletion(json::Writer& writer, const Completion& completion, bool withTools) {
+    writer.beginObject().key("content");
+    if (completion.content || !withTools) {
+        writer.string(completion.content.value_or(""));
+    } else {
+        writer.null();
+    }
+    if (withTools) {
+        writer.key("tool_calls");
+        writeToolCalls(writer, completion.toolCalls);
+    }
+    const Usage& usage = completion.usage;
+    writer.member("input_tokens", usage.input).member("output_tokens", usage.output);
+    writer.member("finish_reason", name(completion.finish));
+    writer.member("cache_read_input_tokens", usage.cacheRead);
+    writer.member("cache_creation_input_tokens", usage.cacheWrite).endObject();
+}
+
+/// @param write appends the data.
+template <class Write>
+std::string serverSentEvent(const char* type, Write write) {
+    std::string text = std::string("event: ") + type + "\ndata: ";
+    json::Writer writer(text);
+    write(writer);
+    return text + "\n\n";
 }
 
 }  // namespace
@@ -54,36 +76,35 @@ const char* name(FinishReason reason) {
 }
 
 std::string completionJson(const Completion& completion, bool withTools) {
-    std::string json = R"({"content":)";
-    if (completion.content || !withTools) {
-        json += json::quote(completion.content.value_or(""));
-    } else {
-        json += "null";
-    }
-    if (withTools) {
-        json += R"(,"tool_calls":)" + toolCallsJson(completion.toolCalls);
-    }
-    const Usage& usage = completion.usage;
-    json += R"(,"input_tokens":)" + std::to_string(usage.input);
-    json += R"(,"output_tokens":)" + std::to_string(usage.output);
-    json += R"(,"finish_reason":")" + std::string(name(completion.finish)) + '"';
-    json += R"(,"cache_read_input_tokens":)" + std::to_string(usage.cacheRead);
-    json += R"(,"cache_creation_input_tokens":)" + std::to_string(usage.cacheWrite);
-    return json + '}';
+    std::string text;
+    json::Writer writer(text);
+    writeCompletion(writer, completion, withTools);
+    return text;
 }
 
 std::string deltaEvent(const Delta& delta) {
-    return serverSentEvent("delta", delta.toolCall ? R"({"tool_call":)" + toolCallJson(*delta.toolCall) + '}'
-                                                   : R"({"content":)" + json::quote(delta.text) + '}');
+    return serverSentEvent("delta", [&](json::Writer& writer) {
+        writer.beginObject();
+        if (delta.toolCall) {
+            writer.key("tool_call");
+            writeToolCall(writer, *delta.toolCall);
+        } else {
+            writer.member("content", delta.text);
+        }
+        writer.endObject();
+    });
 }
 
 std::string completionEvent(const Completion& completion, bool withTools) {
-    return serverSentEvent("completion", completionJson(completion, withTools));
+    return serverSentEvent("completion",
+                           [&](json::Writer& writer) { writeCompletion(writer, completion, withTools); });
 }
 
 std::string errorEvent(std::string_view code, std::string_view message) {
-    return serverSentEvent(
-        "error", R"({"error":{"code":)" + json::quote(code) + R"(,"message":)" + json::quote(message) + "}}");
+    return serverSentEvent("error", [&](json::Writer& writer) {
+        writer.beginObject().key("error").beginObject();
+        writer.member("code", code).member("message", message).endObject().endObject();
+    });
 }
 
 }  // namespace sallyport::plugins::llm

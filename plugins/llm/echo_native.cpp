@@ -1,5 +1,6 @@
 // The echo's answers as OpenAI and Anthropic would give them, for clients that know nothing else.
 #include <sallyport/json.h>
+#include <sallyport/json_writer.h>
 
 #include "echo.h"
 
@@ -13,25 +14,29 @@ std::string number(std::int64_t value) {
     return std::to_string(value);
 }
 
-/// `"name":value` for each, with commas between them, in braces.
+/// Names, and values that are JSON already.
 using Members = std::vector<std::pair<const char*, std::string>>;
 
 std::string object(const Members& members) {
-    std::string text = "{";
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject();
     for (const auto& [name, value] : members) {
-        text += text.size() > 1 ? "," : "";
-        text += quote(name) + ':' + value;
+        writer.rawMember(name, value);
     }
-    return text + '}';
+    writer.endObject();
+    return text;
 }
 
 std::string array(const std::vector<std::string>& elements) {
-    std::string text = "[";
+    std::string text;
+    json::Writer writer(text);
+    writer.beginArray();
     for (const std::string& element : elements) {
-        text += text.size() > 1 ? "," : "";
-        text += element;
+        writer.raw(element);
     }
-    return text + ']';
+    writer.endArray();
+    return text;
 }
 
 std::string namedEvent(const std::string& type, Members members) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <sallyport/ascii.h>
+#include <sallyport/json_writer.h>
 
 #include "body_text.h"
 #include "request_body.h"
@@ -229,14 +230,38 @@ constexpr ErrorType errorTypes[] = {
 };
 constexpr ErrorType otherError = {0, "server_error", "api_error"};
 
+void writeOpenAiError(json::Writer& writer, std::string_view type, std::string_view code,
+                      std::string_view message) {
+    writer.key("error").beginObject().member("message", message).member("type", type);
+    writer.key("param").null().member("code", code).endObject();
+}
+
 std::string openAiError(std::string_view type, std::string_view code, std::string_view message) {
-    return R"({"error":{"message":)" + json::quote(message) + R"(,"type":)" + json::quote(type) +
-           R"(,"param":null,"code":)" + json::quote(code) + "}}";
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject();
+    writeOpenAiError(writer, type, code, message);
+    writer.endObject();
+    return text;
+}
+
+/// The members of the API's reference, and besides them the `error` that OpenAI sends and its SDKs look for.
+std::string responsesError(std::string_view code, std::string_view message) {
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject().member("type", "error").member("code", code).member("message", message);
+    writer.key("param").null();
+    writeOpenAiError(writer, otherError.openai, code, message);
+    writer.endObject();
+    return text;
 }
 
 std::string anthropicError(std::string_view type, std::string_view code, std::string_view message) {
-    return R"({"type":"error","error":{"type":)" + json::quote(type) + R"(,"message":)" +
-           json::quote(message) + R"(,"code":)" + json::quote(code) + "}}";
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject().member("type", "error").key("error").beginObject().member("type", type);
+    writer.member("message", message).member("code", code).endObject().endObject();
+    return text;
 }
 
 }  // namespace
@@ -284,14 +309,10 @@ std::string streamError(NativeEndpoint endpoint, std::string_view code, std::str
     if (providerType(endpoint) == ProviderType::anthropic) {
         return "event: error\ndata: " + anthropicError(otherError.anthropic, code, message) + "\n\n";
     }
-    const std::string error = openAiError(otherError.openai, code, message);
     if (endpoint == NativeEndpoint::responses) {
-        // The members of the API's reference, and besides them the `error` that OpenAI sends and its SDKs
-        // look for.
-        return std::string("event: error\ndata: ") + R"({"type":"error","code":)" + json::quote(code) +
-               R"(,"message":)" + json::quote(message) + R"(,"param":null,)" + error.substr(1) + "\n\n";
+        return "event: error\ndata: " + responsesError(code, message) + "\n\n";
     }
-    return "data: " + error + "\n\n";
+    return "data: " + openAiError(otherError.openai, code, message) + "\n\n";
 }
 
 }  // namespace sallyport::plugins::llm

@@ -5,6 +5,7 @@
 
 #include <sallyport/error_text.h>
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 
 namespace sallyport::plugins {
 
@@ -108,8 +109,14 @@ Reply PromptsPlugin::push(const Call& call) {
                 throw conflict("job_over", "the job has ended and takes no prompts");
             }
             host_->bus().wake(topicOf(job));
-            return Reply::jsonText(200, R"({"status":"queued","job_id":")" + job.str() + R"(","prompt_id":)" +
-                                            std::to_string(id) + "}");
+            std::string text;
+            json::Writer(text)
+                .beginObject()
+                .member("status", "queued")
+                .member("job_id", job.str())
+                .member("prompt_id", id)
+                .endObject();
+            return Reply::jsonText(200, std::move(text));
         });
 }
 
@@ -132,8 +139,12 @@ std::optional<Reply> PromptsPlugin::deliver(const JobId& job) {
         return std::nullopt;
     }
     const Prompt& prompt = delivery->prompt();
-    std::string body = R"({"content":)" + json::quote(prompt.content) +
-                       (prompt.done ? R"(,"done":true})" : R"(,"done":false})");
+    std::string body;
+    json::Writer(body)
+        .beginObject()
+        .member("content", prompt.content)
+        .member("done", prompt.done)
+        .endObject();
     return Reply::jsonText(200, std::move(body)).onDelivered([this, job, delivery](bool delivered) {
         settle(job, *delivery, delivered);
     });

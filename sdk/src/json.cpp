@@ -11,6 +11,7 @@
 #include <sallyport/errors.h>
 #include <sallyport/json.h>
 #include <sallyport/json_reader.h>
+#include <sallyport/json_writer.h>
 
 #include "json_kind.h"
 #include "utf8.h"
@@ -214,6 +215,18 @@ std::size_t quoteOne(std::string& out, std::string_view text) {
     return std::max<std::size_t>(length, 1);
 }
 
+/// How much quoteOne appends for a well-formed character, or for the byte that is none (an empty text).
+std::size_t quotedSizeOfOne(std::string_view character) {
+    if (character.empty()) {
+        return utf8::replacement.size();
+    }
+    if (character.size() > 1) {
+        return character.size();
+    }
+    constexpr std::string_view escapedByALetter = "\"\\\b\f\n\r\t";
+    return escapedByALetter.find(character) != std::string_view::npos ? 2 : 6;
+}
+
 RequestError wrongType(std::string_view name, const char* wanted, const Value& value) {
     return invalidField(name, std::string("must be ") + wanted + ", not " + describe(value.kind()));
 }
@@ -398,32 +411,40 @@ std::optional<bool> Object::optionalBoolean(std::string_view name) const {
 }
 
 std::string quote(std::string_view text) {
-    // As much as it can take, unless it has to be mended: growing would leave a copy of the beginning in
-    // memory, which for a secret would be one that nobody wipes.
-    std::size_t size = 2;
-    for (std::string_view rest = text; !rest.empty();) {
-        const std::size_t plain = plainLength(rest);
-        size += plain;
-        rest.remove_prefix(plain);
-        if (!rest.empty()) {
-            const char c = rest.front();
-            size += static_cast<unsigned char>(c) < 0x20 ? 6 : c == '"' || c == '\\' ? 2 : 1;
-            rest.remove_prefix(1);
-        }
-    }
+    // Growing would leave a copy of the beginning in memory, which for a secret would be one that nobody
+    // wipes.
     std::string result;
-    result.reserve(size);
-    result += '"';
+    result.reserve(quotedSize(text));
+    appendQuoted(result, text);
+    return result;
+}
+
+std::size_t quotedSize(std::string_view text) {
+    std::size_t size = 2;
     while (!text.empty()) {
         const std::size_t plain = plainLength(text);
-        result += text.substr(0, plain);
+        size += plain;
         text.remove_prefix(plain);
         if (!text.empty()) {
-            text.remove_prefix(quoteOne(result, text));
+            const std::size_t length = utf8::sequenceLength(text);
+            size += quotedSizeOfOne(text.substr(0, length));
+            text.remove_prefix(std::max<std::size_t>(length, 1));
         }
     }
-    result += '"';
-    return result;
+    return size;
+}
+
+void appendQuoted(std::string& out, std::string_view text) {
+    out += '"';
+    while (!text.empty()) {
+        const std::size_t plain = plainLength(text);
+        out += text.substr(0, plain);
+        text.remove_prefix(plain);
+        if (!text.empty()) {
+            text.remove_prefix(quoteOne(out, text));
+        }
+    }
+    out += '"';
 }
 
 }  // namespace sallyport::json

@@ -1,8 +1,9 @@
 #include <atomic>
 #include <sstream>
+#include <utility>
 
 #include <sallyport/errors.h>
-#include <sallyport/json.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/reply.h>
 #include <sallyport/store.h>
 
@@ -95,8 +96,12 @@ Reply Reply::text(int status, std::string contentType, std::string body) {
 }
 
 Reply Reply::error(const RequestError& error) {
-    Reply reply = jsonText(error.status(), R"({"error":{"code":)" + json::quote(error.code()) +
-                                               R"(,"message":)" + json::quote(error.what()) + "}}");
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject().key("error").beginObject();
+    writer.member("code", error.code()).member("message", error.what());
+    writer.endObject().endObject();
+    Reply reply = jsonText(error.status(), std::move(text));
     if (error.retryAfter()) {
         reply.headers_.emplace_back("Retry-After", std::to_string(error.retryAfter()->count()));
     }
