@@ -21,17 +21,17 @@
 #include "host/bus/event_hub.h"
 #include "host/bus/message_bus.h"
 #include "host/config/host_settings.h"
+#include "host/daemon/configuration_inspection.h"
 #include "host/daemon/crash_watch.h"
 #include "host/daemon/doors.h"
 #include "host/daemon/host_options.h"
 #include "host/daemon/host_routes.h"
-#include "host/daemon/inspection.h"
 #include "host/daemon/last_resort.h"
 #include "host/daemon/provider_settings.h"
 #include "host/daemon/reloader.h"
 #include "host/entry/slow_calls.h"
+#include "host/jobs/job_retention.h"
 #include "host/jobs/registry.h"
-#include "host/jobs/retention.h"
 #include "host/jobs/terms.h"
 #include "host/log/attempt.h"
 #include "host/plugins/ticker.h"
@@ -510,7 +510,8 @@ bool Daemon::shutDown() {
 std::vector<std::string> Daemon::check(const Source& source) {
     const auto trust = trustOfDaemon(source);
     const config::Configuration configuration(source.file, source.overrides, trust);
-    const Inspection inspection = inspect(configuration, readHostOptions(configuration, trust), trust);
+    const InspectedConfiguration inspection =
+        inspectConfiguration(configuration, readHostOptions(configuration, trust), trust);
     if (!inspection.badValues.empty())
         throw config::BadValue(inspection.badValues.front());
     std::vector<std::string> sentences;

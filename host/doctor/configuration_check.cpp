@@ -29,7 +29,7 @@ bool checkProviders(const Subject& subject, Report& report) {
 
 void checkConfiguration(Subject& subject, Report& report) {
     constexpr const char* check = "configuration";
-    subject.inspection = inspect(subject.configuration, subject.options, subject.trust);
+    subject.inspection = inspectConfiguration(subject.configuration, subject.options, subject.trust);
     for (const std::string& sentence : subject.inspection.badValues) {
         report.fail(check, sentence);
     }

@@ -12,8 +12,8 @@
 
 #include "host/client/client.h"
 #include "host/config/configuration.h"
+#include "host/daemon/configuration_inspection.h"
 #include "host/daemon/host_options.h"
-#include "host/daemon/inspection.h"
 #include "host/doctor/account.h"
 #include "host/trust/trust.h"
 
@@ -31,7 +31,7 @@ struct Subject {
     bool handedOverUnseen = false;           ///< perhaps, in a way that only systemd or root can see
     std::optional<std::set<std::string>>
         variables{};  ///< that the daemon's environment has, if it can be seen
-    Inspection inspection{};
+    InspectedConfiguration inspection{};
     std::optional<pid_t> process{};           ///< the daemon's, if one runs
     std::optional<client::Answer> plugins{};  ///< its list of plugins
 

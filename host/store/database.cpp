@@ -4,12 +4,12 @@
 #include <memory>
 #include <utility>
 
-#include "host/store/connection.h"
-#include "host/store/dialect.h"
 #include "host/store/file_identity.h"
 #include "host/store/migrations.h"
 #include "host/store/opening.h"
 #include "host/store/reader_pool.h"
+#include "host/store/sql_connection.h"
+#include "host/store/sql_dialect.h"
 #include "host/store/writer.h"
 
 namespace sallyport::host::store {
@@ -25,9 +25,9 @@ public:
                  {.places = options.queue, .group = options.group, .groupBytes = options.groupBytes}, log),
           readers(file, dialect, identity, options.readers, options.lockWait) {}
 
-    const Dialect& dialect;
+    const SqlDialect& dialect;
     const std::string file;
-    std::unique_ptr<Connection> connection;  ///< only until the writer has it
+    std::unique_ptr<SqlConnection> connection;  ///< only until the writer has it
     const FileIdentity identity;
     Writer writer;
     ReaderPool readers;

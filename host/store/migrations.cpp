@@ -35,7 +35,7 @@ std::int64_t appliedVersion(Transaction& transaction, std::string_view component
 
 }  // namespace
 
-void applyMigrations(Transaction& transaction, const Dialect& dialect, const std::string& file,
+void applyMigrations(Transaction& transaction, const SqlDialect& dialect, const std::string& file,
                      std::string_view component, const std::vector<Migration>& steps) {
     checkNumbers(component, steps);
     const std::int64_t applied = appliedVersion(transaction, component);

@@ -7,7 +7,7 @@
 
 #include <sallyport/store.h>
 
-#include "host/store/dialect.h"
+#include "host/store/sql_dialect.h"
 
 namespace sallyport::host::store {
 
@@ -15,7 +15,7 @@ namespace sallyport::host::store {
 /// @param file the database's name, for sentences.
 /// @throws StoreError if the database has seen more than these; std::logic_error if they are not numbered
 ///         1, 2, 3, …
-void applyMigrations(Transaction& transaction, const Dialect& dialect, const std::string& file,
+void applyMigrations(Transaction& transaction, const SqlDialect& dialect, const std::string& file,
                      std::string_view component, const std::vector<Migration>& steps);
 
 }  // namespace sallyport::host::store

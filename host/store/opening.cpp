@@ -67,7 +67,7 @@ void createFile(const std::filesystem::path& file) {
 
 /// Refuses a database that some other application wrote, before anything in it is changed.
 /// @return whether it is new and empty.
-bool identify(Connection& connection, const std::string& file) {
+bool identify(SqlConnection& connection, const std::string& file) {
     const std::int64_t found = connection.run("PRAGMA application_id").at(0).integer(0);
     if (found == applicationId) {
         return false;
@@ -79,7 +79,7 @@ bool identify(Connection& connection, const std::string& file) {
     return true;
 }
 
-void configure(Connection& connection, const Dialect& dialect, std::size_t maxBytes) {
+void configure(SqlConnection& connection, const SqlDialect& dialect, std::size_t maxBytes) {
     for (const std::string& statement : dialect.writer) {
         connection.run(statement);
     }
@@ -91,7 +91,7 @@ void configure(Connection& connection, const Dialect& dialect, std::size_t maxBy
 }
 
 /// Takes and gives back the right to write: finds at start what the first write would find.
-void proveWritable(Connection& connection, const Dialect& dialect, bool isNew) {
+void proveWritable(SqlConnection& connection, const SqlDialect& dialect, bool isNew) {
     connection.run(dialect.begin);
     if (isNew) {
         connection.run("PRAGMA application_id = " + std::to_string(applicationId));
@@ -99,7 +99,7 @@ void proveWritable(Connection& connection, const Dialect& dialect, bool isNew) {
     connection.run("COMMIT");
 }
 
-void checkWhole(Connection& connection, const std::string& file) {
+void checkWhole(SqlConnection& connection, const std::string& file) {
     std::error_code error;
     if (std::filesystem::file_size(file, error) > checkedAtMost || error) {
         return;
@@ -131,8 +131,8 @@ void checkWhole(Connection& connection, const std::string& file) {
 
 }  // namespace
 
-std::unique_ptr<Connection> openDatabase(const std::string& file, const Dialect& dialect,
-                                         std::size_t maxBytes, std::chrono::milliseconds lockWait) {
+std::unique_ptr<SqlConnection> openDatabase(const std::string& file, const SqlDialect& dialect,
+                                            std::size_t maxBytes, std::chrono::milliseconds lockWait) {
     checkDirectory(std::filesystem::path(file).parent_path());
     std::error_code error;
     if (std::filesystem::exists(std::filesystem::symlink_status(file, error))) {
@@ -141,7 +141,7 @@ std::unique_ptr<Connection> openDatabase(const std::string& file, const Dialect&
         createFile(file);
     }
     try {
-        auto connection = std::make_unique<Connection>(file, lockWait);
+        auto connection = std::make_unique<SqlConnection>(file, lockWait);
         if (connection->readOnly()) {
             throw EngineError(SQLITE_READONLY, "opened for reading only");
         }

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "host/store/connection.h"
-#include "host/store/dialect.h"
+#include "host/store/sql_connection.h"
+#include "host/store/sql_dialect.h"
 
 namespace sallyport::host::store {
 
@@ -19,8 +19,8 @@ inline constexpr std::int64_t applicationId = 0x53706f72;
 /// whole and can be written.
 /// @param maxBytes size of the file at the most; 0: the disk decides.
 /// @throws StoreError whose detail() is a sentence for the operator.
-[[nodiscard]] std::unique_ptr<Connection> openDatabase(const std::string& file, const Dialect& dialect,
-                                                       std::size_t maxBytes,
-                                                       std::chrono::milliseconds lockWait);
+[[nodiscard]] std::unique_ptr<SqlConnection> openDatabase(const std::string& file, const SqlDialect& dialect,
+                                                          std::size_t maxBytes,
+                                                          std::chrono::milliseconds lockWait);
 
 }  // namespace sallyport::host::store

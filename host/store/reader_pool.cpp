@@ -6,7 +6,7 @@
 
 namespace sallyport::host::store {
 
-ReaderPool::ReaderPool(std::string file, const Dialect& dialect, const FileIdentity& identity,
+ReaderPool::ReaderPool(std::string file, const SqlDialect& dialect, const FileIdentity& identity,
                        std::size_t size, std::chrono::milliseconds lockWait)
     : file_(std::move(file)), dialect_(dialect), identity_(identity), size_(size), lockWait_(lockWait) {
     idle_.reserve(size_);  // giving back needs no memory
@@ -17,7 +17,7 @@ ReaderPool::~ReaderPool() {
 }
 
 Rows ReaderPool::query(std::string_view sql, const std::vector<SqlValue>& values) {
-    std::unique_ptr<Connection> connection = borrow();
+    std::unique_ptr<SqlConnection> connection = borrow();
     try {
         if (!connection) {
             connection = open();
@@ -44,7 +44,7 @@ void ReaderPool::close() {
 }
 
 /// @return null when the caller is to open a new one.
-std::unique_ptr<Connection> ReaderPool::borrow() {
+std::unique_ptr<SqlConnection> ReaderPool::borrow() {
     std::unique_lock lock(mutex_);
     returned_.wait(lock, [this] { return closed_ || borrowed_ < size_; });
     if (closed_) {
@@ -60,7 +60,7 @@ std::unique_ptr<Connection> ReaderPool::borrow() {
 }
 
 /// @param connection null when it is of no more use.
-void ReaderPool::giveBack(std::unique_ptr<Connection> connection) {
+void ReaderPool::giveBack(std::unique_ptr<SqlConnection> connection) {
     {
         const std::lock_guard lock(mutex_);
         if (connection && !closed_) {
@@ -72,10 +72,10 @@ void ReaderPool::giveBack(std::unique_ptr<Connection> connection) {
     returned_.notify_all();
 }
 
-std::unique_ptr<Connection> ReaderPool::open() const {
+std::unique_ptr<SqlConnection> ReaderPool::open() const {
     // SQLite would make a new database where there is none.
     identity_.require();
-    auto connection = std::make_unique<Connection>(file_, lockWait_);
+    auto connection = std::make_unique<SqlConnection>(file_, lockWait_);
     for (const std::string& statement : dialect_.reader) {
         connection->run(statement);
     }

@@ -12,9 +12,9 @@
 
 #include <sallyport/store.h>
 
-#include "host/store/connection.h"
-#include "host/store/dialect.h"
 #include "host/store/file_identity.h"
+#include "host/store/sql_connection.h"
+#include "host/store/sql_dialect.h"
 
 namespace sallyport::host::store {
 
@@ -23,7 +23,7 @@ class ReaderPool {
 public:
     /// @param size connections at the most; further readers wait.
     /// @param identity of the file: another one under its name is not read.
-    ReaderPool(std::string file, const Dialect& dialect, const FileIdentity& identity, std::size_t size,
+    ReaderPool(std::string file, const SqlDialect& dialect, const FileIdentity& identity, std::size_t size,
                std::chrono::milliseconds lockWait);
     ~ReaderPool();
     ReaderPool(const ReaderPool&) = delete;
@@ -36,19 +36,19 @@ public:
     void close();
 
 private:
-    std::unique_ptr<Connection> borrow();
-    void giveBack(std::unique_ptr<Connection> connection);
-    [[nodiscard]] std::unique_ptr<Connection> open() const;
+    std::unique_ptr<SqlConnection> borrow();
+    void giveBack(std::unique_ptr<SqlConnection> connection);
+    [[nodiscard]] std::unique_ptr<SqlConnection> open() const;
 
     const std::string file_;
-    const Dialect& dialect_;
+    const SqlDialect& dialect_;
     const FileIdentity& identity_;
     const std::size_t size_;
     const std::chrono::milliseconds lockWait_;
 
     std::mutex mutex_;
     std::condition_variable returned_;
-    std::vector<std::unique_ptr<Connection>> idle_;
+    std::vector<std::unique_ptr<SqlConnection>> idle_;
     std::size_t borrowed_ = 0;
     bool closed_ = false;
 };

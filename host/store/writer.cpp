@@ -19,7 +19,7 @@ constexpr std::chrono::seconds troubleLoggedEvery{10};
 /// What a work sees of the connection while its transaction is open.
 class OpenTransaction final : public Transaction {
 public:
-    explicit OpenTransaction(Connection& connection) : connection_(connection) {}
+    explicit OpenTransaction(SqlConnection& connection) : connection_(connection) {}
 
     std::size_t execute(std::string_view sql, const std::vector<SqlValue>& values) override {
         expectOpen();
@@ -45,7 +45,7 @@ private:
         }
     }
 
-    Connection& connection_;
+    SqlConnection& connection_;
 };
 
 /// The database's failure behind an error, if that is what it is.
@@ -61,8 +61,8 @@ std::optional<std::string> failureOfDatabase(const std::exception_ptr& error) {
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, const FileIdentity& identity,
-               WriteQueue::Limits limits, Logger& log)
+Writer::Writer(std::unique_ptr<SqlConnection> connection, const SqlDialect& dialect,
+               const FileIdentity& identity, WriteQueue::Limits limits, Logger& log)
     : connection_(std::move(connection)),
       dialect_(dialect),
       identity_(identity),

@@ -16,9 +16,9 @@
 #include <sallyport/log.h>
 #include <sallyport/store.h>
 
-#include "host/store/connection.h"
-#include "host/store/dialect.h"
 #include "host/store/file_identity.h"
+#include "host/store/sql_connection.h"
+#include "host/store/sql_dialect.h"
 #include "host/store/write_queue.h"
 
 namespace sallyport::host::store {
@@ -29,7 +29,7 @@ namespace sallyport::host::store {
 class Writer {
 public:
     /// @param identity of the connection's files, without which nothing is written.
-    Writer(std::unique_ptr<Connection> connection, const Dialect& dialect, const FileIdentity& identity,
+    Writer(std::unique_ptr<SqlConnection> connection, const SqlDialect& dialect, const FileIdentity& identity,
            WriteQueue::Limits limits, Logger& log);
     ~Writer();
     Writer(const Writer&) = delete;
@@ -61,8 +61,8 @@ private:
     void noteHealth(const std::vector<Write>& group);
     void checkpoint();
 
-    std::unique_ptr<Connection> connection_;
-    const Dialect& dialect_;
+    std::unique_ptr<SqlConnection> connection_;
+    const SqlDialect& dialect_;
     const FileIdentity& identity_;
     Logger& log_;
 

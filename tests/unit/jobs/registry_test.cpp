@@ -19,9 +19,9 @@
 
 #include "host/auth/token.h"
 #include "host/jobs/states.h"
-#include "host/store/connection.h"
 #include "host/store/database.h"
 #include "host/store/outcome.h"
+#include "host/store/sql_connection.h"
 #include "tests/unit/store/fixture.h"
 
 namespace sallyport::host::jobs {
@@ -524,7 +524,7 @@ public:
         const std::size_t published = bus_.messages().size();
         silence(running);
         {
-            store::Connection other(directory_.file(), std::chrono::milliseconds(0));
+            store::SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
             other.run("BEGIN IMMEDIATE");
             CPPUNIT_ASSERT_THROW(create(), StoreError);
             CPPUNIT_ASSERT_THROW(start(pending), StoreError);
@@ -702,7 +702,7 @@ private:
         }
 
     private:
-        store::Connection other_;
+        store::SqlConnection other_;
     };
 
     /// @param noting whether what the database does not take is noted beside it.

@@ -93,7 +93,7 @@ public:
 
     void explainsALockedDatabase() {
         opened();
-        Connection other(directory_.file(), std::chrono::milliseconds(0));
+        SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         other.run("BEGIN IMMEDIATE");
         expect(refusal([&] { opened(); }), "is locked by another process");
         other.run("COMMIT");
@@ -102,7 +102,7 @@ public:
 
     void explainsALockOnAllOfIt() {
         opened();
-        Connection other(directory_.file(), std::chrono::milliseconds(0));
+        SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         other.run("PRAGMA locking_mode = EXCLUSIVE");
         other.run("CREATE TABLE t (v)");
         expect(refusal([&] { opened(); }), "is locked by another process");
@@ -129,15 +129,15 @@ public:
     }
 
     void leavesTheDatabaseOfAnotherApplicationAlone() {
-        Connection(directory_.file(), std::chrono::milliseconds(0)).run("CREATE TABLE theirs (v)");
+        SqlConnection(directory_.file(), std::chrono::milliseconds(0)).run("CREATE TABLE theirs (v)");
         expect(refusal([&] { opened(); }), "belongs to another application");
-        Connection other(directory_.file(), std::chrono::milliseconds(0));
+        SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         CPPUNIT_ASSERT_EQUAL(std::string("delete"), other.run("PRAGMA journal_mode").at(0).text(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, other.run("PRAGMA application_id").at(0).integer(0));
     }
 
     void knowsAnotherApplicationByItsNumber() {
-        Connection(directory_.file(), std::chrono::milliseconds(0)).run("PRAGMA application_id = 42");
+        SqlConnection(directory_.file(), std::chrono::milliseconds(0)).run("PRAGMA application_id = 42");
         expect(refusal([&] { opened(); }), "belongs to another application");
     }
 
@@ -152,10 +152,10 @@ public:
     }
 
 private:
-    std::unique_ptr<Connection> opened(const std::string& file) {
+    std::unique_ptr<SqlConnection> opened(const std::string& file) {
         return openDatabase(file, sqlite(), 0, std::chrono::milliseconds(10));
     }
-    std::unique_ptr<Connection> opened() { return opened(directory_.file()); }
+    std::unique_ptr<SqlConnection> opened() { return opened(directory_.file()); }
 
     std::string asNobody() {
         return inChild([&]() -> std::string {

@@ -10,7 +10,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "host/store/connection.h"
+#include "host/store/sql_connection.h"
 #include "tests/unit/store/fixture.h"
 
 namespace sallyport::host::store {
@@ -35,7 +35,7 @@ class StatementTest : public CppUnit::TestFixture {
 
 public:
     void setUp() override {
-        connection_ = std::make_unique<Connection>(directory_.file(), std::chrono::milliseconds(10));
+        connection_ = std::make_unique<SqlConnection>(directory_.file(), std::chrono::milliseconds(10));
         connection_->run("CREATE TABLE t (v)");
     }
 
@@ -166,7 +166,7 @@ private:
     }
 
     TemporaryDirectory directory_;
-    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<SqlConnection> connection_;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(StatementTest);

@@ -325,7 +325,7 @@ public:
 
     void aLockOfAnotherIsAnErrorAndPasses() {
         reopen({.file = directory_.file(), .lockWait = std::chrono::milliseconds(5)});
-        Connection other(directory_.file(), std::chrono::milliseconds(0));
+        SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         other.run("BEGIN IMMEDIATE");
         CPPUNIT_ASSERT_THROW(database_->write(insertion(std::int64_t{1})), StoreError);
         CPPUNIT_ASSERT_THROW(database_->write(insertion(std::int64_t{1})), StoreError);

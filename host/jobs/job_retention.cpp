@@ -1,4 +1,4 @@
-#include "host/jobs/retention.h"
+#include "host/jobs/job_retention.h"
 
 #include <optional>
 #include <utility>

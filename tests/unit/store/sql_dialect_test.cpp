@@ -1,19 +1,19 @@
-#include "host/store/dialect.h"
+#include "host/store/sql_dialect.h"
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
 namespace sallyport::host::store {
 
-class DialectTest : public CppUnit::TestFixture {
-    CPPUNIT_TEST_SUITE(DialectTest);
+class SqlDialectTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(SqlDialectTest);
     CPPUNIT_TEST(replacesEveryKey);
     CPPUNIT_TEST(leavesOtherWordsAlone);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void replacesEveryKey() {
-        const Dialect dialect{.begin = "", .key = "SERIAL {key}", .writer = {}, .reader = {}};
+        const SqlDialect dialect{.begin = "", .key = "SERIAL {key}", .writer = {}, .reader = {}};
         CPPUNIT_ASSERT_EQUAL(std::string("a SERIAL {key}, b SERIAL {key}"),
                              dialect.schema("a {key}, b {key}"));
     }
@@ -24,6 +24,6 @@ public:
     }
 };
 
-CPPUNIT_TEST_SUITE_REGISTRATION(DialectTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(SqlDialectTest);
 
 }  // namespace sallyport::host::store

@@ -15,7 +15,7 @@
 
 namespace sallyport::host {
 
-struct Inspection {
+struct InspectedConfiguration {
     std::vector<plugins::Inspected> plugins;  ///< disabled ones, too
     std::vector<std::string> badValues;       ///< of plugins' settings: a sentence each
     std::vector<std::string> unknownKeys;     ///< a sentence each
@@ -26,7 +26,8 @@ struct Inspection {
 };
 
 /// Looks at the plugins and checks their settings. @param trust of the daemon, whoever runs this.
-[[nodiscard]] Inspection inspect(const config::Configuration& configuration, const HostOptions& options,
-                                 const trust::Trust& trust);
+[[nodiscard]] InspectedConfiguration inspectConfiguration(const config::Configuration& configuration,
+                                                          const HostOptions& options,
+                                                          const trust::Trust& trust);
 
 }  // namespace sallyport::host

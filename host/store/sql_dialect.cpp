@@ -1,8 +1,8 @@
-#include "host/store/dialect.h"
+#include "host/store/sql_dialect.h"
 
 namespace sallyport::host::store {
 
-std::string Dialect::schema(std::string_view statement) const {
+std::string SqlDialect::schema(std::string_view statement) const {
     static constexpr std::string_view placeholder = "{key}";
     std::string result(statement);
     for (auto at = result.find(placeholder); at != std::string::npos; at = result.find(placeholder, at)) {
@@ -12,8 +12,8 @@ std::string Dialect::schema(std::string_view statement) const {
     return result;
 }
 
-const Dialect& sqlite() {
-    static const Dialect dialect{
+const SqlDialect& sqlite() {
+    static const SqlDialect dialect{
         .begin = "BEGIN IMMEDIATE",
         .key = "INTEGER PRIMARY KEY AUTOINCREMENT",
         .writer =

@@ -1,4 +1,4 @@
-#include "host/daemon/inspection.h"
+#include "host/daemon/configuration_inspection.h"
 
 #include <filesystem>
 #include <span>
@@ -20,9 +20,9 @@ void addKeys(std::vector<std::string>& keys, std::span<const Setting> settings, 
 
 }  // namespace
 
-Inspection inspect(const config::Configuration& configuration, const HostOptions& options,
-                   const trust::Trust& trust) {
-    Inspection inspection;
+InspectedConfiguration inspectConfiguration(const config::Configuration& configuration,
+                                            const HostOptions& options, const trust::Trust& trust) {
+    InspectedConfiguration inspection;
     inspection.plugins = plugins::inspect(options.plugins, trust);
 
     std::vector<std::string> known;
@@ -45,8 +45,8 @@ Inspection inspect(const config::Configuration& configuration, const HostOptions
     return inspection;
 }
 
-std::shared_ptr<const Settings> Inspection::settingsOf(const config::Configuration& configuration,
-                                                       std::string_view plugin) const {
+std::shared_ptr<const Settings> InspectedConfiguration::settingsOf(const config::Configuration& configuration,
+                                                                   std::string_view plugin) const {
     for (const auto& inspected : plugins) {
         if (isLoaded(inspected) && inspected.declaration->name == plugin)
             return configuration.settings(plugin, inspected.settings);

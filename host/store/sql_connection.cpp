@@ -1,4 +1,4 @@
-#include "host/store/connection.h"
+#include "host/store/sql_connection.h"
 
 #include <Poco/Data/SQLite/Connector.h>
 #include <Poco/Data/SQLite/Utility.h>
@@ -25,7 +25,7 @@ Poco::Data::Session openSession(const std::string& file) {
 
 }  // namespace
 
-Connection::Connection(const std::string& file, std::chrono::milliseconds lockWait)
+SqlConnection::SqlConnection(const std::string& file, std::chrono::milliseconds lockWait)
     : session_(openSession(file)),
       handle_(Poco::Data::SQLite::Utility::dbHandle(session_)),
       statements_(handle_) {
@@ -33,7 +33,7 @@ Connection::Connection(const std::string& file, std::chrono::milliseconds lockWa
     sqlite3_busy_timeout(handle_, static_cast<int>(lockWait.count()));
 }
 
-std::size_t Connection::execute(std::string_view sql, const std::vector<SqlValue>& values) {
+std::size_t SqlConnection::execute(std::string_view sql, const std::vector<SqlValue>& values) {
     // SQLite keeps the count of the last statement that changed rows until the next one does.
     const auto before = sqlite3_total_changes64(handle_);
     statements_.run(sql, values);
@@ -41,15 +41,15 @@ std::size_t Connection::execute(std::string_view sql, const std::vector<SqlValue
                                                       : static_cast<std::size_t>(sqlite3_changes64(handle_));
 }
 
-std::int64_t Connection::lastKey() const {
+std::int64_t SqlConnection::lastKey() const {
     return sqlite3_last_insert_rowid(handle_);
 }
 
-bool Connection::inTransaction() const {
+bool SqlConnection::inTransaction() const {
     return sqlite3_get_autocommit(handle_) == 0;
 }
 
-bool Connection::readOnly() const {
+bool SqlConnection::readOnly() const {
     return sqlite3_db_readonly(handle_, "main") == 1;
 }
 

@@ -8,7 +8,7 @@
 namespace sallyport::host::store {
 
 /// One engine's way of saying what portable SQL cannot.
-struct Dialect {
+struct SqlDialect {
     /// Starts a transaction that may write from its first moment, so that it never fails halfway
     /// because somebody else wrote in between.
     std::string begin;
@@ -25,6 +25,6 @@ struct Dialect {
     [[nodiscard]] std::string schema(std::string_view statement) const;
 };
 
-[[nodiscard]] const Dialect& sqlite();
+[[nodiscard]] const SqlDialect& sqlite();
 
 }  // namespace sallyport::host::store

@@ -17,11 +17,11 @@
 namespace sallyport::host::store {
 
 /// A Poco::Data session on the database file, and its prepared statements. [one thread at a time]
-class Connection {
+class SqlConnection {
 public:
     /// @param lockWait how long a statement waits for a lock that another process holds.
     /// @throws EngineError
-    Connection(const std::string& file, std::chrono::milliseconds lockWait);
+    SqlConnection(const std::string& file, std::chrono::milliseconds lockWait);
 
     /// Runs one statement. @return its rows. @throws EngineError
     Rows run(std::string_view sql, const std::vector<SqlValue>& values = {}) {
