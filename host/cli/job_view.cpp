@@ -53,7 +53,7 @@ void printList(const Listing& listing, const Context& context) {
     }
 }
 
-ExitCode list(Context& context, const ListOptions& options) {
+ExitCode listJobs(Context& context, const ListOptions& options) {
     Target target("/api/jobs");
     if (options.state) {
         target.query("state", *options.state);
@@ -168,7 +168,7 @@ void addJobList(CLI::App& job, Command& chosen) {
                                    ->check(CLI::Range(1, 1000000).description(""));
     command.add_flag("--all", options->limit.all, "All there are")->excludes(limit);
     command.callback(
-        [&chosen, options] { chosen = [options](Context& context) { return list(context, *options); }; });
+        [&chosen, options] { chosen = [options](Context& context) { return listJobs(context, *options); }; });
 }
 
 void addJobShow(CLI::App& job, Command& chosen) {

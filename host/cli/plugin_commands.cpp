@@ -55,7 +55,7 @@ void printRoutes(const json::Object& plugin, Terminal& out) {
     }
 }
 
-ExitCode list(Context& context, bool verbose) {
+ExitCode listPlugins(Context& context, bool verbose) {
     const Answer answer = context.connect().get(Target("/api/plugins"));
     if (context.options.json) {
         context.out.json(answer.text());
@@ -187,8 +187,9 @@ void addPluginCommands(CLI::App& app, Command& chosen) {
     CLI::App& listing = *plugin.add_subcommand("list", "List what is loaded, and what was refused and why");
     const auto verbose = std::make_shared<bool>(false);
     listing.add_flag("-v,--verbose", *verbose, "Show the routes, too");
-    listing.callback(
-        [&chosen, verbose] { chosen = [verbose](Context& context) { return list(context, *verbose); }; });
+    listing.callback([&chosen, verbose] {
+        chosen = [verbose](Context& context) { return listPlugins(context, *verbose); };
+    });
     addNew(plugin, chosen);
     CLI::App& reloading =
         *plugin.add_subcommand("reload", "Load new and changed plugins, unload those that are gone");

@@ -77,7 +77,7 @@ bool hasExpired(const json::Object& secret, Timestamp now) {
     return expiry && *expiry <= rfc3339(now);
 }
 
-ExitCode list(Context& context, const std::optional<std::string>& user) {
+ExitCode listSecrets(Context& context, const std::optional<std::string>& user) {
     Target target("/api/secrets");
     if (user) {
         target.query("user_id", *user);
@@ -195,7 +195,8 @@ void addSecretCommands(CLI::App& app, Command& chosen) {
     CLI::App& listing = *secret.add_subcommand("list", "List secrets, not what they are");
     const auto user = std::make_shared<std::optional<std::string>>();
     listing.add_option("--user", *user, "Whose secrets, if not your jobs' owner's")->type_name("USER");
-    listing.callback([&chosen, user] { chosen = [user](Context& context) { return list(context, *user); }; });
+    listing.callback(
+        [&chosen, user] { chosen = [user](Context& context) { return listSecrets(context, *user); }; });
 
     addOneSecretCommand(secret, chosen, "show", "Show what is known of a secret, not what it is", show,
                         std::make_shared<SecretOptions>());

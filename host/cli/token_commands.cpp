@@ -65,7 +65,7 @@ ExitCode createToken(Context& context, const NewToken& options) {
     return ExitCode::ok;
 }
 
-ExitCode list(Context& context) {
+ExitCode listTokens(Context& context) {
     const Answer answer = context.connect().get(Target("/api/tokens"));
     if (context.options.json) {
         context.out.json(answer.text());
@@ -115,7 +115,7 @@ void addTokenCommands(CLI::App& app, Command& chosen) {
     });
 
     token.add_subcommand("list", "List the operator tokens, not what they are")->callback([&chosen] {
-        chosen = list;
+        chosen = listTokens;
     });
 
     CLI::App& revoking = *token.add_subcommand("revoke", "Revoke a token at once, everywhere");
