@@ -306,10 +306,11 @@ public:
     void hangupOpensTheLogAnew() {
         TemporaryDirectory logs;
         Daemon daemon({.settings = {{"log.file", (logs / "log").string()}, {"log.level", "debug"}}});
-        const Response before = operatorClient(daemon).get("/status");
+        // What fails is logged before it is answered.
+        const Response before = operatorClient(daemon).get("/nowhere");
         std::filesystem::rename(logs / "log", logs / "log.1");
         daemon.reload();
-        const Response after = operatorClient(daemon).get("/status");
+        const Response after = operatorClient(daemon).get("/nowhere");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.terminate());
         const std::string rotated = readFile(logs / "log.1");
         const std::string current = readFile(logs / "log");
