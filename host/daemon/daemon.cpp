@@ -34,6 +34,7 @@
 #include "host/jobs/registry.h"
 #include "host/jobs/terms.h"
 #include "host/log/attempt.h"
+#include "host/metrics/registry.h"
 #include "host/plugins/ticker.h"
 #include "host/plugins/watch.h"
 #include "host/store/intent_log.h"
@@ -144,11 +145,11 @@ public:
                   const store::OnBehalfOf working({job, 0});
                   registry_.start(job, std::move(done));
               },
-              hub_, *httpLog_),
+              hub_, *hostMetrics_, *httpLog_),
           ticker_(server_.pool()),
           slowCalls_(options_.handlerWarning, *pluginLog_),
           plugins_({registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_,
-                    options_.dataDirectory,
+                    metrics_, options_.dataDirectory,
                     [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
                    hostRoutes(view()), *pluginLog_),
           doors_(options_, std::move(inherited), *hostLog_) {
@@ -462,6 +463,8 @@ private:
     jobs::Terms terms_;
     jobs::JobRetention retention_;
     auth::Filter filter_;
+    metrics::Registry metrics_;
+    std::unique_ptr<Metrics> hostMetrics_ = metrics_.of({});
     http::Server server_;
     plugins::ServiceDirectory services_;
     plugins::Ticker ticker_;

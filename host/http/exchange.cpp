@@ -342,6 +342,7 @@ std::optional<Reply> Exchange::revoke() {
 void Exchange::answered(int status) {
     state_ = State::replied;
     status_ = status;
+    loop_.services().metrics.answered(door_.options().realm, status, EventLoop::Clock::now() - began_);
     if (failed(status_))
         log(LogLevel::warn);
 }

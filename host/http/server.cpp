@@ -13,10 +13,12 @@ constexpr std::chrono::seconds timeToCut{1};
 }  // namespace
 
 Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
-               Logger& log)
+               Metrics& metrics, Logger& log)
     : pool_(options.pool, log, &crowd_),
       bodies_(options.limits.bodyMemory, options.largestBody),
-      services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, crowd_, log} {
+      metrics_(metrics),
+      services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, crowd_,
+                metrics_,       log} {
     for (std::size_t i = 0; i < options.loops; ++i) {
         auto& loop = *loops_.emplace_back(std::make_unique<EventLoop>(services_, options.busyPoll));
         hub.addOutlet([&loop](bus::FramePtr frame) {

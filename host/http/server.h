@@ -27,8 +27,10 @@ public:
     };
     using StartJob = decltype(Services::startJob);
 
+    /// @param metrics where requests are counted.
+    /// All but `options` and `startJob` outlive this.
     Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
-           Logger& log);
+           Metrics& metrics, Logger& log);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -77,6 +79,7 @@ private:
     WorkerPool pool_;
     Topics topics_;
     BodyBudget bodies_;
+    RequestMetrics metrics_;
     Services services_;
     std::vector<std::unique_ptr<EventLoop>> loops_;
     std::vector<std::unique_ptr<Door>> doors_;

@@ -11,6 +11,7 @@
 #include "host/bus/event_hub.h"
 #include "host/http/body_budget.h"
 #include "host/http/limits.h"
+#include "host/http/request_metrics.h"
 #include "host/http/time_share.h"
 #include "host/http/topics.h"
 #include "host/http/worker_pool.h"
@@ -28,6 +29,7 @@ struct Services {
     bus::LiveHub& hub;
     BodyBudget& bodies;
     Crowd& crowd;
+    RequestMetrics& metrics;
     Logger& log;
 };
 

@@ -81,13 +81,15 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       code_(std::move(code)),
       gate_(std::move(gate)),
       settings_(std::move(settings)),
-      log_(facilities.log.logger(std::move(plugin))),
+      log_(facilities.log.logger(plugin)),
       bus_(guardedBus()),
       routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken))),
       store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_)),
-      jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)) {
-    for (auto* loop : facilities.server.loops())
-        loops_.push_back(std::make_shared<PluginLoop>(*loop, code_, gate_));
+      jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)),
+      loops_(pluginLoops()),
+      metrics_(facilities.metrics.of(std::move(plugin))) {
+    extensions_.add<IoLoops>(loops_);
+    extensions_.add<Metrics>(*metrics_);
 }
 
 Context::~Context() {
@@ -113,11 +115,13 @@ Store& Context::store() {
     return *store_;
 }
 
-void Context::run(std::function<void()> task) {
+bool Context::run(std::function<void()> task) {
     const auto& plugin = gate_->plugin();
-    if (!facilities_.server.pool().submit({http::Lane::background, plugin, plugin},
-                                          guarded(Kept(code_, gate_, "Host::run", std::move(task)))))
+    const bool taken = facilities_.server.pool().submit(
+        {http::Lane::background, plugin, plugin}, guarded(Kept(code_, gate_, "Host::run", std::move(task))));
+    if (!taken)
         log_->warn("a task was dropped: too many are waiting");
+    return taken;
 }
 
 void Context::every(std::chrono::milliseconds interval, std::function<void()> task) {
@@ -125,8 +129,16 @@ void Context::every(std::chrono::milliseconds interval, std::function<void()> ta
                            counted(Callback(code_, gate_, "Host::every", std::move(task)), withdrawn_));
 }
 
-std::vector<std::shared_ptr<IoLoop>> Context::ioLoops() {
-    return {loops_.begin(), loops_.end()};
+Context::Loops Context::pluginLoops() const {
+    std::vector<std::shared_ptr<PluginLoop>> loops;
+    for (auto* loop : facilities_.server.loops())
+        loops.push_back(std::make_shared<PluginLoop>(*loop, code_, gate_));
+    return Loops(std::move(loops));
+}
+
+void Context::Loops::endWatches() {
+    for (const auto& loop : loops_)
+        loop->endWatches();
 }
 
 std::vector<std::shared_ptr<const http::Route>> Context::sealRoutes() {
@@ -140,8 +152,7 @@ void Context::withdraw() {
 }
 
 void Context::release() {
-    for (const auto& loop : loops_)
-        loop->endWatches();
+    loops_.endWatches();
     bus_ = nullptr;
     bus_ = facilities_.bus.group();
 }

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sallyport/ext/io.h>
+#include <sallyport/ext/metrics.h>
 #include <sallyport/host.h>
 
 #include "host/bus/message_bus.h"
@@ -15,6 +18,8 @@
 #include "host/http/router.h"
 #include "host/http/server.h"
 #include "host/log/log.h"
+#include "host/metrics/registry.h"
+#include "host/plugins/extensions.h"
 #include "host/plugins/plugin_loop.h"
 #include "host/plugins/route_collector.h"
 #include "host/plugins/services.h"
@@ -33,6 +38,7 @@ struct Facilities {
     http::Server& server;
     ServiceDirectory& services;
     Ticker& ticker;
+    metrics::Registry& metrics;
     std::string dataDirectory;
     std::function<std::string(const JobId&)> workerUrl;
 };
@@ -59,9 +65,8 @@ public:
         return facilities_.workerUrl(job);
     }
     [[nodiscard]] std::string dataDirectory() const override { return facilities_.dataDirectory; }
-    void run(std::function<void()> task) override;
+    bool run(std::function<void()> task) override;
     void every(std::chrono::milliseconds interval, std::function<void()> task) override;
-    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioLoops() override;
 
     /// The routes registered so far. After this no more can be.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
@@ -78,8 +83,27 @@ private:
     class GuardedStore;
     class GuardedJobs;
 
+    /// The server's loops, each as this plugin sees it.
+    class Loops final : public IoLoops {
+    public:
+        explicit Loops(std::vector<std::shared_ptr<PluginLoop>> loops) : loops_(std::move(loops)) {}
+
+        [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> loops() override {
+            return {loops_.begin(), loops_.end()};
+        }
+        void endWatches();
+
+    private:
+        std::vector<std::shared_ptr<PluginLoop>> loops_;
+    };
+
     [[nodiscard]] std::unique_ptr<Bus> guardedBus();
 
+    [[nodiscard]] Loops pluginLoops() const;
+
+    [[nodiscard]] void* extensionRaw(std::string_view name, std::uint32_t version) override {
+        return extensions_.find(name, version);
+    }
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
     [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
 
@@ -93,7 +117,9 @@ private:
     std::unique_ptr<RouteCollector> routes_;
     std::unique_ptr<GuardedStore> store_;
     std::unique_ptr<GuardedJobs> jobs_;
-    std::vector<std::shared_ptr<PluginLoop>> loops_;
+    Loops loops_;
+    std::unique_ptr<Metrics> metrics_;
+    Extensions extensions_;
 };
 
 }  // namespace sallyport::host::plugins

@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 
-#include <sallyport/io_loop.h>
+#include <sallyport/ext/io.h>
 
 #include "host/http/event_loop.h"
 #include "host/http/gate.h"

@@ -1,4 +1,6 @@
 #include <chrono>
+#include <future>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -6,12 +8,18 @@
 
 namespace sallyport::testing {
 
-Answer::Answer(Reply reply, std::shared_ptr<const Call> call)
-    : call_(std::move(call)), reply_(std::move(reply)) {}
-
-Answer::Answer(std::future<Reply> coming, std::shared_ptr<Abandonment> abandonment,
-               std::shared_ptr<const Call> call)
-    : call_(std::move(call)), abandonment_(std::move(abandonment)), coming_(std::move(coming)) {}
+Answer::Answer(Reply reply, std::shared_ptr<const Call> call) : call_(std::move(call)) {
+    auto* const deferred = std::get_if<Reply::Deferred>(&reply.content());
+    if (deferred == nullptr) {
+        reply_ = std::move(reply);
+        return;
+    }
+    // Shared, because who fulfils may still be inside the promise when this thread goes on.
+    const auto promise = std::make_shared<std::promise<Reply>>();
+    coming_ = promise->get_future();
+    abandonment_ = std::make_shared<Abandonment>();
+    deferred->start(Promise([promise](Reply given) { promise->set_value(std::move(given)); }, abandonment_));
+}
 
 bool Answer::answered() const {
     return reply_ || coming_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
@@ -57,6 +65,10 @@ std::optional<Answer> Answer::retry() {
 
 const std::string& Answer::topic() const {
     return std::get<Reply::Parked>(reply().content()).topic;
+}
+
+Answer Answer::timeOut() {
+    return {std::move(*std::get<Reply::Parked>(reply().content()).otherwise), call_};
 }
 
 int Answer::statusOnTimeout() const {

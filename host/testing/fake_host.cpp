@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <filesystem>
-#include <future>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
@@ -9,6 +8,7 @@
 #include <stdlib.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/metrics.h>
 #include <sallyport/retention.h>
 #include <sallyport/testing/fake_host.h>
 
@@ -18,6 +18,8 @@
 #include "host/http/router.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/terms.h"
+#include "host/metrics/registry.h"
+#include "host/plugins/extensions.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
 #include "host/testing/io_thread.h"
@@ -85,6 +87,25 @@ bool hasHeader(const Call::Pairs& headers, std::string_view name) {
                        [&](const auto& header) { return header.first == name; });
 }
 
+/// A loop on a thread of its own, once it is asked for.
+class OneLoop final : public IoLoops {
+public:
+    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> loops() override {
+        if (!loop_) {
+            loop_ = std::make_shared<IoThread>();
+        }
+        return {loop_};
+    }
+    void endWatches() {
+        if (loop_) {
+            loop_->endWatches();
+        }
+    }
+
+private:
+    std::shared_ptr<IoThread> loop_;
+};
+
 }  // namespace
 
 class FakeHost::Impl {
@@ -96,6 +117,8 @@ public:
           registry(database, workers, *hostBus, log) {
         offered[JobTermsService::serviceName] = {std::shared_ptr<void>(),
                                                  static_cast<JobTermsService*>(&terms)};
+        extensions.add<IoLoops>(io);
+        extensions.add<Metrics>(*pluginMetrics);
         messages.onWake([this](std::string_view topic) {
             const std::lock_guard lock(mutex);
             woken.emplace_back(topic);
@@ -107,9 +130,7 @@ public:
     void takeBack() {
         // What is still under way would call back into it.
         settle();
-        if (loop) {
-            loop->endWatches();
-        }
+        io.endWatches();
         table.reset();
         routes = std::make_unique<host::plugins::RouteCollector>(
             nullptr, std::make_shared<host::http::Gate>(name),
@@ -198,7 +219,11 @@ public:
     std::map<std::string, std::shared_ptr<void>, std::less<>> provided;  ///< by the plugin
     std::map<std::pair<std::string, Role>, std::string> operatorTokens;
     std::vector<std::function<void()>> timers;
-    std::shared_ptr<IoThread> loop;  ///< once it is asked for
+    bool poolIsFull = false;
+    OneLoop io;
+    host::metrics::Registry metrics;
+    std::unique_ptr<Metrics> pluginMetrics = metrics.of(name);
+    host::plugins::Extensions extensions;
     std::unique_ptr<host::plugins::RouteCollector> routes;
     std::unique_ptr<host::http::RouteTable> table;
     std::function<std::shared_ptr<Plugin>()> make;
@@ -231,18 +256,10 @@ private:
     /// A deferred answer is awaited as far as it waits for the store.
     Answer answerOf(const host::http::Route& route, const std::shared_ptr<const Call>& call) {
         try {
-            Reply reply = route.handler(*call);
-            auto* const deferred = std::get_if<Reply::Deferred>(&reply.content());
-            if (deferred == nullptr) {
-                return {std::move(reply), call};
+            Answer answer(route.handler(*call), call);
+            if (!answer.answered()) {
+                settle();
             }
-            // Shared, because who fulfils may still be inside the promise when this thread goes on.
-            const auto promise = std::make_shared<std::promise<Reply>>();
-            const auto abandonment = std::make_shared<Abandonment>();
-            Answer answer(promise->get_future(), abandonment, call);
-            deferred->start(
-                Promise([promise](Reply given) { promise->set_value(std::move(given)); }, abandonment));
-            settle();
             return answer;
         } catch (const RequestError& error) {
             return {Reply::error(error), call};
@@ -319,19 +336,36 @@ std::string FakeHost::dataDirectory() const {
     return impl_->directory.path().string();
 }
 
-void FakeHost::run(std::function<void()> task) {
+bool FakeHost::run(std::function<void()> task) {
+    if (impl_->poolIsFull) {
+        return false;
+    }
     task();
+    return true;
+}
+
+void FakeHost::fillPool(bool full) {
+    impl_->poolIsFull = full;
 }
 
 void FakeHost::every(std::chrono::milliseconds /*interval*/, std::function<void()> task) {
     impl_->timers.push_back(std::move(task));
 }
 
-std::vector<std::shared_ptr<IoLoop>> FakeHost::ioLoops() {
-    if (!impl_->loop) {
-        impl_->loop = std::make_shared<IoThread>();
+std::int64_t FakeHost::metric(const std::string& metric, const std::vector<std::string>& values) const {
+    const std::string shown = "sallyport_" + impl_->name + "_" + metric;
+    for (const auto& [name, shape, readings] : impl_->metrics.read()) {
+        for (const auto& reading : readings) {
+            if (name == shown && reading.values == values) {
+                return reading.number;
+            }
+        }
     }
-    return {impl_->loop};
+    throw std::out_of_range("there is no such number of " + shown);
+}
+
+void* FakeHost::extensionRaw(std::string_view name, std::uint32_t version) {
+    return impl_->extensions.find(name, version);
 }
 
 void FakeHost::tick() {

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include <sallyport/ext/io.h>
 #include <sallyport/file_descriptor.h>
-#include <sallyport/io_loop.h>
 
 namespace sallyport::testing {
 

@@ -127,6 +127,7 @@ void CredentialsPlugin::start(Host& host) {
     host_ = &host;
     maxSize_ = host.settings().size("max_size");
     rate_.emplace(host.settings().integer("rate"));
+    delivered_ = &host.require<Metrics>().counter("delivered_total", "Secrets that workers were given");
     openTables();
     vault_->unseal();
     host.bus().subscribe<JobFinished>([this](const JobFinished& message) { finished(message.job); });
@@ -212,7 +213,7 @@ Reply CredentialsPlugin::deliver(const Call& call) {
 
 /// Not on the connection's thread, because it reads the database.
 void CredentialsPlugin::deliverLater(const JobId& job, const Requester& by, const Promise& promise) {
-    host_->run([this, job, by, promise] {
+    const bool taken = host_->run([this, job, by, promise] {
         try {
             promise.fulfil(deliverNow(job, by));
         } catch (const RequestError& refusal) {
@@ -220,6 +221,10 @@ void CredentialsPlugin::deliverLater(const JobId& job, const Requester& by, cons
         }
         // Anything else goes on to the host, which logs it; the promise, unused, becomes a 500.
     });
+    if (!taken) {
+        RequestError busy = unavailable("overloaded", "too many requests are waiting");
+        promise.fulfil(Reply::error(busy.retryAfter(std::chrono::seconds(1))));
+    }
 }
 
 Reply CredentialsPlugin::deliverNow(const JobId& job, const Requester& by) {
@@ -230,6 +235,7 @@ Reply CredentialsPlugin::deliverNow(const JobId& job, const Requester& by) {
     if (delivered.empty()) {
         return Reply::empty(204);
     }
+    delivered_->add(delivered.size());
     host_->log().info("credentials were delivered",
                       {{"job", job.str()}, {"secrets", delivered.size()}, {"request", by.requestId}});
     return Reply::jsonText(200, deliveredJson(delivered));

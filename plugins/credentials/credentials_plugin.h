@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <sallyport/ext/metrics.h>
 #include <sallyport/plugin.h>
 #include <sallyport/retention.h>
 #include <sallyport/secrets.h>
@@ -81,6 +82,7 @@ private:
     std::optional<Retention> retention_;
     std::optional<Vault> vault_;
     std::shared_ptr<GrantService> grantService_;
+    Counter* delivered_ = nullptr;
     std::atomic<bool> revocationFailed_{false};
 };
 

@@ -153,6 +153,11 @@ void EventsPlugin::start(Host& host) {
     host_ = &host;
     log_.emplace(host.store());
     terms_ = host.find<JobTermsService>();
+    auto& metrics = host.require<Metrics>();
+    stored_ = &metrics.counter("stored_total", "Events that were stored");
+    storedBytes_ = &metrics.counter("stored_bytes_total", "Bytes of the data of events that were stored");
+    refused_ = &metrics.counters("refused_total", "Events that were refused for a limit of their job",
+                                 {{"limit", {"stored", "rate"}}});
     countedFrom_ = log_->last();
     rows_ = std::make_unique<CountedRows>(*this);
     maxSize_ = host.settings().size("max_size");
@@ -184,10 +189,12 @@ Reply EventsPlugin::post(const Call& call) {
     const auto size = static_cast<std::int64_t>(data.raw().size()) + eventOverhead;
     event->place = counts_.reserve(event->job, size, event->limits);
     if (!event->place) {
+        refused_->of({"stored"}).add();
         throw fullOf(event->limits);
     }
     const JobPace pace = terms_->takeEventBytes(event->job, size);
     if (pace.refused) {
+        refused_->of({"rate"}).add();
         throw tooFast(pace);
     }
     if (host_->events().subscribers() > 0) {
@@ -211,9 +218,12 @@ Reply EventsPlugin::store(const std::shared_ptr<Posted>& event) {
                 event->place->learn(event->before);
             }
             if (event->full) {
+                refused_->of({"stored"}).add();
                 throw fullOf(event->limits);
             }
             event->place->keep();
+            stored_->add();
+            storedBytes_->add(std::get<std::string>(event->row[EventLog::dataColumn]).size());
             publish(*event);
             return Reply::empty(200);
         });

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <sallyport/ext/metrics.h>
 #include <sallyport/job_terms.h>
 #include <sallyport/plugin.h>
 #include <sallyport/retention.h>
@@ -49,6 +50,9 @@ private:
 
     Host* host_ = nullptr;
     std::shared_ptr<JobTermsService> terms_;
+    Counter* stored_ = nullptr;
+    Counter* storedBytes_ = nullptr;
+    MetricFamily<Counter>* refused_ = nullptr;
     std::optional<EventLog> log_;
     StoredCounts counts_;
     std::atomic<std::uint64_t> countedFrom_{0};  ///< what has a greater number is in `counts_`

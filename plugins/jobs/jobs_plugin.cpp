@@ -60,10 +60,19 @@ bool canBeRestarted(JobState state) {
 
 void JobsPlugin::start(Host& host) {
     host_ = &host;
-    host.bus().subscribe<JobStarted>(
-        [this](const JobStarted& message) { showState(message.job, message.user, JobState::running); });
+    auto& metrics = host.require<Metrics>();
+    started_ = &metrics.counter("started_total", "Jobs whose worker has called for the first time");
+    finished_ = &metrics.counters("finished_total", "Jobs that are over",
+                                  {{"state",
+                                    {name(JobState::completed), name(JobState::failed),
+                                     name(JobState::cancelled), name(JobState::interrupted)}}});
+    host.bus().subscribe<JobStarted>([this](const JobStarted& message) {
+        started_->add();
+        showState(message.job, message.user, JobState::running);
+    });
     host.bus().subscribe<JobFinished>([this](const JobFinished& message) {
         descriptions_.forget(message.job);
+        finished_->of({name(message.state)}).add();
         showState(message.job, message.user, message.state);
     });
 

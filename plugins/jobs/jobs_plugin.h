@@ -10,6 +10,7 @@
 
 #include <Poco/JSON/Object.h>
 
+#include <sallyport/ext/metrics.h>
 #include <sallyport/grants.h>
 #include <sallyport/job_terms.h>
 #include <sallyport/plugin.h>
@@ -54,6 +55,8 @@ private:
     void showState(const JobId& job, const std::string& user, JobState state);
 
     Host* host_ = nullptr;
+    Counter* started_ = nullptr;
+    MetricFamily<Counter>* finished_ = nullptr;
     DescriptionCache descriptions_{std::size_t{8} * 1024 * 1024};
     PendingReads reads_;
 };

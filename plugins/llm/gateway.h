@@ -18,6 +18,7 @@
 
 #include "backoff.h"
 #include "call_log.h"
+#include "call_metrics.h"
 #include "circuit_breaker.h"
 #include "echo.h"
 #include "fair_queue.h"
@@ -88,6 +89,7 @@ public:
         Host& host;
         JobLedger& ledger;
         CallLog& log;
+        CallMetrics& metrics;
         const Models& models;
         const Prices& prices;
         Upstream& upstream;

@@ -454,6 +454,7 @@ void LlmCall::settle(CallOutcome outcome, const std::string& reason) {
     }
     gateway_.parts_.ledger.settle(*std::exchange(admission_, std::nullopt), record.usage, record.costNano,
                                   outcome == CallOutcome::failed);
+    gateway_.parts_.metrics.count(record);
     gateway_.parts_.log.record(std::move(record));
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/io.h>
 #include <sallyport/jobs.h>
 
 #include "money.h"
@@ -101,16 +102,18 @@ void LlmPlugin::start(Host& host) {
     const GatewayOptions options = readOptions(host.settings());
     auto states = readStates(host.settings(), options);
     log_.emplace(host.store(), host.log());
+    metrics_.emplace(host.require<Metrics>());
     report_.emplace(host.store());
     oldCalls_.emplace(host.store(), host.settings().integer("calls.keep_per_job"));
     retention_.emplace(host, *oldCalls_,
                        Retention::Options{.line = "old records of calls were deleted",
                                           .keep = host.settings().duration("calls.keep")});
     ledger_.emplace(readLimits(host.settings()), sourceOf(host, *report_));
-    upstream_ = std::make_unique<HttpUpstream>(host.ioLoops(), host.log());
+    upstream_ = std::make_unique<HttpUpstream>(host.require<IoLoops>().loops(), host.log());
     gateway_ = std::make_unique<Gateway>(Gateway::Parts{.host = host,
                                                         .ledger = *ledger_,
                                                         .log = *log_,
+                                                        .metrics = *metrics_,
                                                         .models = *models_,
                                                         .prices = *prices_,
                                                         .upstream = *upstream_},

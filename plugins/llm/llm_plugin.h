@@ -124,6 +124,7 @@ private:
     std::optional<Models> models_;
     std::optional<Prices> prices_;
     std::optional<CallLog> log_;
+    std::optional<CallMetrics> metrics_;
     std::optional<UsageReport> report_;
     std::optional<OldCalls> oldCalls_;
     std::optional<Retention> retention_;

@@ -24,6 +24,9 @@ void PromptsPlugin::start(Host& host) {
     maxSize_ = host.settings().size("max_size");
     maxQueued_ = static_cast<std::size_t>(host.settings().integer("max_queued"));
     table_.emplace(host.store());
+    auto& metrics = host.require<Metrics>();
+    queued_ = &metrics.counter("queued_total", "Prompts that were taken for workers");
+    delivered_ = &metrics.counter("delivered_total", "Prompts that workers got");
     host.bus().subscribe<JobFinished>([this](const JobFinished& message) { finished(message.job); });
     load();
     // Reading uses a prompt up, which a HEAD must not.
@@ -108,6 +111,7 @@ Reply PromptsPlugin::push(const Call& call) {
                 remove([id](Transaction& transaction) { PromptTable::remove(transaction, id); });
                 throw conflict("job_over", "the job has ended and takes no prompts");
             }
+            queued_->add();
             host_->bus().wake(topicOf(job));
             std::string text;
             json::Writer(text)
@@ -154,6 +158,7 @@ void PromptsPlugin::settle(const JobId& job, PromptQueues::Delivery& delivery, b
     if (delivered) {
         const std::int64_t id = delivery.prompt().id;
         delivery.delivered();
+        delivered_->add();
         remove([id](Transaction& transaction) { PromptTable::remove(transaction, id); });
     } else if (delivery.putBack()) {
         host_->bus().wake(topicOf(job));

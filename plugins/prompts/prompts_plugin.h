@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include <sallyport/ext/metrics.h>
 #include <sallyport/plugin.h>
 
 #include "prompt_queues.h"
@@ -49,6 +50,8 @@ private:
     void removed(const std::exception_ptr& problem);
 
     Host* host_ = nullptr;
+    Counter* queued_ = nullptr;
+    Counter* delivered_ = nullptr;
     std::optional<PromptTable> table_;
     PromptQueues queues_;
     std::size_t maxSize_ = 0;

@@ -11,6 +11,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/plugin.h>
+
 #include "tests/contract/plugin_files.h"
 #include "tests/support/assertions.h"
 #include "tests/support/daemon.h"
@@ -269,7 +271,7 @@ public:
                  {(*plugins_ / "none.so").string(), "No such file"},
                  {plugins_->path().string(), "not a regular file"},
                  {"/etc/passwd", "no shared object"},
-                 {PluginFiles::built("other_abi").string(), "plugin ABI 2"},
+                 {PluginFiles::built("other_abi").string(), "plugin ABI " + std::to_string(abiNumber + 1)},
                  {PluginFiles::built("other_toolchain").string(), "another C++ library"},
                  {PluginFiles::built("no_symbol").string(), "sallyport_plugin"}}) {
             const Finished refused = verify({name});

@@ -16,8 +16,8 @@
 
 #include <sys/epoll.h>
 
+#include <sallyport/ext/io.h>
 #include <sallyport/file_descriptor.h>
-#include <sallyport/io_loop.h>
 #include <sallyport/log.h>
 
 #include "connection_pool.h"

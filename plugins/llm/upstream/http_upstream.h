@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include <sallyport/io_loop.h>
+#include <sallyport/ext/io.h>
 #include <sallyport/log.h>
 
 #include "http_loop.h"

@@ -11,7 +11,7 @@
 
 #include <sys/socket.h>
 
-#include <sallyport/io_loop.h>
+#include <sallyport/ext/io.h>
 
 namespace sallyport::plugins::llm {
 

@@ -1,17 +1,17 @@
-// What the host offers to a plugin.
+// What the host offers to every plugin. What not every plugin needs, or came later, is an extension: see
+// `ext/`.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <sallyport/bus.h>
 #include <sallyport/events.h>
-#include <sallyport/io_loop.h>
 #include <sallyport/jobs.h>
 #include <sallyport/log.h>
 #include <sallyport/route.h>
@@ -49,15 +49,35 @@ public:
     [[nodiscard]] virtual std::string dataDirectory() const = 0;
 
     /// Runs `task` on a pool thread soon. What it throws is logged. [any thread]
-    virtual void run(std::function<void()> task) = 0;
+    /// @return false when too many wait there already: then `task` is destroyed without having run.
+    virtual bool run(std::function<void()> task) = 0;
 
     /// Runs `task` on a pool thread every `interval`, never twice at once, until the plugin stops.
     /// [during start]
     virtual void every(std::chrono::milliseconds interval, std::function<void()> task) = 0;
 
-    /// The event loops that serve connections, at least one, and always the same. They run until the plugin
-    /// has stopped. [any thread]
-    [[nodiscard]] virtual std::vector<std::shared_ptr<IoLoop>> ioLoops() = 0;
+    /// What else this host can do: an interface from a header in `sallyport/ext`, which gives its name and
+    /// version as `static constexpr` members `extensionName` and `extensionVersion`. Null where this host has
+    /// none of that name, or only an older version: the plugin goes on without, or says in `start` what it
+    /// lacks.
+    ///
+    /// An interface grows only at its end, and its version with it, so that the object of a newer host serves
+    /// plugins that were built with an older header. It belongs to this plugin's host, and lives as long.
+    /// [any thread]
+    template <class E>
+    [[nodiscard]] E* extension() {
+        return static_cast<E*>(extensionRaw(E::extensionName, E::extensionVersion));
+    }
+
+    /// The same for what the plugin cannot do without. @throws std::runtime_error that names it.
+    template <class E>
+    [[nodiscard]] E& require() {
+        if (E* const found = extension<E>()) {
+            return *found;
+        }
+        throw std::runtime_error(std::string("this Sallyport lacks the extension ") + E::extensionName + " " +
+                                 std::to_string(E::extensionVersion) + ", which the plugin needs");
+    }
 
     /// Offers a service to other plugins. S is an interface from an SDK header that names itself with
     /// a `static constexpr const char* serviceName`; one provider at a time. [during start]
@@ -75,6 +95,7 @@ public:
     }
 
 private:
+    [[nodiscard]] virtual void* extensionRaw(std::string_view name, std::uint32_t version) = 0;
     virtual void provideRaw(std::string_view service, std::shared_ptr<void> provider) = 0;
     [[nodiscard]] virtual std::shared_ptr<void> findRaw(std::string_view service) const = 0;
 };

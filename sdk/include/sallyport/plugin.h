@@ -12,7 +12,7 @@ namespace sallyport {
 
 /// The number of this plugin interface. It changes whenever a header here changes in a way that an
 /// object built before could notice; the host refuses any other number.
-inline constexpr std::uint32_t abiNumber = 1;
+inline constexpr std::uint32_t abiNumber = 2;
 
 /// A plugin. The host makes one object, starts it, calls its handlers from many threads at once, stops
 /// it and destroys it.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <sallyport/ext/io.h>
 #include <sallyport/plugin.h>
 
 namespace {
@@ -85,7 +86,7 @@ private:
             return Reply::empty(204).onDelivered([](bool) { fail("delivered"); });
         });
         routes.worker("GET", "/hostile/posted", [&host](const Call&) {
-            host.ioLoops().front()->post([] { fail("posted"); });
+            host.extension<IoLoops>()->loops().front()->post([] { fail("posted"); });
             return Reply::empty(204);
         });
         routes.worker("GET", "/hostile/run", [&host](const Call&) {

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <sallyport/ext/io.h>
 #include <sallyport/plugin.h>
 
 namespace {
@@ -22,7 +23,7 @@ public:
     ~Looper() override { ::close(event_); }
 
     void start(Host& host) override {
-        loops_ = host.ioLoops();
+        loops_ = host.extension<IoLoops>()->loops();
         Routes& routes = host.routes();
         routes.operators("GET", "/looper/posted", [this](const Call&) { return posted(); },
                          {.run = Run::loop});

@@ -33,6 +33,7 @@ class CredentialsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testDamagedSecretFailsTheWholeList);
     CPPUNIT_TEST(testFailedListCountsNothing);
     CPPUNIT_TEST(testRateIsLimited);
+    CPPUNIT_TEST(testRateAndAFullPool);
     CPPUNIT_TEST(testSealedVaultIs503);
     CPPUNIT_TEST(testSealedVaultShowsNamesAndGrants);
     CPPUNIT_TEST(testSecretIsShownWithoutItsValue);
@@ -226,11 +227,28 @@ private:
         for (int i = 0; i < 3; ++i) {
             CPPUNIT_ASSERT_EQUAL(200, deliver().status());
         }
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, host_.metric("delivered_total"));
         const std::int64_t entries = host_.number("SELECT count(*) FROM audit_log");
         CPPUNIT_ASSERT(deliver().parked());
         // Nothing is told of what has not been delivered yet.
         CPPUNIT_ASSERT_EQUAL(entries, host_.number("SELECT count(*) FROM audit_log"));
         CPPUNIT_ASSERT_EQUAL(204, host_.worker(host_.makeJob(), "GET", "/credentials").status());
+    }
+
+    /// Its turn comes on a pool thread, and there may be none for it.
+    void testRateAndAFullPool() {
+        putAndGrant("s", "S", "v");
+        for (int i = 0; i < 3; ++i) {
+            static_cast<void>(deliver());
+        }
+        host_.fillPool(true);
+        Answer waiting = deliver();
+        const Answer refused = waiting.timeOut();
+        CPPUNIT_ASSERT_EQUAL(503, refused.status());
+        CPPUNIT_ASSERT_EQUAL(std::string("overloaded"), refused.code());
+        CPPUNIT_ASSERT(refused.header("Retry-After").has_value());
+        host_.fillPool(false);
+        CPPUNIT_ASSERT_EQUAL(200, deliver().timeOut().status());
     }
 
     void testSealedVaultIs503() {

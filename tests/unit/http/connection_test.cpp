@@ -7,6 +7,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "host/http/event_loop.h"
+#include "host/metrics/registry.h"
 #include "tests/support/assertions.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/auth/database_fixture.h"
@@ -65,7 +66,10 @@ class ConnectionTest : public CppUnit::TestFixture {
     bus::LiveHub hub_{std::size_t{1024} * 1024};
     BodyBudget bodies_{std::size_t{1024} * 1024};
     Crowd crowd_;
-    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, crowd_, log_};
+    metrics::Registry registry_;
+    std::unique_ptr<Metrics> metrics_ = registry_.of({});
+    RequestMetrics counted_{*metrics_};
+    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, crowd_, counted_, log_};
     std::unique_ptr<Door> door_ = std::make_unique<Door>(
         Door::Options{.realm = Realm::operators, .maxBody = 1000, .maxConnections = 10});
     MemoryPeer peer_;
@@ -82,6 +86,17 @@ class ConnectionTest : public CppUnit::TestFixture {
         route->run = Run::loop;
         route->handler = std::move(handler);
         routes_.push_back(std::move(route));
+    }
+
+    /// Answers with a status of that class that were counted.
+    std::int64_t answered(const std::string& statusClass) {
+        for (const auto& metric : registry_.read()) {
+            for (const auto& reading : metric.readings) {
+                if (reading.values == std::vector<std::string>{"operator", statusClass})
+                    return reading.number;
+            }
+        }
+        return 0;
     }
 
     /// Starts the loop with the routes, and a connection on it.
@@ -126,6 +141,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{100}, count(output, "HTTP/1.1 200 OK\r\n") - 1);
         CPPUNIT_ASSERT_EQUAL(std::size_t{100}, count(output, "HTTP/1.1 404 "));
         CPPUNIT_ASSERT(output.ends_with("\r\n\r\nok"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{101}, answered("2xx"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, answered("4xx"));
     }
 
     void requestInPieces() {

@@ -29,13 +29,15 @@ class ServerTest : public CppUnit::TestFixture {
     auth::Operators operators_{store_};
     auth::Filter filter_{workers_, operators_};
     bus::LiveHub hub_{1024};
+    metrics::Registry registry_;
+    std::unique_ptr<Metrics> metrics_ = registry_.of({});
     testing::RecordingLog log_;
 
 public:
     void aStuckPoolMakesItUnresponsive() {
         http::Server::Options options;
         options.pool = {.threads = 1, .patience = 1ms, .stuckAfter = 10ms};
-        http::Server server(options, filter_, nullptr, hub_, log_);
+        http::Server server(options, filter_, nullptr, hub_, *metrics_, log_);
         CPPUNIT_ASSERT(server.responsive(failureLimit()));
         std::promise<void> release;
         const auto released = release.get_future().share();
@@ -64,7 +66,7 @@ public:
             std::shared_ptr<Posts> posts;
             void operator()() const { loop.post(Again{loop, std::make_shared<Posts>(Posts{loop})}); }
         };
-        http::Server server({}, filter_, nullptr, hub_, log_);
+        http::Server server({}, filter_, nullptr, hub_, *metrics_, log_);
         Again{*server.loops().front(), nullptr}();
         server.stop();
     }

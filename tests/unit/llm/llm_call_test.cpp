@@ -36,11 +36,13 @@ public:
     [[nodiscard]] Logger& log() override { return host_.log(); }
     [[nodiscard]] std::string workerUrl(const JobId& job) const override { return host_.workerUrl(job); }
     [[nodiscard]] std::string dataDirectory() const override { return host_.dataDirectory(); }
-    void run(std::function<void()> task) override { pool_.push_back(std::move(task)); }
+    bool run(std::function<void()> task) override {
+        pool_.push_back(std::move(task));
+        return true;
+    }
     void every(std::chrono::milliseconds interval, std::function<void()> task) override {
         host_.every(interval, std::move(task));
     }
-    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioLoops() override { return host_.ioLoops(); }
 
     [[nodiscard]] testing::FakeHost& fake() noexcept { return host_; }
     [[nodiscard]] bool hasWork() const noexcept { return !pool_.empty(); }
@@ -56,6 +58,9 @@ public:
     }
 
 private:
+    [[nodiscard]] void* extensionRaw(std::string_view /*name*/, std::uint32_t /*version*/) override {
+        return nullptr;
+    }
     void provideRaw(std::string_view /*service*/, std::shared_ptr<void> /*provider*/) override {}
     [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view /*service*/) const override {
         return nullptr;
@@ -122,6 +127,7 @@ class LlmCallTest : public CppUnit::TestFixture {
     PoolHost host_;
     ToldUpstream upstream_;
     CallLog log_{host_.fake().store(), host_.fake().log()};
+    CallMetrics metrics_{host_.fake().require<Metrics>()};
     JobLedger ledger_{{}, [](const JobId&) { return UsageTotals{}; }};
     const Models models_{Models::Rules{}};
     const Prices prices_{std::vector<std::string>{}};
@@ -168,7 +174,7 @@ private:
         std::vector<std::unique_ptr<ProviderState>> providers;
         providers.push_back(std::make_unique<ProviderState>(provider, options, EchoScript()));
         gateway_.reset();
-        gateway_.emplace(Gateway::Parts{host_, ledger_, log_, models_, prices_, upstream_}, options,
+        gateway_.emplace(Gateway::Parts{host_, ledger_, log_, metrics_, models_, prices_, upstream_}, options,
                          std::move(providers));
     }
 
@@ -332,6 +338,9 @@ public:
         useEcho();
         begin("hello");
         CPPUNIT_ASSERT(body().starts_with(R"({"content":"[echo] hello")"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.fake().metric("calls_total", {"echo", "ok"}));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.fake().metric("call_seconds"));
+        CPPUNIT_ASSERT(host_.fake().metric("tokens_total", {"output"}) > 0);
         CPPUNIT_ASSERT(!host_.hasWork());
     }
 

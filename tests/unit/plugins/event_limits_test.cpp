@@ -71,6 +71,7 @@ private:
         CPPUNIT_ASSERT(refused.header("Retry-After").has_value());
         // Another job has its own.
         CPPUNIT_ASSERT_EQUAL(200, statusOf(create({.eventBytesPerSecond = 1000})));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("refused_total", {"rate"}));
     }
 
     void testStoredEvents() {
@@ -83,6 +84,8 @@ private:
         CPPUNIT_ASSERT(refused.message().find("2 (jobs.limit.events)") != std::string::npos);
         CPPUNIT_ASSERT(refused.header("Retry-After").has_value());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.number("SELECT COUNT(*) FROM events"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.metric("stored_total"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("refused_total", {"stored"}));
         CPPUNIT_ASSERT_EQUAL(200, statusOf(create({.events = 2})));
     }
 

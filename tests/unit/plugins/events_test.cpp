@@ -98,6 +98,8 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("mytype"), events[0].string("event_type"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{24}, events[0].string("created_at").size());
         CPPUNIT_ASSERT_EQUAL(job_.job.id.str(), read.json().string("job_id"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("stored_total"));
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(data.size()), host_.metric("stored_bytes_total"));
     }
 
     void testAnyJsonValueIsData() {

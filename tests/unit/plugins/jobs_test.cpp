@@ -205,6 +205,8 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string(R"("completed")"), shown(job.job.id, "state"));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":true,"message":"done","iterations":5})"),
                              shown(job.job.id, "result"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("started_total"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("finished_total", {"completed"}));
     }
 
     void testFailureIsKept() {

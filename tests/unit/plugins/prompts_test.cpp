@@ -93,9 +93,13 @@ private:
         CPPUNIT_ASSERT_EQUAL(job_.job.id.str(), queued.json().string("job_id"));
         CPPUNIT_ASSERT_EQUAL(host_.number("SELECT id FROM prompts"),
                              queued.json().required("prompt_id").integer().value());
-        const Answer answer = next();
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("queued_total"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.metric("delivered_total"));
+        Answer answer = next();
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"content":"go on","done":false})"), answer.body());
+        answer.delivered(true);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("delivered_total"));
     }
 
     void testContentIsKept() {

@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -7,6 +8,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/io.h>
+#include <sallyport/ext/metrics.h>
 #include <sallyport/testing/fake_host.h>
 
 #include "tests/support/assertions.h"
@@ -38,6 +41,18 @@ struct Service {
     static constexpr const char* serviceName = "service";
 };
 
+/// An extension that no host has.
+struct Unheard {
+    static constexpr const char* extensionName = "unheard";
+    static constexpr std::uint32_t extensionVersion = 1;
+};
+
+/// One that this host has, of a version to come.
+struct LaterMetrics {
+    static constexpr const char* extensionName = Metrics::extensionName;
+    static constexpr std::uint32_t extensionVersion = Metrics::extensionVersion + 1;
+};
+
 Reply ok(const Call&) {
     return Reply::empty(200);
 }
@@ -65,9 +80,52 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(forgetsAPluginThatDoesNotStart);
     CPPUNIT_TEST(takesBackWhatAPluginRegistered);
     CPPUNIT_TEST(keepsLogLines);
+    CPPUNIT_TEST(hasExtensions);
+    CPPUNIT_TEST(saysWhichExtensionIsMissing);
+    CPPUNIT_TEST(keepsMetrics);
+    CPPUNIT_TEST(hasAPoolThatMayBeFull);
     CPPUNIT_TEST_SUITE_END();
 
 public:
+    void hasExtensions() {
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.extension<IoLoops>()->loops().size());
+        CPPUNIT_ASSERT(host_.extension<Metrics>() == &host_.require<Metrics>());
+        CPPUNIT_ASSERT(host_.extension<Unheard>() == nullptr);
+        CPPUNIT_ASSERT(host_.extension<LaterMetrics>() == nullptr);
+    }
+
+    void saysWhichExtensionIsMissing() {
+        try {
+            static_cast<void>(host_.require<LaterMetrics>());
+            CPPUNIT_FAIL("there is no such extension");
+        } catch (const std::runtime_error& error) {
+            CPPUNIT_ASSERT_EQUAL(
+                std::string("this Sallyport lacks the extension metrics 2, which the plugin needs"),
+                std::string(error.what()));
+        }
+    }
+
+    void keepsMetrics() {
+        CPPUNIT_ASSERT_THROW(static_cast<void>(host_.metric("asked_total")), std::out_of_range);
+        const auto count = [](Host& host) {
+            host.require<Metrics>().counters("asked_total", "Asked", {{"how", {}}}).of({"well"}).add(2);
+        };
+        start(count);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.metric("asked_total", {"well"}));
+        start(count);  // as in a reload
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{4}, host_.metric("asked_total", {"well"}));
+        CPPUNIT_ASSERT_THROW(static_cast<void>(host_.metric("asked_total", {"badly"})), std::out_of_range);
+    }
+
+    void hasAPoolThatMayBeFull() {
+        int ran = 0;
+        host_.fillPool(true);
+        CPPUNIT_ASSERT(!host_.run([&] { ++ran; }));
+        host_.fillPool(false);
+        CPPUNIT_ASSERT(host_.run([&] { ++ran; }));
+        CPPUNIT_ASSERT_EQUAL(1, ran);
+    }
+
     void routesAsTheDaemonDoes() {
         start([](Host& host) {
             host.routes().worker("GET", "/a/{x}", [](const Call&) { return Reply::empty(201); });

@@ -14,6 +14,7 @@
 #include <Poco/SHA1Engine.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/metrics.h>
 #include <sallyport/job_key.h>
 #include <sallyport/plugin.h>
 #include <sallyport/retention.h>
@@ -110,6 +111,9 @@ public:
         maxSize_ = host.settings().size("max_size");
         host.store().migrate("notes", schema);
         load();
+        if (auto* const metrics = host.extension<Metrics>()) {
+            stored_ = &metrics->counter("stored_total", "Notes that workers have written");
+        }
 
         host.routes().worker("POST", "/notes", [this](const Call& call) { return add(call); },
                              {.run = Run::loop});
@@ -162,6 +166,9 @@ private:
             },
             [this, job, user = call.caller().user()] {
                 counts_->add(job, 1);
+                if (stored_ != nullptr) {
+                    stored_->add();
+                }
                 host_->bus().wake(topicOf(job));
                 announce(job, user);
                 return Reply::empty(201);
@@ -254,6 +261,7 @@ private:
 
     Host* host_ = nullptr;
     std::size_t maxSize_ = 0;
+    Counter* stored_ = nullptr;
     std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
     std::optional<NoteTable> table_;
     std::optional<Retention> retention_;

@@ -48,6 +48,7 @@ public:
     void keepsANote() {
         CPPUNIT_ASSERT_EQUAL(201, host_.worker(job_, "POST", "/notes", R"({"text":"one"})").status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("stored_total"));
     }
 
     void refusesANoteThatIsTooLarge() {

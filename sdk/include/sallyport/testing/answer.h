@@ -17,11 +17,9 @@ namespace sallyport::testing {
 /// that asks for its contents waits. [one thread at a time]
 class Answer {
 public:
-    /// A complete answer to `call`, which is kept for as long as what the reply's functions refer to.
+    /// The answer to `call`, which is kept for as long as what the reply's functions refer to. One that is
+    /// deferred is begun.
     Answer(Reply reply, std::shared_ptr<const Call> call);
-    /// One that is to come. `abandonment` is how the handler is told that nobody waits for it any more.
-    Answer(std::future<Reply> coming, std::shared_ptr<Abandonment> abandonment,
-           std::shared_ptr<const Call> call);
 
     /// Whether the handler has answered. Never waits.
     [[nodiscard]] bool answered() const;
@@ -48,7 +46,9 @@ public:
     [[nodiscard]] std::optional<Answer> retry();
     /// The topic that a parked request waits for.
     [[nodiscard]] const std::string& topic() const;
-    /// What a parked request is answered with when its time is over.
+    /// What a parked request is answered with when its time is over. Once.
+    [[nodiscard]] Answer timeOut();
+    /// The status of that, if it is not deferred.
     [[nodiscard]] int statusOnTimeout() const;
 
     /// Whether it is a Reply::events.

@@ -22,7 +22,8 @@
 namespace sallyport::testing {
 
 /// The daemon's own filter, routing, jobs, database, message bus and settings, in a directory that lives as
-/// long as this. Only what has to do with connections and with other plugins is made up.
+/// long as this, and the extensions `io`, with one loop on a thread of its own, and `metrics`. Only what has
+/// to do with connections and with other plugins is made up.
 ///
 ///     extern "C" const sallyport::PluginDescriptor sallyport_plugin;   // of the plugin's source
 ///
@@ -71,12 +72,19 @@ public:
     [[nodiscard]] std::string workerUrl(const JobId& job) const override;
     [[nodiscard]] std::string dataDirectory() const override;
     /// Runs the task at once, on the calling thread. What it throws goes on to the caller.
-    void run(std::function<void()> task) override;
+    bool run(std::function<void()> task) override;
+    /// Whether `run` takes no task from now on, as when too many wait.
+    void fillPool(bool full);
     /// Keeps the task for `tick`.
     void every(std::chrono::milliseconds interval, std::function<void()> task) override;
 
-    /// One loop, on a thread of its own.
-    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> ioLoops() override;
+    /// How a number that the plugin counts stands: of a counter or gauge what it is, of a histogram how many
+    /// values were observed.
+    /// @param metric as the plugin calls it.
+    /// @param values of its labels.
+    /// @throws std::out_of_range if there is no such number.
+    [[nodiscard]] std::int64_t metric(const std::string& metric,
+                                      const std::vector<std::string>& values = {}) const;
 
     /// Runs every task that the plugin registered with `every`, once.
     void tick();
@@ -141,6 +149,7 @@ private:
     class Impl;
 
     void offerRaw(std::string_view service, std::shared_ptr<void> provider);
+    [[nodiscard]] void* extensionRaw(std::string_view name, std::uint32_t version) override;
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
     [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
 

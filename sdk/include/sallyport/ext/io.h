@@ -1,7 +1,11 @@
-// The threads that serve connections, for plugins that talk to sockets of their own without blocking.
+// The extension `io`: the threads that serve connections, for plugins that talk to sockets of their own
+// without blocking.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <vector>
 
 namespace sallyport {
 
@@ -28,6 +32,19 @@ public:
     /// Ends that: `readable` is not called any more. Nothing happens if the descriptor is not watched.
     /// [the loop's thread]
     virtual void unwatch(int descriptor) = 0;
+};
+
+/// The extension: `host.extension<IoLoops>()`.
+class IoLoops {
+public:
+    static constexpr const char* extensionName = "io";    ///< for Host::extension
+    static constexpr std::uint32_t extensionVersion = 1;  ///< likewise
+
+    virtual ~IoLoops() = default;
+
+    /// The event loops that serve connections, at least one, and always the same. They run until the plugin
+    /// has stopped; what is watched then is not watched any more. [any thread]
+    [[nodiscard]] virtual std::vector<std::shared_ptr<IoLoop>> loops() = 0;
 };
 
 }  // namespace sallyport
