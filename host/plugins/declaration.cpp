@@ -52,6 +52,10 @@ void requireAbi(const ObjectFile& object, Address descriptor) {
                       SALLYPORT_TOOLCHAIN);
 }
 
+/// As far as a setting went when this ABI began.
+constexpr std::size_t leastSetting = offsetof(Setting, high) + sizeof(Setting::high);
+constexpr std::size_t mostSetting = 4096;
+
 Setting settingAt(const ObjectFile& object, Address at) {
     const auto kind = plain(object.read<SettingKind>(at + offsetof(Setting, kind)));
     if (kind < SettingKind::text || kind > SettingKind::list)
@@ -80,6 +84,9 @@ Declaration declarationIn(const ObjectFile& object) {
     const auto count = plain(object.read<std::size_t>(descriptor + offsetof(PluginDescriptor, settingCount)));
     if (count > mostSettings)
         throw Refused("it declares more than " + std::to_string(mostSettings) + " keys");
+    const auto size = plain(object.read<std::size_t>(descriptor + offsetof(PluginDescriptor, settingSize)));
+    if (size < leastSetting || size > mostSetting)
+        throw Refused("its descriptor is incomplete");
     if (count != 0)
         pointer(object, descriptor + offsetof(PluginDescriptor, settings));
     return declaration;
@@ -93,8 +100,9 @@ std::vector<Setting> settingsIn(const ObjectFile& object) {
     if (count == 0)
         return settings;
     const auto first = pointer(object, descriptor + offsetof(PluginDescriptor, settings));
+    const auto size = plain(object.read<std::size_t>(descriptor + offsetof(PluginDescriptor, settingSize)));
     for (std::size_t i = 0; i < count; ++i)
-        settings.push_back(settingAt(object, first + i * sizeof(Setting)));
+        settings.push_back(settingAt(object, first + i * size));
     return settings;
 }
 

@@ -148,9 +148,8 @@ std::vector<std::string> PluginSet::settingKeys() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> keys;
     for (const auto& running : running_) {
-        const auto& descriptor = running->library().descriptor();
-        for (std::size_t i = 0; i < descriptor.settingCount; ++i)
-            keys.push_back(running->name() + "." + descriptor.settings[i].key);
+        for (const auto& setting : settingsOf(running->library().descriptor()))
+            keys.push_back(running->name() + "." + setting.key);
     }
     return keys;
 }

@@ -2,21 +2,35 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
+#include <type_traits>
 
 namespace sallyport::host::plugins {
+
+namespace {
+
+/// What the plugin's header did not have yet is as by default.
+RouteOptions whole(const RouteOptions& given) {
+    static_assert(std::is_trivially_copyable_v<RouteOptions>);
+    RouteOptions options;
+    std::memcpy(&options, &given, std::min(given.size, sizeof options));
+    return options;
+}
+
+}  // namespace
 
 RouteCollector::RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken)
     : code_(std::move(code)), gate_(std::move(gate)), taken_(std::move(taken)) {}
 
 void RouteCollector::worker(std::string_view method, std::string_view pattern, Handler handler,
-                            RouteOptions options) {
-    add(Realm::worker, method, pattern, std::move(handler), options);
+                            const RouteOptions& options) {
+    add(Realm::worker, method, pattern, std::move(handler), whole(options));
 }
 
 void RouteCollector::operators(std::string_view method, std::string_view pattern, Handler handler,
-                               RouteOptions options) {
-    add(Realm::operators, method, pattern, std::move(handler), options);
+                               const RouteOptions& options) {
+    add(Realm::operators, method, pattern, std::move(handler), whole(options));
 }
 
 std::vector<std::shared_ptr<const http::Route>> RouteCollector::seal() {

@@ -24,9 +24,9 @@ public:
     RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken);
 
     void worker(std::string_view method, std::string_view pattern, Handler handler,
-                RouteOptions options) override;
+                const RouteOptions& options) override;
     void operators(std::string_view method, std::string_view pattern, Handler handler,
-                   RouteOptions options) override;
+                   const RouteOptions& options) override;
 
     /// The routes so far. After this no more can be named.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> seal();

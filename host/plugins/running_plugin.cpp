@@ -30,7 +30,7 @@ std::shared_ptr<const Settings> settingsFor(const Library& library,
                                             const config::Configuration& configuration) {
     const auto& descriptor = library.descriptor();
     try {
-        return configuration.settings(descriptor.name, {descriptor.settings, descriptor.settingCount});
+        return configuration.settings(descriptor.name, settingsOf(descriptor));
     } catch (const std::logic_error& error) {
         throw Refused(error.what());
     }

@@ -268,7 +268,7 @@ private:
 };
 
 FakeHost::FakeHost(const PluginDescriptor& plugin, const Values& values)
-    : FakeHost(plugin.name, {plugin.settings, plugin.settingCount}, values) {
+    : FakeHost(plugin.name, settingsOf(plugin), values) {
     impl_->make = [create = plugin.create, destroy = plugin.destroy] {
         return std::shared_ptr<Plugin>(create(), destroy);
     };

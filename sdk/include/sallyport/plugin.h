@@ -1,10 +1,13 @@
 // What a plugin is: one shared object that exports one symbol.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sallyport/host.h>
 
@@ -34,7 +37,8 @@ public:
 };
 
 /// What the exported symbol `sallyport_plugin` is. Plain data, so that it can be read before any code of
-/// the plugin runs; `abi` comes first in every version.
+/// the plugin runs; `abi` comes first in every version. Within an ABI it may grow at its end, and so may
+/// Setting: the sizes tell the host how far the plugin's header went.
 struct PluginDescriptor {
     std::uint32_t abi;         ///< abiNumber at the time of building
     const char* toolchain;     ///< SALLYPORT_TOOLCHAIN at the time of building; the host refuses another
@@ -45,7 +49,21 @@ struct PluginDescriptor {
     void (*destroy)(Plugin*);  ///< frees what `create` made
     const Setting* settings;   ///< what it reads from the configuration
     std::size_t settingCount;  ///< how many those are
+    std::size_t settingSize = sizeof(Setting);    ///< bytes of each
+    std::size_t size = sizeof(PluginDescriptor);  ///< bytes of this
 };
+
+/// What a plugin declares, as this header has it; what its own did not have is as by default. The texts are
+/// the plugin's. [any thread]
+[[nodiscard]] inline std::vector<Setting> settingsOf(const PluginDescriptor& plugin) {
+    std::vector<Setting> settings(plugin.settingCount);
+    const auto* const first = reinterpret_cast<const std::byte*>(plugin.settings);
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+        std::memcpy(&settings[i], first + i * plugin.settingSize,
+                    std::min(plugin.settingSize, sizeof(Setting)));
+    }
+    return settings;
+}
 
 /// The C++ library ABI that crosses the boundary besides these headers.
 #define SALLYPORT_STRING_(x) #x
@@ -71,6 +89,8 @@ struct PluginDescriptor {
         []() -> ::sallyport::Plugin* { return new (CLASS); },                                               \
         [](::sallyport::Plugin* plugin) { delete plugin; },                                                 \
         SETTINGS,                                                                                           \
-        COUNT};
+        COUNT,                                                                                              \
+        sizeof(::sallyport::Setting),                                                                       \
+        sizeof(::sallyport::PluginDescriptor)};
 
 }  // namespace sallyport

@@ -30,8 +30,10 @@ enum class Body {
     any,   ///< whatever comes
 };
 
-/// How a route is to be treated. The defaults are right for most.
+/// How a route is to be treated. The defaults are right for most: `{.run = Run::loop}`. It grows at its end.
 struct RouteOptions {
+    /// How far the header went that the plugin was built with, in bytes. Not to be set.
+    std::size_t size = sizeof(RouteOptions);
     /// Where its handler runs.
     Run run = Run::pool;
     /// Unset: `none` for GET and DELETE, `json` for the others.
@@ -60,11 +62,11 @@ public:
 
     /// Mounted at `/worker/{job_id}` + pattern; `/prompt` becomes `/worker/{job_id}/prompt`.
     virtual void worker(std::string_view method, std::string_view pattern, Handler handler,
-                        RouteOptions options = {}) = 0;
+                        const RouteOptions& options = {}) = 0;
 
     /// Mounted at `/api` + pattern; `/jobs/{job_id}` becomes `/api/jobs/{job_id}`.
     virtual void operators(std::string_view method, std::string_view pattern, Handler handler,
-                           RouteOptions options = {}) = 0;
+                           const RouteOptions& options = {}) = 0;
 };
 
 }  // namespace sallyport

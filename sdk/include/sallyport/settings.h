@@ -19,14 +19,15 @@ enum class SettingKind {
     list,      ///< comma-separated words
 };
 
-/// One key that is read, declared so that the host can check the file, show defaults and document it.
+/// One key that is read, declared so that the host can check the file, show defaults and document it. It
+/// grows at its end; see PluginDescriptor::settingSize.
 struct Setting {
-    const char* key;                ///< below the plugin's name; a segment `*` stands for any one name
-    SettingKind kind;               ///< how its value is written
-    const char* defaultValue;       ///< as it would be written
-    const char* help;               ///< one line
-    std::int64_t low = 0;           ///< least number, milliseconds or bytes
-    std::int64_t high = INT64_MAX;  ///< greatest number, milliseconds or bytes
+    const char* key = nullptr;             ///< below the plugin's name; a segment `*` stands for any one name
+    SettingKind kind = SettingKind::text;  ///< how its value is written
+    const char* defaultValue = nullptr;    ///< as it would be written
+    const char* help = nullptr;            ///< one line
+    std::int64_t low = 0;                  ///< least number, milliseconds or bytes
+    std::int64_t high = INT64_MAX;         ///< greatest number, milliseconds or bytes
 };
 
 /// The values of the keys that a plugin declared, each checked by the host before `start`: the default,
