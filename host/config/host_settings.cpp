@@ -62,6 +62,9 @@ constexpr Setting settings[] = {
      "Folder of the database and of the operator token that the command line finds by itself"},
     {"plugins.dir", SettingKind::text, "",
      "Folders with plugins, colon-separated; empty: the one that was installed"},
+    {"plugins.assets", SettingKind::text, "",
+     "Folder with the files that plugins serve to browsers, in a folder each; empty: the one that was "
+     "installed"},
     {"plugins.disabled", SettingKind::list, "", "Names of plugins that are not loaded, comma-separated"},
     {"plugins.watch", SettingKind::boolean, "false",
      "Whether plugin files that come, go or change are noticed without a reload being asked for"},

@@ -149,7 +149,7 @@ public:
           ticker_(server_.pool()),
           slowCalls_(options_.handlerWarning, *pluginLog_),
           plugins_({registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_,
-                    metrics_, options_.dataDirectory,
+                    metrics_, options_.dataDirectory, options_.plugins.assets,
                     [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
                    hostRoutes(view()), *pluginLog_),
           doors_(options_, std::move(inherited), *hostLog_) {

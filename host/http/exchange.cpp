@@ -93,11 +93,23 @@ std::optional<Reply> Exchange::refuse(const RequestError& error) {
 
 // Before the handler
 
+std::optional<Reply> Exchange::asset() const {
+    if (door_.options().realm != Realm::operators)
+        return std::nullopt;
+    const auto field = [this](std::string_view name) {
+        const auto* const value = head_.find(name);
+        return value == nullptr ? std::string_view() : std::string_view(*value);
+    };
+    return loop_.routes().asset({head_.method, head_.path, field("accept-encoding"), field("if-none-match")});
+}
+
 std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport, Door::Place& place) {
     head_ = std::move(head);
     keepAlive_ = head_.keepAlive && !loop_.draining();
     place.asked();
     if (auto answer = publicAnswer(head_))
+        return answer;
+    if (auto answer = asset())
         return answer;
     const auto inside = pathInside(door_.options().realm, head_.path);
     if (!inside)

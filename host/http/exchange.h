@@ -103,6 +103,7 @@ private:
     };
 
     [[nodiscard]] const auth::Identity& identity() const noexcept { return who_.identity; }
+    [[nodiscard]] std::optional<Reply> asset() const;
     [[nodiscard]] std::optional<Reply> reroute();
     [[nodiscard]] std::optional<Reply> pace();
     [[nodiscard]] std::optional<Reply> startJob();

@@ -154,7 +154,8 @@ struct RouteTable::Node {
     }
 };
 
-RouteTable::RouteTable(Routes routes, std::size_t awaited) : routes_(std::move(routes)), awaited_(awaited) {
+RouteTable::RouteTable(Routes routes, std::size_t awaited, AssetTrees assets)
+    : routes_(std::move(routes)), awaited_(awaited), assets_(std::move(assets)) {
     roots_[Realm::worker] = std::make_unique<Node>();
     roots_[Realm::operators] = std::make_unique<Node>();
     for (const auto& route : routes_)
@@ -162,6 +163,14 @@ RouteTable::RouteTable(Routes routes, std::size_t awaited) : routes_(std::move(r
 }
 
 RouteTable::~RouteTable() = default;
+
+std::optional<Reply> RouteTable::asset(const AssetRequest& request) const {
+    for (const auto& tree : assets_) {
+        if (auto reply = tree->answer(request))
+            return reply;
+    }
+    return std::nullopt;
+}
 
 void RouteTable::insert(const std::shared_ptr<const Route>& route) {
     checkPattern(route->pattern);

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <sallyport/route.h>
 
+#include "host/http/asset_tree.h"
 #include "host/http/gate.h"
 
 namespace sallyport::host::http {
@@ -47,9 +49,13 @@ class RouteTable {
 public:
     using Routes = std::vector<std::shared_ptr<const Route>>;
 
+    /// Files that need no token, of the operator door.
+    using AssetTrees = std::vector<std::shared_ptr<const AssetTree>>;
+
     /// @param awaited plugins that have yet to start, whose routes nobody knows.
+    /// @param assets  files of plugins, at mounts that differ.
     /// @throws std::invalid_argument for a malformed pattern, and two routes that are the same, naming them.
-    explicit RouteTable(Routes routes, std::size_t awaited = 0);
+    explicit RouteTable(Routes routes, std::size_t awaited = 0, AssetTrees assets = {});
     ~RouteTable();
 
     struct Match {
@@ -63,6 +69,9 @@ public:
     /// @param path below the realm's mount point, beginning with `/`.
     [[nodiscard]] Match match(Realm realm, std::string_view method, std::string_view path) const;
 
+    /// What everybody may read. Nothing if the path is not that of a plugin's files.
+    [[nodiscard]] std::optional<Reply> asset(const AssetRequest& request) const;
+
     [[nodiscard]] const Routes& routes() const noexcept { return routes_; }
 
 private:
@@ -73,6 +82,7 @@ private:
 
     Routes routes_;
     const std::size_t awaited_;
+    const AssetTrees assets_;
     std::map<Realm, std::unique_ptr<Node>> roots_;
 };
 

@@ -87,7 +87,9 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_)),
       jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)),
       loops_(pluginLoops()),
-      metrics_(facilities.metrics.of(std::move(plugin))) {
+      metrics_(facilities.metrics.of(plugin)),
+      assets_(plugin, facilities.assetDirectory + "/" + plugin) {
+    extensions_.add<Assets>(assets_);
     extensions_.add<IoLoops>(loops_);
     extensions_.add<Metrics>(*metrics_);
 }

@@ -19,6 +19,7 @@
 #include "host/http/server.h"
 #include "host/log/log.h"
 #include "host/metrics/registry.h"
+#include "host/plugins/asset_collector.h"
 #include "host/plugins/extensions.h"
 #include "host/plugins/plugin_loop.h"
 #include "host/plugins/route_collector.h"
@@ -40,6 +41,7 @@ struct Facilities {
     Ticker& ticker;
     metrics::Registry& metrics;
     std::string dataDirectory;
+    std::string assetDirectory;  ///< each plugin's files are in the folder of its name in it
     std::function<std::string(const JobId&)> workerUrl;
 };
 
@@ -70,6 +72,8 @@ public:
 
     /// The routes registered so far. After this no more can be.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
+    /// The files that it serves, or null. After this it cannot begin to.
+    [[nodiscard]] std::shared_ptr<const http::AssetTree> sealAssets() { return assets_.seal(); }
 
     /// Ends subscriptions, timers and services: none is called any more. What is running goes on, and is
     /// counted at the gate.
@@ -119,6 +123,7 @@ private:
     std::unique_ptr<GuardedJobs> jobs_;
     Loops loops_;
     std::unique_ptr<Metrics> metrics_;
+    AssetCollector assets_;
     Extensions extensions_;
 };
 

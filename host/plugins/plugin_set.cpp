@@ -74,8 +74,19 @@ http::RouteTable::Routes PluginSet::allRoutes() const {
     return routes;
 }
 
+http::RouteTable::AssetTrees PluginSet::allAssets() const {
+    http::RouteTable::AssetTrees trees;
+    const std::lock_guard lock(mutex_);
+    for (const auto& running : running_) {
+        if (running->assets())
+            trees.push_back(running->assets());
+    }
+    return trees;
+}
+
 void PluginSet::publish() {
-    facilities_.server.publish(std::make_shared<const http::RouteTable>(allRoutes(), postponed().size()));
+    facilities_.server.publish(
+        std::make_shared<const http::RouteTable>(allRoutes(), postponed().size(), allAssets()));
 }
 
 void PluginSet::buryRetired() {

@@ -88,6 +88,7 @@ private:
     class Reloading;
 
     [[nodiscard]] http::RouteTable::Routes allRoutes() const;
+    [[nodiscard]] http::RouteTable::AssetTrees allAssets() const;
     void publish();
     Retirement& retire(std::shared_ptr<RunningPlugin> plugin) noexcept;
     void buryRetired();

@@ -28,6 +28,18 @@ std::string defaultPlugins() {
     return installedPlugins;
 }
 
+/// The same for what they serve.
+std::string defaultAssets() {
+    std::error_code error;
+    const auto executable = fs::read_symlink("/proc/self/exe", error);
+    if (!error) {
+        const auto beside = executable.parent_path().parent_path() / "share" / "sallyport";
+        if (fs::is_directory(beside, error))
+            return beside.string();
+    }
+    return installedAssets;
+}
+
 std::vector<std::string> splitPath(const std::string& path) {
     std::vector<std::string> parts;
     std::istringstream input(path);
@@ -48,6 +60,8 @@ PluginSources readPluginSources(const Settings& settings) {
     PluginSources sources;
     const auto directories = settings.text("plugins.dir");
     sources.directories = splitPath(directories.empty() ? defaultPlugins() : directories);
+    const auto assets = settings.text("plugins.assets");
+    sources.assets = assets.empty() ? defaultAssets() : assets;
     sources.disabled = settings.list("plugins.disabled");
     sources.watch = settings.boolean("plugins.watch");
     sources.workspace = settings.text("data.dir") + "/plugins";

@@ -18,6 +18,7 @@ namespace sallyport::host::plugins {
 /// What the configuration says about plugins, and what its reader adds.
 struct PluginSources {
     std::vector<std::string> directories;        ///< in order; `*.so` in each, by name
+    std::string assets;                          ///< each plugin's files to serve, in a folder of its name
     std::vector<std::string> disabled;           ///< names
     std::shared_ptr<const TrustedSums> trusted;  ///< no others are loaded; null: any
     bool watch = false;                          ///< notice by itself what comes and goes

@@ -89,6 +89,7 @@ void RunningPlugin::makeAndStart() {
         plugin_->start(*context_);
     }
     routes_ = context_->sealRoutes();
+    assets_ = context_->sealAssets();
     started_ = true;
 }
 

@@ -54,6 +54,9 @@ public:
         return routes_;
     }
 
+    /// What it serves to everybody, or null.
+    [[nodiscard]] const std::shared_ptr<const http::AssetTree>& assets() const noexcept { return assets_; }
+
     /// What it complains about. It is not asked while it is on its way out, nor again while it has not
     /// answered yet; then its last answer counts, or that there is none.
     [[nodiscard]] std::optional<std::string> trouble();
@@ -74,6 +77,7 @@ private:
     Plugin* plugin_ = nullptr;
     bool started_ = false;
     std::vector<std::shared_ptr<const http::Route>> routes_;
+    std::shared_ptr<const http::AssetTree> assets_;
     Retirements retirement_ = Retirements(1);
 
     std::mutex mutex_;  ///< guards what follows; never held while the plugin is asked

@@ -19,6 +19,7 @@
 #include "host/jobs/registry.h"
 #include "host/jobs/terms.h"
 #include "host/metrics/registry.h"
+#include "host/plugins/asset_collector.h"
 #include "host/plugins/extensions.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
@@ -119,6 +120,7 @@ public:
                                                  static_cast<JobTermsService*>(&terms)};
         extensions.add<IoLoops>(io);
         extensions.add<Metrics>(*pluginMetrics);
+        std::filesystem::create_directories(assetDirectory);
         messages.onWake([this](std::string_view topic) {
             const std::lock_guard lock(mutex);
             woken.emplace_back(topic);
@@ -135,6 +137,8 @@ public:
         routes = std::make_unique<host::plugins::RouteCollector>(
             nullptr, std::make_shared<host::http::Gate>(name),
             [](const host::http::Route&) { return std::string(); });
+        assets = std::make_unique<host::plugins::AssetCollector>(name, assetDirectory);
+        extensions.add<Assets>(*assets);
         timers.clear();
         provided.clear();
         pluginBus.reset();
@@ -151,7 +155,11 @@ public:
             takeBack();
             throw;
         }
-        table = std::make_unique<host::http::RouteTable>(routes->seal());
+        host::http::RouteTable::AssetTrees trees;
+        if (auto tree = assets->seal()) {
+            trees.push_back(std::move(tree));
+        }
+        table = std::make_unique<host::http::RouteTable>(routes->seal(), 0, std::move(trees));
     }
 
     void stop() {
@@ -223,6 +231,8 @@ public:
     OneLoop io;
     host::metrics::Registry metrics;
     std::unique_ptr<Metrics> pluginMetrics = metrics.of(name);
+    const std::string assetDirectory = (directory.path() / "share" / name).string();
+    std::unique_ptr<host::plugins::AssetCollector> assets;
     host::plugins::Extensions extensions;
     std::unique_ptr<host::plugins::RouteCollector> routes;
     std::unique_ptr<host::http::RouteTable> table;
@@ -362,6 +372,22 @@ std::int64_t FakeHost::metric(const std::string& metric, const std::vector<std::
         }
     }
     throw std::out_of_range("there is no such number of " + shown);
+}
+
+Answer FakeHost::asset(const std::string& path, const Call::Pairs& headers) {
+    const auto field = [&](std::string_view name) {
+        const auto found = std::find_if(headers.begin(), headers.end(),
+                                        [&](const auto& header) { return header.first == name; });
+        return found == headers.end() ? std::string_view() : std::string_view(found->second);
+    };
+    auto reply = impl_->table
+                     ? impl_->table->asset({"GET", path, field("accept-encoding"), field("if-none-match")})
+                     : std::nullopt;
+    return {reply ? *std::move(reply) : Reply::error(notFound("there is nothing at this path")), nullptr};
+}
+
+std::string FakeHost::assetDirectory() const {
+    return impl_->assetDirectory;
 }
 
 void* FakeHost::extensionRaw(std::string_view name, std::uint32_t version) {

@@ -33,6 +33,8 @@ class PluginsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(failureToStartIsRefusedAndLeavesNoRoute);
     CPPUNIT_TEST(everyRefusalIsOneClearLine);
     CPPUNIT_TEST(pluginOfALaterSdkWorks);
+    CPPUNIT_TEST(filesAreServedToEverybody);
+    CPPUNIT_TEST(filesThatAreNotThereRefuseThePlugin);
     CPPUNIT_TEST(disabledPluginIsNotLoaded);
     CPPUNIT_TEST(exceptionsAreAnsweredAndNamed);
     CPPUNIT_TEST(credentialsNeverReachAHandler);
@@ -65,6 +67,47 @@ public:
         ASSERT_STATUS(200, answer);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"first":1,"second":"zwei","later":false})"), answer.body);
         ASSERT_LACKS("unknown key", daemon_->log());
+    }
+
+    void filesAreServedToEverybody() {
+        const TemporaryDirectory assets;
+        std::filesystem::create_directory(assets / "pages");
+        writeFile(assets / "pages/index.html", "<p>Hello");
+        writeFile(assets / "secret.txt", "secret");
+        install("pages");
+        start({{"plugins.assets", assets.path().string()}});
+        const auto ask = [this](const std::string& method, const std::string& path) {
+            return exchange(daemon_->operators(), Request(method, path));
+        };
+        const Response page = ask("GET", "/pages/");
+        ASSERT_STATUS(200, page);
+        CPPUNIT_ASSERT_EQUAL(std::string("<p>Hello"), page.body);
+        ASSERT_CONTAINS("'self'", page.header("content-security-policy"));
+        const Response head = ask("HEAD", "/pages/");
+        ASSERT_STATUS(200, head);
+        CPPUNIT_ASSERT_EQUAL(page.header("etag"), head.header("etag"));
+        CPPUNIT_ASSERT_EQUAL(std::string("8"), head.header("content-length"));
+        const Response known = exchange(
+            daemon_->operators(), Request("GET", "/pages/?x=1").header("If-None-Match", page.header("etag")));
+        ASSERT_STATUS(304, known);
+        // Nothing else opens with that, and the worker door has none of it.
+        ASSERT_UNAUTHORIZED(ask("GET", "/api/pages/"));
+        ASSERT_REFUSED(404, ask("GET", "/pages/../secret.txt"));
+        ASSERT_REFUSED(404, ask("GET", "/secret.txt"));
+        ASSERT_REFUSED(405, ask("POST", "/pages/"));
+        ASSERT_REFUSED(404, exchange(daemon_->worker(), Request("GET", "/pages/")));
+        // They are read when the plugin starts, and go with it.
+        writeFile(assets / "pages/index.html", "<p>Changed");
+        CPPUNIT_ASSERT_EQUAL(std::string("<p>Hello"), ask("GET", "/pages/").body);
+        std::filesystem::remove(*plugins_ / "pages.so");
+        ASSERT_FIELD("pages", reload(), "unloaded.0");
+        ASSERT_REFUSED(404, ask("GET", "/pages/"));
+    }
+
+    void filesThatAreNotThereRefuseThePlugin() {
+        startWith({"pages"});
+        assertRefused("pages", "cannot be served");
+        ASSERT_REFUSED(404, exchange(daemon_->operators(), Request("GET", "/pages/")));
     }
 
     void nothingLeavesItsRealm() {

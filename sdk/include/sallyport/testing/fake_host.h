@@ -22,8 +22,8 @@
 namespace sallyport::testing {
 
 /// The daemon's own filter, routing, jobs, database, message bus and settings, in a directory that lives as
-/// long as this, and the extensions `io`, with one loop on a thread of its own, and `metrics`. Only what has
-/// to do with connections and with other plugins is made up.
+/// long as this, and the extensions `io`, with one loop on a thread of its own, `metrics` and `assets`. Only
+/// what has to do with connections and with other plugins is made up.
 ///
 ///     extern "C" const sallyport::PluginDescriptor sallyport_plugin;   // of the plugin's source
 ///
@@ -132,6 +132,14 @@ public:
     /// @param headers as for `worker`.
     Answer operators(const std::string& user, Role role, const std::string& method, const std::string& path,
                      const std::string& body = "", Call::Pairs headers = {});
+
+    /// A request without a token of what the plugin serves to browsers; 404 for what it does not.
+    /// @param path    from the root, such as `/demo/index.html`.
+    /// @param headers names in lower case.
+    [[nodiscard]] Answer asset(const std::string& path, const Call::Pairs& headers = {});
+    /// Where the plugin's files to serve are, for a test to put there what it needs before it starts the
+    /// plugin.
+    [[nodiscard]] std::string assetDirectory() const;
 
     /// What the filter lets the job's worker in as. It stays what it is when the job is over.
     [[nodiscard]] std::shared_ptr<const Caller> callerOf(const CreatedJob& job) const;
