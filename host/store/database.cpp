@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "host/entry/waiting.h"
 #include "host/store/file_identity.h"
 #include "host/store/migrations.h"
 #include "host/store/opening.h"
@@ -50,10 +51,12 @@ void Database::submit(Work work, Done done) {
 }
 
 void Database::write(Work work) {
+    entry::requireMayWait("Store::write");
     impl_->writer.write(std::move(work));
 }
 
 Rows Database::query(std::string_view sql, const std::vector<SqlValue>& values) {
+    entry::requireMayWait("Store::query");
     return impl_->readers.query(sql, values);
 }
 

@@ -6,6 +6,8 @@
 
 #include <sallyport/testing/answer.h>
 
+#include "host/entry/waiting.h"
+
 namespace sallyport::testing {
 
 Answer::Answer(Reply reply, std::shared_ptr<const Call> call) : call_(std::move(call)) {
@@ -18,6 +20,7 @@ Answer::Answer(Reply reply, std::shared_ptr<const Call> call) : call_(std::move(
     const auto promise = std::make_shared<std::promise<Reply>>();
     coming_ = promise->get_future();
     abandonment_ = std::make_shared<Abandonment>();
+    const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
     deferred->start(Promise([promise](Reply given) { promise->set_value(std::move(given)); }, abandonment_));
 }
 
@@ -59,6 +62,7 @@ std::string Answer::message() const {
 }
 
 std::optional<Answer> Answer::retry() {
+    const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
     auto tried = std::get<Reply::Parked>(reply().content()).retry();
     return tried ? std::optional<Answer>(std::in_place, *std::move(tried), call_) : std::nullopt;
 }
@@ -81,6 +85,7 @@ const Subscription& Answer::subscription() const {
 
 std::shared_ptr<RecordedStream> Answer::stream() {
     auto client = std::make_shared<RecordedStream>();
+    const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
     std::get<Reply::Streamed>(reply().content()).producer(client);
     return client;
 }

@@ -15,6 +15,7 @@
 #include "host/auth/filter.h"
 #include "host/bus/message_bus.h"
 #include "host/config/configuration.h"
+#include "host/entry/waiting.h"
 #include "host/http/router.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/terms.h"
@@ -263,10 +264,17 @@ private:
             .header("Allow", match.allow);
     }
 
+    /// Checks of a handler on a loop that it waits for nothing.
+    static Reply runHandler(const host::http::Route& route, const Call& call) {
+        using host::entry::Waiting;
+        const Waiting here(route.run == Run::loop ? Waiting::Rule::forbidden : Waiting::Rule::allowed);
+        return route.handler(call);
+    }
+
     /// A deferred answer is awaited as far as it waits for the store.
     Answer answerOf(const host::http::Route& route, const std::shared_ptr<const Call>& call) {
         try {
-            Answer answer(route.handler(*call), call);
+            Answer answer(runHandler(route, *call), call);
             if (!answer.answered()) {
                 settle();
             }
@@ -350,6 +358,8 @@ bool FakeHost::run(std::function<void()> task) {
     if (impl_->poolIsFull) {
         return false;
     }
+    // On a thread of its own, as it were.
+    const host::entry::Waiting here(host::entry::Waiting::Rule::allowed);
     task();
     return true;
 }

@@ -9,6 +9,7 @@
 
 #include <sallyport/testing/recording_log.h>
 
+#include "host/metrics/registry.h"
 #include "tests/support/deadline.h"
 #include "tests/unit/auth/database_fixture.h"
 

@@ -84,6 +84,7 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(saysWhichExtensionIsMissing);
     CPPUNIT_TEST(keepsMetrics);
     CPPUNIT_TEST(hasAPoolThatMayBeFull);
+    CPPUNIT_TEST(letsNothingWaitOnALoop);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -124,6 +125,57 @@ public:
         host_.fillPool(false);
         CPPUNIT_ASSERT(host_.run([&] { ++ran; }));
         CPPUNIT_ASSERT_EQUAL(1, ran);
+    }
+
+    void letsNothingWaitOnALoop() {
+        start([](Host& host) {
+            Store& store = host.store();
+            store.migrate("things", {{1, {"CREATE TABLE things (id {key})"}}});
+            const auto query = [&store](const Call&) {
+                static_cast<void>(store.query("SELECT count(*) FROM things"));
+                return Reply::empty(200);
+            };
+            const auto find = [&host](const Call& call) {
+                static_cast<void>(host.jobs().find(call.caller().job()));
+                return Reply::empty(200);
+            };
+            const auto write = [&store](const Call&) {
+                store.write([](Transaction& transaction) { transaction.execute("DELETE FROM things"); });
+                return Reply::empty(200);
+            };
+            const auto run = [&host, query](const Call& call) {
+                host.run([&] { static_cast<void>(query(call)); });
+                return Reply::empty(200);
+            };
+            const auto submit = [&store](const Call&) {
+                return Reply::whenStored(
+                    store, [](Transaction& transaction) { transaction.execute("DELETE FROM things"); },
+                    [] { return Reply::empty(200); });
+            };
+            const auto defer = [&store](const Call&) {
+                return Reply::deferred(
+                    [&store](const Promise&) { static_cast<void>(store.query("SELECT 1")); });
+            };
+            for (const auto& [name, mode] : {std::pair("pool", Run::pool), std::pair("loop", Run::loop)}) {
+                const std::string prefix = std::string("/") + name;
+                host.routes().worker("GET", prefix + "/query", query, {.run = mode});
+                host.routes().worker("GET", prefix + "/find", find, {.run = mode});
+                host.routes().worker("GET", prefix + "/write", write, {.run = mode});
+                host.routes().worker("GET", prefix + "/run", run, {.run = mode});
+                host.routes().worker("GET", prefix + "/submit", submit, {.run = mode});
+                host.routes().worker("GET", prefix + "/defer", defer, {.run = mode});
+            }
+        });
+        for (const char* path : {"/pool/query", "/pool/find", "/pool/write", "/pool/run", "/pool/submit",
+                                 "/loop/run", "/loop/submit"})
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 200, get(path).status());
+        for (const char* path : {"/loop/query", "/loop/find", "/loop/write", "/loop/defer", "/pool/defer"})
+            CPPUNIT_ASSERT_THROW_MESSAGE(path, static_cast<void>(get(path)), std::logic_error);
+        try {
+            static_cast<void>(get("/loop/query"));
+        } catch (const std::logic_error& error) {
+            ASSERT_CONTAINS("Store::query may wait for the disk", error.what());
+        }
     }
 
     void routesAsTheDaemonDoes() {
