@@ -12,6 +12,7 @@
 #include "host/entry/entry.h"
 #include "host/entry/loaded_code.h"
 #include "host/plugins/plugin_file.h"
+#include "host/plugins/private_copy.h"
 
 namespace sallyport::host::plugins {
 
@@ -21,9 +22,9 @@ namespace sallyport::host::plugins {
 class Library {
 public:
     /// @param file       as the administrator installed it.
-    /// @param workspace  a directory that only the daemon writes to.
+    /// @param workspace  a directory that only the daemon writes to; nothing: the copy is in memory alone.
     /// @throws Refused   no plugin, another ABI: both before any of its code runs. It cannot be opened.
-    Library(const PluginFile& file, const std::string& workspace);
+    Library(const PluginFile& file, const std::optional<std::string>& workspace);
     ~Library();
     Library(const Library&) = delete;
     Library& operator=(const Library&) = delete;
@@ -34,12 +35,10 @@ public:
     [[nodiscard]] const PluginDescriptor& descriptor() const noexcept { return *descriptor_; }
 
 private:
-    void writeCopy(const std::string& bytes) const;
-
     std::string file_;
     FileStamp stamp_;
     std::string sha256_;
-    std::string copy_;
+    std::optional<PrivateCopy> copy_;
     entry::Plugin owner_;  ///< its constructors and destructors at namespace scope are its code, too
     boost::dll::shared_library library_;
     std::optional<entry::LoadedCode> code_;  ///< while it is loaded

@@ -1,0 +1,74 @@
+#include "host/plugins/private_copy.h"
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sallyport/file_descriptor.h>
+
+#include "host/plugins/refused.h"
+
+namespace sallyport::host::plugins {
+
+namespace {
+
+std::string reason() {
+    return std::generic_category().message(errno);
+}
+
+void writeAll(int descriptor, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0 && errno != EINTR)
+            throw Postponed("the private copy cannot be written: " + reason());
+        bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+    }
+}
+
+std::string stemOf(const std::string& file) {
+    return std::filesystem::path(file).stem().string();
+}
+
+}  // namespace
+
+PrivateCopy PrivateCopy::inDirectory(const std::string& bytes, const std::string& file,
+                                     const std::string& directory) {
+    static std::atomic<unsigned> serial{0};
+    PrivateCopy copy(directory + "/" + stemOf(file) + "." + std::to_string(++serial) + ".so", -1);
+    ::unlink(copy.path().c_str());
+    const FileDescriptor target(
+        ::open(copy.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IXUSR));
+    if (!target.open())
+        throw Postponed("the private copy " + copy.path() + " cannot be written: " + reason());
+    writeAll(target.get(), bytes);
+    return copy;
+}
+
+PrivateCopy PrivateCopy::inMemory(const std::string& bytes, const std::string& file) {
+    const int memory = ::memfd_create(stemOf(file).c_str(), MFD_CLOEXEC);
+    if (memory < 0)
+        throw Postponed("there is no memory for a private copy: " + reason());
+    PrivateCopy copy("/proc/self/fd/" + std::to_string(memory), memory);
+    writeAll(memory, bytes);
+    return copy;
+}
+
+PrivateCopy::PrivateCopy(PrivateCopy&& other) noexcept
+    : path_(std::exchange(other.path_, {})), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+PrivateCopy::~PrivateCopy() {
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
+    else if (!path_.empty())
+        ::unlink(path_.c_str());
+}
+
+}  // namespace sallyport::host::plugins
