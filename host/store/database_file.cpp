@@ -92,12 +92,17 @@ std::int64_t Contents::totalRows() const {
                            [](std::int64_t sum, const auto& table) { return sum + table.second; });
 }
 
+bool hasTable(DatabaseFile& database, std::string_view name) {
+    return !database.run("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", {std::string(name)})
+                .empty();
+}
+
 std::map<std::string, std::int64_t> schemaOf(DatabaseFile& database) {
     if (database.run("PRAGMA application_id").at(0).integer(0) != applicationId) {
         throw StoreError("\"" + database.file() + "\" is no database of Sallyport's");
     }
     std::map<std::string, std::int64_t> schema;
-    if (!database.run("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'").empty()) {
+    if (hasTable(database, "schema_migrations")) {
         for (const Row& row :
              database.run("SELECT component, max(version) FROM schema_migrations GROUP BY component")) {
             schema[row.text(0)] = row.integer(1);

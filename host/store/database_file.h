@@ -62,6 +62,9 @@ struct Contents {
     bool operator==(const Contents&) const = default;
 };
 
+/// Whether there is a table of that name. @throws EngineError
+[[nodiscard]] bool hasTable(DatabaseFile& database, std::string_view name);
+
 /// Contents::schema alone, which takes no time. @throws EngineError; StoreError if it is not Sallyport's
 [[nodiscard]] std::map<std::string, std::int64_t> schemaOf(DatabaseFile& database);
 

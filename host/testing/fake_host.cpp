@@ -24,6 +24,7 @@
 #include "host/plugins/extensions.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
+#include "host/testing/fake_examination.h"
 #include "host/testing/io_thread.h"
 
 namespace sallyport::testing {
@@ -198,6 +199,20 @@ public:
         return answerOf(*route, std::make_shared<OwnedCall>(caller, std::move(parts)));
     }
 
+    /// What the test offers as another plugin; null if it does not.
+    std::shared_ptr<void> offer(std::string_view service) const {
+        const auto found = offered.find(service);
+        return found == offered.end() ? nullptr : found->second;
+    }
+
+    /// A plugin of the descriptor.
+    std::shared_ptr<Plugin> made() const {
+        if (!make) {
+            throw std::logic_error("this host was made without a plugin's descriptor");
+        }
+        return make();
+    }
+
     std::string operatorToken(const std::string& user, Role role) {
         const std::lock_guard lock(mutex);
         auto& token = operatorTokens[{user, role}];
@@ -300,10 +315,7 @@ FakeHost::~FakeHost() {
 }
 
 void FakeHost::start() {
-    if (!impl_->make) {
-        throw std::logic_error("this host was made without a plugin's descriptor");
-    }
-    impl_->start(*this, impl_->make());
+    impl_->start(*this, impl_->made());
 }
 
 void FakeHost::start(std::unique_ptr<Plugin> plugin) {
@@ -316,6 +328,27 @@ void FakeHost::crash() {
 
 Plugin& FakeHost::plugin() {
     return *impl_->plugin;
+}
+
+std::vector<Finding> FakeHost::examine(const ExaminationOptions& options) {
+    return examined(*impl_->made(), options);
+}
+
+std::vector<Finding> FakeHost::examine(std::unique_ptr<Plugin> plugin, const ExaminationOptions& options) {
+    return examined(*plugin, options);
+}
+
+std::vector<Finding> FakeHost::examined(Plugin& plugin, const ExaminationOptions& options) {
+    FakeExamination examination({.settings = settings(),
+                                 .dataDirectory = dataDirectory(),
+                                 .store = impl_->database,
+                                 .find = [this](std::string_view service) { return impl_->offer(service); }},
+                                options);
+    plugin.examine(examination);
+    if (options.then) {
+        options.then(examination);
+    }
+    return examination.takeFindings();
 }
 
 Routes& FakeHost::routes() {
@@ -512,12 +545,8 @@ void FakeHost::provideRaw(std::string_view service, std::shared_ptr<void> provid
 }
 
 std::shared_ptr<void> FakeHost::findRaw(std::string_view service) const {
-    for (const auto* const services : {&impl_->provided, &impl_->offered}) {
-        if (const auto found = services->find(service); found != services->end()) {
-            return found->second;
-        }
-    }
-    return nullptr;
+    const auto found = impl_->provided.find(service);
+    return found == impl_->provided.end() ? impl_->offer(service) : found->second;
 }
 
 }  // namespace sallyport::testing

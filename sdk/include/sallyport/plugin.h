@@ -13,6 +13,8 @@
 
 namespace sallyport {
 
+class Examination;
+
 /// The number of this plugin interface. It changes whenever a header here changes in a way that an
 /// object built before could notice; the host refuses any other number.
 inline constexpr std::uint32_t abiNumber = 2;
@@ -34,6 +36,12 @@ public:
     /// Nothing while all is well, else a sentence for the operator. Shown by `GET /api/plugins`. Must not
     /// block. [any thread, after start]
     [[nodiscard]] virtual std::optional<std::string> trouble() const { return std::nullopt; }
+
+    /// Looks the plugin's settings, tables and surroundings over, for `sallyport doctor` and
+    /// `sallyportd --check-config`, and adds what it finds: see sallyport/ext/examination.h. It is called on
+    /// an object that is never started, in a process of its own, and changes nothing. What it throws is a
+    /// finding, too. [a host thread, once, no start before or after it]
+    virtual void examine(Examination& /*examination*/) {}
 };
 
 /// What the exported symbol `sallyport_plugin` is. Plain data, so that it can be read before any code of

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -34,6 +35,17 @@ public:
 private:
     std::function<void(Host&)> script_;
     std::function<void()> stopped_;
+};
+
+/// A plugin whose examination is a function of the test.
+class Examined final : public Plugin {
+public:
+    explicit Examined(std::function<void(Examination&)> script) : script_(std::move(script)) {}
+    void start(Host& /*host*/) override { throw std::logic_error("it was started"); }
+    void examine(Examination& examination) override { script_(examination); }
+
+private:
+    std::function<void(Examination&)> script_;
 };
 
 /// A service that does nothing.
@@ -85,6 +97,11 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsMetrics);
     CPPUNIT_TEST(hasAPoolThatMayBeFull);
     CPPUNIT_TEST(letsNothingWaitOnALoop);
+    CPPUNIT_TEST(examinesAPlugin);
+    CPPUNIT_TEST(examinesInTheSurroundingsThatATestWants);
+    CPPUNIT_TEST(examinesWhatWasStored);
+    CPPUNIT_TEST(hasServicesForAnExamination);
+    CPPUNIT_TEST(letsATestSeeWhatAnExaminationThrows);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -438,7 +455,94 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, host_.log().count("snow"));
     }
 
+    void examinesAPlugin() {
+        const auto findings = examine([](Examination& examination) {
+            CPPUNIT_ASSERT(examination.scope() == Examination::Scope::everything);
+            CPPUNIT_ASSERT(!examination.mayUseNetwork());
+            CPPUNIT_ASSERT(examination.hasDaemonsRights());
+            CPPUNIT_ASSERT(!examination.running());
+            CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, examination.settings().integer("limit"));
+            CPPUNIT_ASSERT(examination.variable("HOME").presence == Examination::Given::Presence::absent);
+            examination.ok("one", "first");
+            examination.warn("two", "second");
+            examination.fail("one", "third");
+        });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, findings.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("one first"), findings[0].check + " " + findings[0].sentence);
+        CPPUNIT_ASSERT(findings[0].verdict == Verdict::ok);
+        CPPUNIT_ASSERT(findings[1].verdict == Verdict::warning);
+        CPPUNIT_ASSERT(findings[2].verdict == Verdict::failed);
+        CPPUNIT_ASSERT(host_.examine(std::make_unique<Scripted>([](Host&) {})).empty());
+    }
+
+    void examinesInTheSurroundingsThatATestWants() {
+        using Presence = Examination::Given::Presence;
+        const ExaminationOptions options{.scope = Examination::Scope::configuration,
+                                         .network = true,
+                                         .daemonsRights = false,
+                                         .store = false,
+                                         .credentials = {{"sallyport-key", "k"}},
+                                         .variables = {{"KEY", "v"}},
+                                         .unseen = {"sallyport-other", "OTHER"},
+                                         .running = Examination::Running{"it aches"}};
+        const auto findings = examine(
+            [](Examination& examination) {
+                CPPUNIT_ASSERT(examination.scope() == Examination::Scope::configuration);
+                CPPUNIT_ASSERT(examination.mayUseNetwork());
+                CPPUNIT_ASSERT(!examination.hasDaemonsRights());
+                CPPUNIT_ASSERT(!examination.hasStore());
+                CPPUNIT_ASSERT(!examination.hasTable("jobs"));
+                CPPUNIT_ASSERT_THROW(static_cast<void>(examination.query("SELECT 1")), StoreError);
+                CPPUNIT_ASSERT_EQUAL(std::string("k"),
+                                     std::string(examination.credential("sallyport-key").value->reveal()));
+                CPPUNIT_ASSERT_EQUAL(std::string("v"),
+                                     std::string(examination.variable("KEY").value->reveal()));
+                CPPUNIT_ASSERT(examination.credential("sallyport-other").presence == Presence::unseen);
+                CPPUNIT_ASSERT(examination.variable("OTHER").presence == Presence::unseen);
+                CPPUNIT_ASSERT_EQUAL(std::string("it aches"), *examination.running()->trouble);
+            },
+            options);
+        CPPUNIT_ASSERT(findings.empty());
+    }
+
+    void examinesWhatWasStored() {
+        host_.store().migrate("things", {{1, {"CREATE TABLE things (name TEXT NOT NULL)"}}});
+        host_.store().write([](Transaction& transaction) {
+            transaction.execute("INSERT INTO things (name) VALUES (?)", {std::string("one")});
+        });
+        static_cast<void>(examine([](Examination& examination) {
+            CPPUNIT_ASSERT(examination.hasTable("things"));
+            CPPUNIT_ASSERT(!examination.hasTable("thing"));
+            CPPUNIT_ASSERT_EQUAL(std::string("one"),
+                                 examination.query("SELECT name FROM things").at(0).text(0));
+        }));
+    }
+
+    void hasServicesForAnExamination() {
+        static_cast<void>(examine(
+            [](Examination& examination) {
+                CPPUNIT_ASSERT(!examination.find<Service>());
+                examination.provide<Service>(std::make_shared<Service>());
+                CPPUNIT_ASSERT_THROW(examination.provide<Service>(std::make_shared<Service>()),
+                                     std::logic_error);
+            },
+            {.then = [](Examination& examination) { CPPUNIT_ASSERT(examination.find<Service>()); }}));
+        host_.offer<Service>(std::make_shared<Service>());
+        static_cast<void>(
+            examine([](Examination& examination) { CPPUNIT_ASSERT(examination.find<Service>()); }));
+    }
+
+    void letsATestSeeWhatAnExaminationThrows() {
+        CPPUNIT_ASSERT_THROW(static_cast<void>(examine([](Examination&) { throw std::range_error("no"); })),
+                             std::range_error);
+    }
+
 private:
+    std::vector<Finding> examine(std::function<void(Examination&)> script,
+                                 const ExaminationOptions& options = {}) {
+        return host_.examine(std::make_unique<Examined>(std::move(script)), options);
+    }
+
     void start(std::function<void(Host&)> script) {
         host_.start(std::make_unique<Scripted>(std::move(script)));
     }

@@ -14,6 +14,7 @@
 #include <Poco/SHA1Engine.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/examination.h>
 #include <sallyport/ext/metrics.h>
 #include <sallyport/job_key.h>
 #include <sallyport/plugin.h>
@@ -142,6 +143,19 @@ public:
             return "notes are not shown to operators while there is no vault to sign them with";
         }
         return std::nullopt;
+    }
+
+    void examine(Examination& examination) override {
+        if (!examination.find<SecretVault>()) {
+            examination.warn(
+                "notes",
+                "there is no vault to sign notes with: load the plugin credentials, or operators "
+                "see none");
+        }
+        if (examination.hasTable("notes")) {
+            const std::int64_t count = examination.query("SELECT count(*) FROM notes").at(0).integer(0);
+            examination.ok("notes", "there are " + std::to_string(count));
+        }
     }
 
 private:

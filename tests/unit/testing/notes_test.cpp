@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -40,6 +41,7 @@ class NotesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(deletesThemWhenTheyAreOld);
     CPPUNIT_TEST(saysThatTheVaultIsMissing);
     CPPUNIT_TEST(keepsThemOverARestart);
+    CPPUNIT_TEST(looksItselfOver);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -134,6 +136,15 @@ public:
         host_.start();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.find<NoteCounts>()->of(job_.job.id));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
+    }
+
+    void looksItselfOver() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        const std::vector<Finding> findings = host_.examine();
+        CPPUNIT_ASSERT(findings.at(0).verdict == Verdict::warning);
+        CPPUNIT_ASSERT_EQUAL(std::string("there are 1"), findings.at(1).sentence);
+        host_.offer<SecretVault>(std::make_shared<FixedVault>());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, host_.examine({.store = false}).size());
     }
 
 private:

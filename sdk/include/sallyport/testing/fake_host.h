@@ -15,6 +15,7 @@
 
 #include <sallyport/plugin.h>
 #include <sallyport/testing/answer.h>
+#include <sallyport/testing/examined.h>
 #include <sallyport/testing/failing_store.h>
 #include <sallyport/testing/recording_hub.h>
 #include <sallyport/testing/recording_log.h>
@@ -63,6 +64,14 @@ public:
     void crash();
     /// The plugin that was started.
     [[nodiscard]] Plugin& plugin();
+
+    /// Makes another plugin of the descriptor and has it look itself over, as `sallyport doctor` does. What
+    /// was stored is there, if it was started before; other plugins' services are those of `offer`.
+    /// @return what it found. @throws what the plugin throws, which the doctor takes for a finding.
+    [[nodiscard]] std::vector<Finding> examine(const ExaminationOptions& options = {});
+    /// The same with a plugin that the test made.
+    [[nodiscard]] std::vector<Finding> examine(std::unique_ptr<Plugin> plugin,
+                                               const ExaminationOptions& options = {});
 
     [[nodiscard]] Routes& routes() override;
     [[nodiscard]] Jobs& jobs() override;
@@ -158,6 +167,7 @@ public:
 private:
     class Impl;
 
+    [[nodiscard]] std::vector<Finding> examined(Plugin& plugin, const ExaminationOptions& options);
     void offerRaw(std::string_view service, std::shared_ptr<void> provider);
     [[nodiscard]] void* extensionRaw(std::string_view name, std::uint32_t version) override;
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;

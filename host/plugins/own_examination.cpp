@@ -1,0 +1,54 @@
+#include "host/plugins/own_examination.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::host::plugins {
+
+OwnExamination::OwnExamination(std::string plugin, std::shared_ptr<const Settings> settings,
+                               const Surroundings& surroundings, ExaminedServices& services, Sink sink)
+    : plugin_(std::move(plugin)),
+      settings_(std::move(settings)),
+      surroundings_(surroundings),
+      services_(services),
+      sink_(std::move(sink)) {}
+
+OwnExamination::~OwnExamination() {
+    for (const auto& service : provided_)
+        services_.erase(service);
+}
+
+store::DatabaseFile& OwnExamination::database() {
+    if (!database_) {
+        if (!hasStore())
+            throw StoreError("there is no database to read");
+        auto opened = surroundings_.openDatabase();
+        opened->run("PRAGMA query_only = ON");
+        opened->run("BEGIN");  // all that is read is of one moment
+        database_ = std::move(opened);
+    }
+    return *database_;
+}
+
+bool OwnExamination::hasTable(std::string_view table) {
+    return hasStore() && store::hasTable(database(), table);
+}
+
+Rows OwnExamination::query(std::string_view sql, const std::vector<SqlValue>& values) {
+    return database().run(sql, values);
+}
+
+void OwnExamination::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    if (!services_.try_emplace(std::string(service), std::move(provider)).second)
+        throw std::logic_error("the service " + std::string(service) + " is provided already");
+    provided_.emplace_back(service);
+}
+
+std::shared_ptr<void> OwnExamination::findRaw(std::string_view service) const {
+    const auto found = services_.find(service);
+    return found == services_.end() ? nullptr : found->second;
+}
+
+}  // namespace sallyport::host::plugins

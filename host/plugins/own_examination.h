@@ -1,0 +1,55 @@
+// An examination as the plugin sees it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sallyport/ext/examination.h>
+
+#include "host/plugins/surroundings.h"
+
+namespace sallyport::host::plugins {
+
+/// That of one plugin. What it is made with outlives it.
+class OwnExamination final : public Examination {
+public:
+    using Sink = std::function<void(const Finding&)>;
+
+    OwnExamination(std::string plugin, std::shared_ptr<const Settings> settings,
+                   const Surroundings& surroundings, ExaminedServices& services, Sink sink);
+    /// Takes back what the plugin provides. Its code is still there.
+    ~OwnExamination() override;
+
+    [[nodiscard]] Scope scope() const override { return surroundings_.scope; }
+    [[nodiscard]] bool mayUseNetwork() const override { return surroundings_.network; }
+    [[nodiscard]] const Settings& settings() const override { return *settings_; }
+    [[nodiscard]] std::string dataDirectory() const override { return surroundings_.dataDirectory; }
+    [[nodiscard]] bool hasDaemonsRights() const override { return surroundings_.daemonsRights; }
+    [[nodiscard]] std::string user() const override { return surroundings_.user; }
+    [[nodiscard]] bool hasStore() const override { return surroundings_.openDatabase != nullptr; }
+    [[nodiscard]] bool hasTable(std::string_view table) override;
+    [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override;
+    [[nodiscard]] Given credential(std::string_view name) override { return surroundings_.credential(name); }
+    [[nodiscard]] Given variable(const std::string& name) override { return surroundings_.variable(name); }
+    [[nodiscard]] std::optional<Running> running() const override { return surroundings_.running(plugin_); }
+    void add(Finding finding) override { sink_(finding); }
+
+private:
+    void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
+    [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
+
+    store::DatabaseFile& database();
+
+    const std::string plugin_;
+    const std::shared_ptr<const Settings> settings_;
+    const Surroundings& surroundings_;
+    ExaminedServices& services_;
+    const Sink sink_;
+    std::vector<std::string> provided_;
+    std::unique_ptr<store::DatabaseFile> database_;  ///< once it has been asked, with a transaction
+};
+
+}  // namespace sallyport::host::plugins

@@ -1,0 +1,52 @@
+#include "host/testing/fake_examination.h"
+
+#include <stdexcept>
+
+#include <sallyport/errors.h>
+
+namespace sallyport::testing {
+
+bool FakeExamination::hasTable(std::string_view table) {
+    return options_.store &&
+           !surroundings_.store
+                .query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", {std::string(table)})
+                .empty();
+}
+
+Rows FakeExamination::query(std::string_view sql, const std::vector<SqlValue>& values) {
+    if (!options_.store) {
+        throw StoreError("there is no database to read");
+    }
+    return surroundings_.store.query(sql, values);
+}
+
+Examination::Given FakeExamination::credential(std::string_view name) {
+    return given(options_.credentials, std::string(name));
+}
+
+Examination::Given FakeExamination::variable(const std::string& name) {
+    return given(options_.variables, name);
+}
+
+Examination::Given FakeExamination::given(const Values& values, const std::string& name) const {
+    using Presence = Given::Presence;
+    const auto found = values.find(name);
+    if (found != values.end()) {
+        return {Presence::present, SecretText::copyOf(found->second)};
+    }
+    return {options_.unseen.contains(name) ? Presence::unseen : Presence::absent, std::nullopt};
+}
+
+void FakeExamination::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    if (findRaw(service)) {
+        throw std::logic_error("another plugin provides " + std::string(service));
+    }
+    provided_[std::string(service)] = std::move(provider);
+}
+
+std::shared_ptr<void> FakeExamination::findRaw(std::string_view service) const {
+    const auto found = provided_.find(service);
+    return found == provided_.end() ? surroundings_.find(service) : found->second;
+}
+
+}  // namespace sallyport::testing
