@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <utility>
 
 #include <build_info.h>
 #include <sys/resource.h>
@@ -50,7 +51,7 @@ int complain(int code, const std::string& sentence) {
 
 }  // namespace
 
-Application::Application() {
+Application::Application(Check check) : checkSource_(std::move(check)) {
     setUnixOptions(true);
 }
 
@@ -141,7 +142,7 @@ int Application::main(const ArgVec& arguments) {
 }
 
 int Application::checkConfiguration() {
-    for (const auto& sentence : Daemon::check(source_))
+    for (const auto& sentence : checkSource_(source_))
         std::cerr << "sallyportd: warning: " << sentence << std::endl;
     std::cout << (source_.file.empty() ? std::string("defaults") : source_.file)
               << ": the configuration is good" << std::endl;

@@ -1,7 +1,9 @@
 // The program: command line, signals, exit codes.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include <Poco/Util/ServerApplication.h>
 
@@ -12,7 +14,10 @@ namespace sallyport::host {
 /// `sallyportd`. SIGTERM and SIGINT drain and end it, SIGHUP reloads plugins and log settings.
 class Application final : public Poco::Util::ServerApplication {
 public:
-    Application();
+    /// What `--check-config` does. @return what a start would complain of. @throws config::BadValue
+    using Check = std::function<std::vector<std::string>(const Daemon::Source&)>;
+
+    explicit Application(Check check);
 
     /// Parses the command line and runs. @return the exit code: 0, or one of sysexits.h.
     int runWith(int argc, char** argv);
@@ -28,6 +33,7 @@ private:
     int serve();
     void waitForSignals(Daemon& daemon);
 
+    const Check checkSource_;
     Daemon::Source source_;
     bool configured_ = false;
     bool help_ = false;

@@ -45,13 +45,4 @@ InspectedConfiguration inspectConfiguration(const config::Configuration& configu
     return inspection;
 }
 
-std::shared_ptr<const Settings> InspectedConfiguration::settingsOf(const config::Configuration& configuration,
-                                                                   std::string_view plugin) const {
-    for (const auto& inspected : plugins) {
-        if (isLoaded(inspected) && inspected.declaration->name == plugin)
-            return configuration.settings(plugin, inspected.settings);
-    }
-    return nullptr;
-}
-
 }  // namespace sallyport::host

@@ -1,12 +1,8 @@
 // A configuration and the plugins that it names, looked at without running anything.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include <sallyport/settings.h>
 
 #include "host/config/configuration.h"
 #include "host/daemon/host_options.h"
@@ -19,10 +15,6 @@ struct InspectedConfiguration {
     std::vector<plugins::Inspected> plugins;  ///< disabled ones, too
     std::vector<std::string> badValues;       ///< of plugins' settings: a sentence each
     std::vector<std::string> unknownKeys;     ///< a sentence each
-
-    /// The settings of a plugin that would be loaded; null for any other. They refer to this.
-    [[nodiscard]] std::shared_ptr<const Settings> settingsOf(const config::Configuration& configuration,
-                                                             std::string_view plugin) const;
 };
 
 /// Looks at the plugins and checks their settings. @param trust of the daemon, whoever runs this.

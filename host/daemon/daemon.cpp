@@ -27,7 +27,6 @@
 #include "host/daemon/host_options.h"
 #include "host/daemon/host_routes.h"
 #include "host/daemon/last_resort.h"
-#include "host/daemon/provider_settings.h"
 #include "host/daemon/reloader.h"
 #include "host/entry/slow_calls.h"
 #include "host/jobs/job_retention.h"
@@ -103,13 +102,6 @@ std::vector<std::string> keysOf(std::span<const Setting> settings, const std::st
     for (const auto& setting : settings)
         keys.push_back(prefix + setting.key);
     return keys;
-}
-
-/// Whose files the daemon believes, whoever asks.
-trust::Trust trustOfDaemon(const Daemon::Source& source) {
-    const config::Configuration configuration(source.file, source.overrides, std::nullopt);
-    return trust::Trust(
-        trust::daemonUser(configuration.settings("", config::hostSettings())->text("data.dir")));
 }
 
 }  // namespace
@@ -508,26 +500,6 @@ std::string Daemon::summary() const {
 
 bool Daemon::shutDown() {
     return parts_->shutDown();
-}
-
-std::vector<std::string> Daemon::check(const Source& source) {
-    const auto trust = trustOfDaemon(source);
-    const config::Configuration configuration(source.file, source.overrides, trust);
-    const InspectedConfiguration inspection =
-        inspectConfiguration(configuration, readHostOptions(configuration, trust), trust);
-    if (!inspection.badValues.empty())
-        throw config::BadValue(inspection.badValues.front());
-    std::vector<std::string> sentences;
-    for (const auto& inspected : inspection.plugins) {
-        for (const auto& problem : inspected.problems)
-            sentences.push_back(inspected.file + ": " + problem);
-    }
-    sentences.insert(sentences.end(), inspection.unknownKeys.begin(), inspection.unknownKeys.end());
-    if (const auto settings = inspection.settingsOf(configuration, "llm")) {
-        const auto problems = problemsOfProviders(*settings);
-        sentences.insert(sentences.end(), problems.begin(), problems.end());
-    }
-    return sentences;
 }
 
 }  // namespace sallyport::host

@@ -49,12 +49,6 @@ public:
     ///         included: the process is to end at once.
     [[nodiscard]] bool shutDown();
 
-    /// Reads and checks a configuration as a start would, the settings of the plugins it names included.
-    /// @return one sentence for each thing that a start would complain of and go on: a plugin that would be
-    ///         refused, a key that is not known, a provider's key that would not be used.
-    /// @throws config::BadValue
-    [[nodiscard]] static std::vector<std::string> check(const Source& source);
-
 private:
     class Parts;
     std::unique_ptr<Parts> parts_;

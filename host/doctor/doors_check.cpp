@@ -266,14 +266,14 @@ void checkDoors(Subject& subject, Report& report) {
     }
 }
 
-std::optional<json::Object> Subject::told(std::string_view plugin) const {
+std::optional<Examination::Running> Subject::told(std::string_view plugin) const {
     if (!plugins) {
         return std::nullopt;
     }
     for (const json::Value& element : client::elementsOf(plugins->object(), "plugins")) {
-        json::Object entry = element.object();
-        if (client::textOf(entry, "name") == plugin) {
-            return entry;
+        const json::Object entry = element.object();
+        if (client::textOf(entry, "name") == plugin && client::textOf(entry, "state") == "running") {
+            return Examination::Running{client::optionalText(entry, "trouble")};
         }
     }
     return std::nullopt;

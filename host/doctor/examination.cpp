@@ -1,75 +1,16 @@
 #include "host/doctor/examination.h"
 
 #include <exception>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 
 #include <sallyport/errors.h>
 
 #include "host/config/host_settings.h"
 #include "host/doctor/checks.h"
-#include "host/store/database.h"
+#include "host/doctor/plugin_findings.h"
 
 namespace sallyport::host::doctor {
 
 namespace {
-
-/// Where the packaged unit has the master key from, and the data directory of that unit.
-constexpr const char* credentialStore = "/etc/credstore";
-constexpr const char* encryptedCredential = "/etc/credstore.encrypted/sallyport-master-key";
-constexpr const char* unitsDirectory = "/var/lib/sallyport";
-
-constexpr std::streamsize longestKey = 4096;
-
-std::optional<SecretText> read(const std::string& file) {
-    std::ifstream input(file, std::ios::binary);
-    if (!input) {
-        return std::nullopt;
-    }
-    SecretText buffer(longestKey);
-    input.read(buffer.bytes().data(), longestKey);
-    return SecretText::copyOf(buffer.reveal().substr(0, static_cast<std::size_t>(input.gcount())));
-}
-
-/// The names alone: the values may be keys. Only root sees them, because the daemon closes its memory.
-std::optional<std::set<std::string>> variablesOf(pid_t process) {
-    std::ifstream input("/proc/" + std::to_string(process) + "/environ", std::ios::binary);
-    if (!input) {
-        return std::nullopt;
-    }
-    std::set<std::string> names;
-    std::string entry;
-    while (std::getline(input, entry, '\0')) {
-        names.insert(entry.substr(0, entry.find('=')));
-        wipe(entry);
-    }
-    return names;
-}
-
-/// What the unit's credential is, as far as that can be seen.
-void readCredential(Subject& subject) {
-    std::error_code unseen;
-    if (subject.self.isRoot()) {
-        subject.handedOver = read(std::string(credentialStore) + "/sallyport-master-key");
-        subject.handedOverUnseen = std::filesystem::exists(encryptedCredential, unseen);
-    } else {
-        subject.handedOverUnseen = std::filesystem::exists(credentialStore, unseen);
-    }
-}
-
-/// What only root can read, before its rights are given up.
-void readAsRoot(Subject& subject) {
-    if (subject.options.dataDirectory == unitsDirectory) {
-        readCredential(subject);
-    }
-    if (!subject.self.isRoot()) {
-        return;
-    }
-    if (const auto process = store::DirectoryLock::holder(subject.options.dataDirectory)) {
-        subject.variables = variablesOf(*process);
-    }
-}
 
 void takeRights(Subject& subject, Report& report) {
     const Account before = subject.self;
@@ -116,22 +57,24 @@ void attempt(const char* name, const Subject& subject, Report& report, Check che
     }
 }
 
+/// What the plugins find is told where it belongs, and depends on what is found out later than that.
 void examineAll(Subject& subject, bool offline, Report& report) {
-    attempt("user", subject, report, [&] {
-        readAsRoot(subject);
-        takeRights(subject, report);
-    });
-    attempt("configuration", subject, report, [&] { checkConfiguration(subject, report); });
+    // Root sees more of it.
+    attempt("user", subject, report,
+            [&] { subject.environment = DaemonEnvironment::around(subject.options.dataDirectory); });
+    attempt("user", subject, report, [&] { takeRights(subject, report); });
+    Report later;
+    attempt(configurationCheck, subject, report, [&] { inspectConfiguration(subject); });
+    attempt("doors", subject, later, [&] { checkDoors(subject, later); });
+    attempt(pluginsCheck, subject, later, [&] { examinePlugins(subject, offline); });
+    attempt(configurationCheck, subject, report, [&] { checkConfiguration(subject, report); });
     attempt("permissions", subject, report, [&] { checkPermissions(subject, report); });
     attempt("disk", subject, report, [&] { checkDisk(subject, report); });
-    attempt("doors", subject, report, [&] { checkDoors(subject, report); });
-    attempt("plugins", subject, report, [&] { checkPlugins(subject, report); });
+    report.add(later);
+    attempt(pluginsCheck, subject, report, [&] { checkPlugins(subject, report); });
     attempt("crashes", subject, report, [&] { checkCrashes(subject, report); });
     attempt("database", subject, report, [&] { checkDatabase(subject, report); });
-    attempt("keys", subject, report, [&] { checkKeys(subject, report); });
-    if (!offline) {
-        attempt("upstream", subject, report, [&] { checkUpstreams(subject, report); });
-    }
+    addFindings(subject, report);
 }
 
 }  // namespace

@@ -13,7 +13,6 @@
 #include <sallyport/new_file.h>
 
 #include "host/doctor/checks.h"
-#include "host/doctor/master_key.h"
 
 namespace sallyport::host::doctor {
 
@@ -148,15 +147,12 @@ void checkPermissions(const Subject& subject, Report& report) {
         files.daemonsOwn(subject.dataFile("operator.token"),
                          ", or delete it if somebody did: the next start writes a new token");
     }
-    files.daemonsOwn(masterKeyFile(subject.configuration, subject.options.dataDirectory),
-                     "; if somebody may have read it, change the key: sallyport secret rekey");
     if (!subject.options.log.file.empty()) {
         files.writtenByDaemon(subject.options.log.file);
     }
     if (files.allWell()) {
-        report.ok(
-            check,
-            "configuration, database, token and key belong to whom they should, and are closed to others");
+        report.ok(check,
+                  "configuration, database and token belong to whom they should, and are closed to others");
     }
 }
 

@@ -2,12 +2,13 @@
 #include <string>
 
 #include "host/doctor/checks.h"
+#include "host/doctor/plugin_findings.h"
 
 namespace sallyport::host::doctor {
 
 namespace {
 
-constexpr const char* check = "plugins";
+constexpr const char* check = pluginsCheck;
 
 std::string counted(std::size_t number, const char* what) {
     return std::to_string(number) + (number == 1 ? " plugin " : " plugins ") + what;
@@ -27,7 +28,9 @@ std::set<std::string> checkRunning(const Subject& subject, Report& report) {
                             (client::isTrue(plugin, "retried") ? "; it is tried again by itself"
                                                                : "; then run sallyport plugin reload"));
         } else if (const auto trouble = client::optionalText(plugin, "trouble")) {
-            report.fail(name == "credentials" ? "keys" : check, name + ": " + *trouble);
+            if (!hasTold(subject, name, *trouble)) {
+                report.fail(check, name + ": " + *trouble);
+            }
         } else if (const auto slow = client::slowCallOf(plugin)) {
             report.fail(check, name + ": " + *slow + "; a restart of the daemon ends that");
         } else {
@@ -60,6 +63,7 @@ void checkPlugins(const Subject& subject, Report& report) {
                        inspected.file + " would be refused: " + problem);
         }
     }
+    report.add(findingsOf(subject, check));
     if (!subject.plugins && loadable > 0) {
         report.ok(check, counted(loadable, "can be loaded"));
     }

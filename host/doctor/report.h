@@ -7,15 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include <sallyport/ext/examination.h>
+
 namespace sallyport::host::doctor {
-
-enum class Verdict { ok, warning, failed };
-
-struct Finding {
-    std::string check;  ///< one or two words: what was looked at
-    Verdict verdict;
-    std::string sentence;  ///< what is so and, unless that is good, what to do
-};
 
 class Report {
 public:
@@ -30,6 +24,9 @@ public:
     }
     void add(std::string check, Verdict verdict, std::string sentence) {
         findings_.push_back({std::move(check), verdict, std::move(sentence)});
+    }
+    void add(const Report& other) {
+        findings_.insert(findings_.end(), other.findings_.begin(), other.findings_.end());
     }
 
     [[nodiscard]] const std::vector<Finding>& findings() const noexcept { return findings_; }

@@ -1,20 +1,20 @@
 // What is examined.
 #pragma once
 
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include <sallyport/secret_text.h>
-#include <sallyport/settings.h>
+#include <sallyport/ext/examination.h>
 
 #include "host/client/client.h"
 #include "host/config/configuration.h"
 #include "host/daemon/configuration_inspection.h"
 #include "host/daemon/host_options.h"
 #include "host/doctor/account.h"
+#include "host/doctor/daemon_environment.h"
+#include "host/plugins/examiner.h"
 #include "host/trust/trust.h"
 
 namespace sallyport::host::doctor {
@@ -27,26 +27,19 @@ struct Subject {
     std::optional<Account> owner;            ///< of the data directory, and so the daemon's user
     Account self;                            ///< whom this process runs as
     std::optional<std::string> tokenFile{};  ///< instead of the one in the data directory
-    std::optional<SecretText> handedOver{};  ///< a master key that systemd gives to the service
-    bool handedOverUnseen = false;           ///< perhaps, in a way that only systemd or root can see
-    std::optional<std::set<std::string>>
-        variables{};  ///< that the daemon's environment has, if it can be seen
+    DaemonEnvironment environment{};
     InspectedConfiguration inspection{};
-    std::optional<pid_t> process{};           ///< the daemon's, if one runs
-    std::optional<client::Answer> plugins{};  ///< its list of plugins
+    std::optional<pid_t> process{};                   ///< the daemon's, if one runs
+    std::optional<client::Answer> plugins{};          ///< its list of plugins
+    std::vector<host::plugins::Examined> examined{};  ///< what the plugins have found
 
     /// Whether this process may do what the daemon may.
     [[nodiscard]] bool asDaemon() const noexcept { return !owner || owner->uid == self.uid || self.isRoot(); }
 
     [[nodiscard]] std::string dataFile(const char* name) const { return options.dataDirectory + "/" + name; }
 
-    /// A plugin's settings; null if it is not there to be loaded.
-    [[nodiscard]] std::shared_ptr<const Settings> settingsOf(std::string_view plugin) const {
-        return inspection.settingsOf(configuration, plugin);
-    }
-
-    /// What the running daemon says of a plugin; nothing if it does not run or does not tell.
-    [[nodiscard]] std::optional<json::Object> told(std::string_view plugin) const;
+    /// What the running daemon says of a plugin that it runs; nothing if it does not or cannot be asked.
+    [[nodiscard]] std::optional<Examination::Running> told(std::string_view plugin) const;
 };
 
 }  // namespace sallyport::host::doctor

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "host/config/configuration.h"
-#include "host/doctor/master_key.h"
 #include "host/maintenance/tasks.h"
 
 namespace sallyport::host::maintenance {
@@ -36,13 +35,20 @@ const std::vector<std::string>& sudoHints() {
     return hints;
 }
 
-std::string masterKeyFile(const FileTask& task) {
+config::Configuration configurationFor(const FileTask& task) {
+    const config::Configuration::Overrides overrides{{"data.dir", task.directory}};
     try {
-        const config::Configuration configuration(task.configuration, {}, std::nullopt);
-        return doctor::masterKeyFile(configuration, task.directory);
+        return {task.configuration, overrides, std::nullopt};
     } catch (const config::BadValue&) {
-        return task.directory + "/credentials.key";
+        return {"", overrides, std::nullopt};
     }
+}
+
+std::string masterKeyFile(const FileTask& task) {
+    static constexpr Setting setting{"master_key_file", SettingKind::text, "", ""};
+    const std::string named =
+        configurationFor(task).settings("credentials", {&setting, 1})->text(setting.key);
+    return named.empty() ? task.directory + "/credentials.key" : named;
 }
 
 void addContents(Poco::JSON::Object& document, const store::Contents& contents) {

@@ -11,6 +11,7 @@
 #include <sallyport/errors.h>
 
 #include "host/client/failure.h"
+#include "host/config/configuration.h"
 #include "host/maintenance/arguments.h"
 #include "host/store/database_file.h"
 
@@ -42,7 +43,10 @@ auto translating(const std::vector<std::string>& hints, Work work) {
     }
 }
 
-/// Where the master key is kept, as far as the configuration says; the default where that cannot be read.
+/// The configuration, with that data directory; the defaults where it cannot be read.
+[[nodiscard]] config::Configuration configurationFor(const FileTask& task);
+
+/// Where the master key is kept, unless it is handed over.
 [[nodiscard]] std::string masterKeyFile(const FileTask& task);
 
 /// Adds `schema` and `rows`.

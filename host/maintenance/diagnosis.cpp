@@ -11,9 +11,7 @@ namespace sallyport::host::maintenance {
 
 namespace {
 
-using doctor::Finding;
 using doctor::Report;
-using doctor::Verdict;
 
 const char* wordOf(Verdict verdict) {
     switch (verdict) {

@@ -17,9 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/plugins/examination_message.h"
 #include "host/plugins/examined_plugins.h"
-#include "host/trust/descriptor.h"
 
 namespace sallyport::host::plugins {
 
@@ -108,7 +109,7 @@ private:
     Process(const Ends& ends, const std::vector<const Inspected*>& plugins,
             const config::Configuration& configuration, const Surroundings& surroundings)
         : read_(ends[0]) {
-        trust::Descriptor write(ends[1]);
+        FileDescriptor write(ends[1]);
         const pid_t parent = ::getpid();
         process_ = ::fork();
         if (process_ < 0)
@@ -146,7 +147,7 @@ private:
         return got > 0 || (got < 0 && errno == EINTR);
     }
 
-    trust::Descriptor read_;
+    FileDescriptor read_;
     pid_t process_ = -1;
     int status_ = 0;
     bool late_ = false;

@@ -20,7 +20,7 @@ namespace sallyport::host::plugins {
 
 namespace {
 
-std::string reason() {
+std::string whyNot() {
     return std::generic_category().message(errno);
 }
 
@@ -28,7 +28,7 @@ void writeAll(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::write(descriptor, bytes.data(), bytes.size());
         if (written < 0 && errno != EINTR)
-            throw Postponed("the private copy cannot be written: " + reason());
+            throw Postponed("the private copy cannot be written: " + whyNot());
         bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
     }
 }
@@ -47,7 +47,7 @@ PrivateCopy PrivateCopy::inDirectory(const std::string& bytes, const std::string
     const FileDescriptor target(
         ::open(copy.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IXUSR));
     if (!target.open())
-        throw Postponed("the private copy " + copy.path() + " cannot be written: " + reason());
+        throw Postponed("the private copy " + copy.path() + " cannot be written: " + whyNot());
     writeAll(target.get(), bytes);
     return copy;
 }
@@ -55,7 +55,7 @@ PrivateCopy PrivateCopy::inDirectory(const std::string& bytes, const std::string
 PrivateCopy PrivateCopy::inMemory(const std::string& bytes, const std::string& file) {
     const int memory = ::memfd_create(stemOf(file).c_str(), MFD_CLOEXEC);
     if (memory < 0)
-        throw Postponed("there is no memory for a private copy: " + reason());
+        throw Postponed("there is no memory for a private copy: " + whyNot());
     PrivateCopy copy("/proc/self/fd/" + std::to_string(memory), memory);
     writeAll(memory, bytes);
     return copy;

@@ -65,8 +65,6 @@ AuditHead headOf(const Rows& rows) {
     return rows.empty() ? AuditHead() : AuditHead{rows.front().integer(0), rows.front().bytes(1)};
 }
 
-constexpr const char* noteIsMissing = "the note of the last entry beside the database is missing";
-
 constexpr const char* selectHead = "SELECT entries, hash FROM audit_log_head";
 
 }  // namespace
@@ -74,14 +72,14 @@ constexpr const char* selectHead = "SELECT entries, hash FROM audit_log_head";
 AuditLog::AuditLog(Store& store, std::string anchorFile, Logger& log)
     : store_(store), log_(log), anchor_(std::move(anchorFile)) {
     store_.migrate("audit_log", auditMigrations());
-    const Noted noted = readNote();
+    const Noted noted = readNote(anchor_);
     const AuditHead present = head();
-    const std::string problem = problemWith(noted, present);
-    if (problem == noteIsMissing) {
+    const auto problem = disagreement(noted, present);
+    if (problem && problem->noteMissing) {
         noteRestore();
-    } else if (!problem.empty()) {
+    } else if (problem) {
         frozen_ = true;
-        log_.error("the audit trail is not as it was left", {{"problem", problem}});
+        log_.error("the audit trail is not as it was left", {{"problem", problem->sentence}});
     }
     note(present);
 }
@@ -210,39 +208,57 @@ std::vector<StoredAuditEntry> AuditLog::list(const AuditQuery& query) const {
     return entries;
 }
 
-AuditLog::Noted AuditLog::readNote() const {
+AuditLog::Noted AuditLog::readNote(const AuditAnchor& anchor) {
     try {
-        return {anchor_.read(), {}};
+        return {anchor.read(), {}};
     } catch (const std::runtime_error& problem) {
         return {std::nullopt,
                 std::string("the note of the last entry beside the database ") + problem.what()};
     }
 }
 
-/// What is wrong between the file and the trail, in a sentence; empty when they tell the same. The file
-/// must have been read before the head.
-std::string AuditLog::problemWith(const Noted& noted, const AuditHead& present) const {
+std::optional<AuditLog::Disagreement> AuditLog::disagreement(const Noted& noted, Transaction& trail) {
+    return compare(noted, headOf(trail.query(selectHead)),
+                   [&trail](std::string_view sql, const std::vector<SqlValue>& values) {
+                       return trail.query(sql, values);
+                   });
+}
+
+std::optional<AuditLog::Disagreement> AuditLog::disagreement(const Noted& noted,
+                                                             const AuditHead& present) const {
+    return compare(noted, present, [this](std::string_view sql, const std::vector<SqlValue>& values) {
+        return store_.query(sql, values);
+    });
+}
+
+/// @param noted must have been read before the head.
+std::optional<AuditLog::Disagreement> AuditLog::compare(const Noted& noted, const AuditHead& present,
+                                                        const Query& query) {
     if (!noted.problem.empty()) {
-        return noted.problem;
+        return Disagreement{noted.problem};
     }
     if (!noted.head) {
-        return present.entries == 0 ? "" : noteIsMissing;
+        return present.entries == 0 ? std::nullopt
+                                    : std::optional(Disagreement{
+                                          "the note of the last entry beside the database is missing", true});
     }
     const std::int64_t entries = noted.head->entries;
     if (entries > present.entries) {
-        return "the trail has been cut: it has " + std::to_string(present.entries) + " entries, and had " +
-               std::to_string(entries) + " when that was noted beside the database";
+        return Disagreement{"the trail has been cut: it has " + std::to_string(present.entries) +
+                            " entries, and had " + std::to_string(entries) +
+                            " when that was noted beside the database"};
     }
-    const Rows rows = store_.query("SELECT hash FROM audit_log WHERE number = ?", {entries});
+    const Rows rows = query("SELECT hash FROM audit_log WHERE number = ?", {entries});
     if (entries > 0 && (rows.empty() || rows.front().bytes(0) != noted.head->hash)) {
-        return "entry " + std::to_string(entries) + " is not the one that was noted beside the database";
+        return Disagreement{"entry " + std::to_string(entries) +
+                            " is not the one that was noted beside the database"};
     }
-    return {};
+    return std::nullopt;
 }
 
 AuditVerdict AuditLog::verify() const {
     // In this order, since entries may come meanwhile: what is read later is never behind.
-    const Noted noted = readNote();
+    const Noted noted = readNote(anchor_);
     const std::int64_t last = store_.query("SELECT max(number) FROM audit_log").at(0).integer(0);
     AuditVerdict verdict{head(), {}};
     const AuditHead& written = verdict.head;
@@ -272,8 +288,11 @@ AuditVerdict AuditLog::verify() const {
             return verdict;
         }
     }
-    verdict.problem = walked.hash != written.hash ? "the last entry is not the one that was written last"
-                                                  : problemWith(noted, written);
+    if (walked.hash != written.hash) {
+        verdict.problem = "the last entry is not the one that was written last";
+    } else if (const auto problem = disagreement(noted, written)) {
+        verdict.problem = problem->sentence;
+    }
     return verdict;
 }
 

@@ -71,21 +71,35 @@ public:
     /// Nothing while the trail agrees with the file.
     [[nodiscard]] std::optional<std::string> trouble() const;
 
-    /// The hash of an entry, given the one before. Public so that the test can compare it with one that was
-    /// computed by other means.
-    [[nodiscard]] static Bytes hashOf(const Bytes& previous, const StoredAuditEntry& entry);
-
-private:
     /// What the file beside the database says, or why it says nothing.
     struct Noted {
         std::optional<AuditHead> head;
         std::string problem;
     };
+    /// How the trail and the file disagree.
+    struct Disagreement {
+        std::string sentence;
+        bool noteMissing = false;  ///< there is no file, as after a restore
+    };
+
+    /// To be read before the trail, which may grow meanwhile.
+    [[nodiscard]] static Noted readNote(const AuditAnchor& anchor);
+    /// Nothing when a trail as it is in the database tells the same as the file did. @throws StoreError
+    [[nodiscard]] static std::optional<Disagreement> disagreement(const Noted& noted, Transaction& trail);
+
+    /// The hash of an entry, given the one before. Public so that the test can compare it with one that was
+    /// computed by other means.
+    [[nodiscard]] static Bytes hashOf(const Bytes& previous, const StoredAuditEntry& entry);
+
+private:
+    using Query = std::function<Rows(std::string_view sql, const std::vector<SqlValue>& values)>;
 
     [[nodiscard]] static AuditHead append(Transaction& transaction, const Entries& entries);
     [[nodiscard]] AuditHead head() const;
-    [[nodiscard]] Noted readNote() const;
-    [[nodiscard]] std::string problemWith(const Noted& noted, const AuditHead& present) const;
+    [[nodiscard]] std::optional<Disagreement> disagreement(const Noted& noted,
+                                                           const AuditHead& present) const;
+    [[nodiscard]] static std::optional<Disagreement> compare(const Noted& noted, const AuditHead& present,
+                                                             const Query& query);
     void noteRestore();
     void note(const AuditHead& head);
 

@@ -4,8 +4,6 @@
 #include <charconv>
 #include <cstdint>
 #include <limits>
-#include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -25,23 +23,13 @@ namespace {
 constexpr std::int64_t maxPage = 200;
 constexpr std::int64_t defaultPage = 50;
 
-std::string keyFilePath(const Host& host) {
-    const std::string path = host.settings().text("master_key_file");
-    return path.empty() ? host.dataDirectory() + "/credentials.key" : path;
+KeyFile keyFileIn(const Settings& settings, const std::string& dataDirectory) {
+    const std::string path = settings.text("master_key_file");
+    return KeyFile(path.empty() ? dataDirectory + "/credentials.key" : path);
 }
 
-/// Which secrets plugins may see, by `plugin.<name>.secrets`. @throws RequestError for a name that no secret
-/// can have, which stops the start.
-std::map<std::string, std::set<std::string>, std::less<>> allowedSecrets(const Settings& settings) {
-    std::map<std::string, std::set<std::string>, std::less<>> allowed;
-    for (const std::string& plugin : settings.names("plugin")) {
-        const std::string key = "plugin." + plugin + ".secrets";
-        std::set<std::string>& secrets = allowed[plugin];
-        for (const std::string& name : settings.list(key)) {
-            secrets.insert(normalisedName(name, "credentials." + key));
-        }
-    }
-    return allowed;
+std::string anchorFileIn(const std::string& dataDirectory) {
+    return dataDirectory + "/credentials.audit-head";
 }
 
 /// The answer to a worker. It goes to the host, which wipes it once it is sent.
@@ -93,34 +81,46 @@ std::int64_t auditCursor(const Call& call) {
 /// The vault, as other plugins see it.
 class CredentialsPlugin::VaultService final : public SecretVault {
 public:
-    /// @param allowed the secrets that a plugin may see, for those that may not see all.
-    using Allowed = std::map<std::string, std::set<std::string>, std::less<>>;
-    VaultService(Vault& vault, AuditLog& audit, Allowed allowed)
+    VaultService(Vault& vault, AuditLog& audit, AllowedSecrets allowed)
         : vault_(vault), audit_(audit), allowed_(std::move(allowed)) {}
 
     [[nodiscard]] SecretText reveal(std::string_view plugin, const std::string& user,
                                     const std::string& name) override {
         const Requester by{"plugin:" + std::string(plugin), {}};
         const std::string secret = normalisedName(name, "name");
-        if (!maySee(plugin, secret)) {
+        try {
+            allowed_.require(plugin, secret);
+        } catch (const RequestError&) {
             AuditEntry entry{by, audit::reveal, audit::denied, "not_allowed", user};
             entry.secret = secret;
             audit_.write(entry);
-            throw RequestError(403, "secret_not_allowed",
-                               "the configuration does not let this plugin see that secret");
+            throw;
         }
         return vault_.reveal(user, secret, by);
     }
 
 private:
-    [[nodiscard]] bool maySee(std::string_view plugin, const std::string& secret) const {
-        const auto limits = allowed_.find(plugin);
-        return limits == allowed_.end() || limits->second.contains(secret);
-    }
-
     Vault& vault_;
     AuditLog& audit_;
-    const Allowed allowed_;
+    const AllowedSecrets allowed_;
+};
+
+/// The same where the vault is only looked at.
+class CredentialsPlugin::ExaminedVault final : public SecretVault {
+public:
+    ExaminedVault(SelfExamination& examined, AllowedSecrets allowed)
+        : examined_(examined), allowed_(std::move(allowed)) {}
+
+    [[nodiscard]] SecretText reveal(std::string_view plugin, const std::string& user,
+                                    const std::string& name) override {
+        const std::string secret = normalisedName(name, "name");
+        allowed_.require(plugin, secret);
+        return examined_.reveal(user, secret);
+    }
+
+private:
+    SelfExamination& examined_;
+    const AllowedSecrets allowed_;
 };
 
 void CredentialsPlugin::start(Host& host) {
@@ -135,16 +135,16 @@ void CredentialsPlugin::start(Host& host) {
     retention_.emplace(host, *grants_, Retention::Options{.line = "grants of deleted jobs were deleted"});
     host.provide<Grants>(grantService_);
     host.provide<SecretVault>(
-        std::make_shared<VaultService>(*vault_, *audit_, allowedSecrets(host.settings())));
+        std::make_shared<VaultService>(*vault_, *audit_, AllowedSecrets(host.settings())));
     addRoutes(host.routes());
 }
 
 void CredentialsPlugin::openTables() {
     Store& store = host_->store();
-    audit_.emplace(store, host_->dataDirectory() + "/credentials.audit-head", host_->log());
+    audit_.emplace(store, anchorFileIn(host_->dataDirectory()), host_->log());
     secrets_.emplace(store);
     grants_.emplace(store);
-    vault_.emplace(*secrets_, *audit_, KeyFile(keyFilePath(*host_)), host_->log());
+    vault_.emplace(*secrets_, *audit_, keyFileIn(host_->settings(), host_->dataDirectory()), host_->log());
     grantService_ = std::make_shared<GrantService>(*grants_, *secrets_, *audit_,
                                                    VariableRules(host_->settings().list("refused_variables")),
                                                    host_->jobs());
@@ -182,6 +182,21 @@ std::optional<std::string> CredentialsPlugin::trouble() const {
                "next start revokes them";
     }
     return audit_->trouble();
+}
+
+void CredentialsPlugin::examine(Examination& examination) {
+    std::optional<AllowedSecrets> allowed;
+    try {
+        allowed.emplace(examination.settings());
+    } catch (const RequestError& wrong) {
+        examination.fail("configuration",
+                         std::string(wrong.what()) + "; the plugin credentials does not start with that");
+        return;
+    }
+    const std::string directory = examination.dataDirectory();
+    examined_.emplace(examination, keyFileIn(examination.settings(), directory), anchorFileIn(directory));
+    examined_->run();
+    examination.provide<SecretVault>(std::make_shared<ExaminedVault>(*examined_, *std::move(allowed)));
 }
 
 /// An operator who reaches for the secrets of another user is recorded.

@@ -13,11 +13,13 @@
 #include <sallyport/retention.h>
 #include <sallyport/secrets.h>
 
+#include "allowed_secrets.h"
 #include "audit_log.h"
 #include "grant_service.h"
 #include "grant_table.h"
 #include "rate_limit.h"
 #include "secret_table.h"
+#include "self_examination.h"
 #include "vault.h"
 
 namespace sallyport::plugins {
@@ -50,9 +52,11 @@ class CredentialsPlugin final : public Plugin {
 public:
     void start(Host& host) override;
     [[nodiscard]] std::optional<std::string> trouble() const override;
+    void examine(Examination& examination) override;
 
 private:
     class VaultService;
+    class ExaminedVault;
 
     using Answer = Reply (CredentialsPlugin::*)(const Call&);
 
@@ -84,6 +88,7 @@ private:
     std::shared_ptr<GrantService> grantService_;
     Counter* delivered_ = nullptr;
     std::atomic<bool> revocationFailed_{false};
+    std::optional<SelfExamination> examined_;  ///< of one that is not started
 };
 
 }  // namespace sallyport::plugins

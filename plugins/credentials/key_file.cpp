@@ -19,8 +19,6 @@ namespace sallyport::plugins {
 
 namespace {
 
-constexpr const char* credentialName = "sallyport-master-key";
-constexpr const char* variableName = "SALLYPORT_MASTER_KEY";
 constexpr std::size_t maxKeyFile = 4096;
 
 [[noreturn]] void fail(const std::string& file, const std::string& problem) {
@@ -171,7 +169,11 @@ std::optional<SecretText> takeEnvironmentKey() {
 }
 
 MasterKey environmentKey(const SecretText& text) {
-    return keyFrom(text.reveal(), std::string("the master key in the environment variable ") + variableName);
+    return handedOverKey(text, std::string("the environment variable ") + variableName);
+}
+
+MasterKey handedOverKey(const SecretText& text, const std::string& place) {
+    return keyFrom(text.reveal(), "the master key in " + place);
 }
 
 }  // namespace sallyport::plugins

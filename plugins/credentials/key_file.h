@@ -56,4 +56,12 @@ private:
 /// @throws KeyProblem when that is too short.
 [[nodiscard]] MasterKey environmentKey(const SecretText& text);
 
+/// The key in a text that was handed over. A line end after it is no part of it.
+/// @param place where it was, for the sentence. @throws KeyProblem when it is too short or too long.
+[[nodiscard]] MasterKey handedOverKey(const SecretText& text, const std::string& place);
+
+/// How systemd and the environment name it.
+inline constexpr const char* credentialName = "sallyport-master-key";
+inline constexpr const char* variableName = "SALLYPORT_MASTER_KEY";
+
 }  // namespace sallyport::plugins

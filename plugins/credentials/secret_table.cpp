@@ -62,6 +62,13 @@ SecretInfo infoOf(const Row& row) {
     return info;
 }
 
+constexpr const char* selectCheck = "SELECT value, salt FROM secrets_key_check";
+
+std::optional<KeyCheck> checkOf(const Rows& rows) {
+    return rows.empty() ? std::nullopt
+                        : std::optional(KeyCheck{rows.front().bytes(0), rows.front().bytes(1)});
+}
+
 StoredSecret storedOf(const Row& row) {
     return {row.integer(0), infoOf(row), {row.bytes(9), row.bytes(10)}};
 }
@@ -128,9 +135,11 @@ void SecretTable::setCheck(Transaction& transaction, const KeyCheck& check) {
 }
 
 std::optional<KeyCheck> SecretTable::check() const {
-    const Rows rows = store_.query("SELECT value, salt FROM secrets_key_check");
-    return rows.empty() ? std::nullopt
-                        : std::optional(KeyCheck{rows.front().bytes(0), rows.front().bytes(1)});
+    return checkOf(store_.query(selectCheck));
+}
+
+std::optional<KeyCheck> SecretTable::check(Transaction& transaction) {
+    return checkOf(transaction.query(selectCheck));
 }
 
 std::optional<SecretInfo> SecretTable::info(const std::string& user, const std::string& name) const {

@@ -58,6 +58,7 @@ public:
     static void setCheck(Transaction& transaction, const KeyCheck& check);
     /// Nothing in a database that no key has been used with. @throws StoreError
     [[nodiscard]] std::optional<KeyCheck> check() const;
+    [[nodiscard]] static std::optional<KeyCheck> check(Transaction& transaction);
 
     /// @throws StoreError
     [[nodiscard]] std::optional<SecretInfo> info(const std::string& user, const std::string& name) const;

@@ -4,34 +4,9 @@
 
 #include <sallyport/errors.h>
 
+#include "secret_refusal.h"
+
 namespace sallyport::plugins {
-
-namespace {
-
-constexpr const char* missing = "missing";
-constexpr const char* expired = "expired";
-constexpr const char* damaged = "damaged";
-constexpr const char* sealed = "sealed";
-
-RequestError vaultSealed() {
-    return unavailable("vault_sealed", "the secret store is sealed: the daemon's log says why");
-}
-
-/// Why a plugin does not get a secret.
-RequestError refusalOf(const std::string& problem) {
-    if (problem == missing) {
-        return {404, "secret_missing", "there is no such secret"};
-    }
-    if (problem == expired) {
-        return {409, "secret_expired", "the secret has expired"};
-    }
-    if (problem == damaged) {
-        return {500, "secret_damaged", "the secret cannot be decrypted"};
-    }
-    return vaultSealed();
-}
-
-}  // namespace
 
 void Vault::unseal() {
     const std::optional<KeyCheck> check = secrets_.check();
@@ -118,7 +93,7 @@ std::string Vault::placeOf(Source source) const {
 
 void Vault::requireKey() const {
     if (!key_) {
-        throw vaultSealed();
+        throw refusedSecret(refusal::sealed);
     }
 }
 
@@ -151,19 +126,16 @@ bool Vault::put(const SecretInfo& info, const SecretText& value, const Requester
 Vault::Opened Vault::open(Transaction& transaction, const std::string& user, const std::string& name,
                           Timestamp at) const {
     if (!key_) {
-        return {.value = {}, .problem = sealed};
+        return {.value = {}, .problem = refusal::sealed};
     }
     const auto stored = SecretTable::find(transaction, user, name);
-    if (!stored) {
-        return {.value = {}, .problem = missing};
-    }
-    if (stored->info.expiresAt && *stored->info.expiresAt <= at) {
-        return {.value = {}, .problem = expired};
+    if (const char* const problem = refusalOf(stored, at)) {
+        return {.value = {}, .problem = problem};
     }
     try {
         return {.id = stored->id, .value = key_->decrypt(stored->encrypted)};
     } catch (const DecryptionFailed&) {
-        return {.value = {}, .problem = damaged};
+        return {.value = {}, .problem = refusal::damaged};
     }
 }
 
@@ -217,7 +189,7 @@ void Vault::refuseIfDenied(const AuditLog::Entries& denials) const {
                                                                         {"request", denial.by.requestId}});
     }
     if (!key_) {
-        throw vaultSealed();
+        throw refusedSecret(refusal::sealed);
     }
     throw RequestError(500, "secret_unavailable", "a secret that was granted to this job cannot be had");
 }
@@ -240,7 +212,7 @@ SecretText Vault::reveal(const std::string& user, const std::string& name, const
         entries.push_back(std::move(entry));
     });
     if (opened.problem != nullptr) {
-        throw refusalOf(opened.problem);
+        throw refusedSecret(opened.problem);
     }
     return std::move(opened.value);
 }

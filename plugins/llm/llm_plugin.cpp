@@ -1,5 +1,6 @@
 #include "llm_plugin.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -10,6 +11,7 @@
 #include <sallyport/jobs.h>
 
 #include "money.h"
+#include "provider_examination.h"
 #include "upstream/http_upstream.h"
 #include "usage_routes.h"
 
@@ -146,6 +148,24 @@ void LlmPlugin::stop() {
 std::optional<std::string> LlmPlugin::trouble() const {
     auto trouble = gateway_->trouble();
     return trouble ? trouble : log_->trouble();
+}
+
+void LlmPlugin::examine(Examination& examination) {
+    const Settings& settings = examination.settings();
+    std::vector<Provider> providers;
+    try {
+        readSettings(settings);
+        static_cast<void>(readLimits(settings));
+        providers = readProviders(settings);
+        if (examination.hasDaemonsRights()) {
+            std::for_each(providers.begin(), providers.end(), readScript);
+        }
+    } catch (const std::invalid_argument& wrong) {
+        examination.fail("configuration",
+                         std::string(wrong.what()) + "; the plugin llm does not start with that");
+        return;
+    }
+    examineProviders(examination, providers);
 }
 
 void LlmPlugin::readSettings(const Settings& settings) {

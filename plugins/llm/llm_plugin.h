@@ -111,6 +111,7 @@ public:
     void start(Host& host) override;
     void stop() override;
     [[nodiscard]] std::optional<std::string> trouble() const override;
+    void examine(Examination& examination) override;
 
 private:
     void readSettings(const Settings& settings);

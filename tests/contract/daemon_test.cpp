@@ -135,7 +135,8 @@ public:
         ASSERT_LACKS("h7-Qz", complaint);
         ASSERT_LACKS("llm", said("h7-Qz\n", fromFile + "http://127.0.0.1:1/v1\n"));
         ASSERT_LACKS("llm", said("h7-Qz-longer\n", fromFile + "https://models.example/v1\n"));
-        ASSERT_CONTAINS("it is empty", said("\n", fromFile + "https://models.example/v1\n"));
+        ASSERT_CONTAINS("llm.provider.a.key: " + key.string() + " is empty: put the key there",
+                        said("\n", fromFile + "https://models.example/v1\n"));
         ASSERT_CONTAINS("llm.provider.a.type is not set", said("", "llm.providers = a\n"));
     }
 

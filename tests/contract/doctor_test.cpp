@@ -1,11 +1,12 @@
 // `sallyport doctor`, beside the real daemon and where none runs.
+#include "tests/contract/doctor.h"
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,6 @@ class DoctorTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(damagedDatabase);
     CPPUNIT_TEST(takenPort);
     CPPUNIT_TEST(socketThatCannotBeMade);
-    CPPUNIT_TEST(pluginsThatWouldBeRefused);
     CPPUNIT_TEST(missingMasterKey);
     CPPUNIT_TEST(wrongMasterKey);
     CPPUNIT_TEST(damagedSecret);
@@ -227,30 +227,6 @@ public:
         ASSERT_CONTAINS("answers at unix:" + socket.string(), running.output);
     }
 
-    void pluginsThatWouldBeRefused() {
-        const auto plugins = places_ / "plugins";
-        std::filesystem::create_directory(plugins);
-        for (const char* name : {"no_symbol.so", "other_abi.so"}) {
-            std::filesystem::copy_file(std::filesystem::path(SALLYPORT_TEST_PLUGIN_PATH) / name,
-                                       plugins / name);
-        }
-        Daemon daemon;
-        daemon.options().settings["plugins.dir"] = SALLYPORT_PLUGIN_PATH ":" + plugins.string();
-        // The daemon has not loaded them yet.
-        Finished finished = doctor(daemon);
-        assertFailed("no_symbol.so would be refused: it exports no sallyport_plugin", finished);
-        ASSERT_CONTAINS("5 plugins running without trouble", finished.output);
-        daemon.terminate();
-        finished = doctor(daemon);
-        assertFailed("other_abi.so would be refused: it was built for plugin ABI", finished);
-        daemon.start();
-        assertFailed("no_symbol.so was refused: it exports no sallyport_plugin", doctor(daemon));
-        daemon.terminate();
-        assertFailed("there is none to be loaded",
-                     doctor(daemon, {"-Dplugins.dir=" + (places_ / "empty").string()}));
-        daemon.start();
-    }
-
     void missingMasterKey() {
         Daemon daemon;
         putSecret(daemon, "github", "ghp-1");
@@ -279,6 +255,7 @@ public:
         // While it was being changed the daemon died: one of the two is right.
         writeFile(key, std::string(64, 'a') + "\n");
         writeFile(key.string() + ".new", right);
+        std::filesystem::permissions(key.string() + ".new", std::filesystem::perms(0600));
         const Finished two = doctor(daemon);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(two.describe(), 0, two.status);
         ASSERT_CONTAINS("all 1 secrets can be decrypted", two.output);
@@ -368,7 +345,9 @@ public:
             assertFailed("upstream       " + name + " (", finished);
         }
         ASSERT_CONTAINS("llm.provider.refusing.base_url is right", finished.output);
-        ASSERT_CONTAINS("Could not resolve host: llm.invalid", finished.output);
+        ASSERT_CONTAINS("nameless (https://llm.invalid/v1): llm.invalid: ", finished.output);
+        ASSERT_CONTAINS("llm.provider.nameless.base_url is right and that this machine can look names up",
+                        finished.output);
         ASSERT_CONTAINS("4 failures", finished.output);
     }
 
@@ -470,27 +449,6 @@ private:
         return ::geteuid() != 0;
     }
 
-    /// With the daemon's own configuration, and more.
-    static Finished doctor(const Daemon& daemon, const std::vector<std::string>& more = {}) {
-        std::vector<std::string> words{"doctor"};
-        const std::vector<std::string> given = daemon.command().arguments;
-        words.insert(words.end(), given.begin(), given.end());
-        words.insert(words.end(), more.begin(), more.end());
-        return run({.program = SALLYPORT_CLI_PATH, .arguments = words});
-    }
-
-    /// Ended with 1, and one line that FAILED has `part`.
-    static void assertFailed(const std::string& part, const Finished& finished) {
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(finished.describe(), 1, finished.status);
-        std::istringstream lines(finished.output);
-        for (std::string line; std::getline(lines, line);) {
-            if (line.starts_with("FAILED") && line.find(part) != std::string::npos) {
-                return;
-            }
-        }
-        CPPUNIT_FAIL("no FAILED line has '" + part + "':\n" + finished.describe());
-    }
-
     static std::map<std::string, std::string> providers(const std::map<std::string, std::string>& urls) {
         std::map<std::string, std::string> settings;
         for (const auto& [name, url] : urls) {
@@ -513,19 +471,6 @@ private:
                              sqlite3_open((daemon.dataDirectory() / "sallyport.db").c_str(), &opened));
         const std::unique_ptr<sqlite3, int (*)(sqlite3*)> database(opened, sqlite3_close);
         CPPUNIT_ASSERT_EQUAL(SQLITE_OK, sqlite3_exec(opened, sql, nullptr, nullptr, nullptr));
-    }
-
-    static std::string namesIn(const std::filesystem::path& directory) {
-        std::vector<std::string> names;
-        for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-            names.push_back(entry.path().filename());
-        }
-        std::sort(names.begin(), names.end());
-        std::string all;
-        for (const std::string& name : names) {
-            all += name + " ";
-        }
-        return all;
     }
 
     TemporaryDirectory places_;

@@ -31,7 +31,7 @@ class PluginTrustTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(pluginsOnAWayThatOthersMayWriteAreRefused);
     CPPUNIT_TEST(pluginsOfADirectoryThatIsNoLongerTrustedGoOn);
     CPPUNIT_TEST(wrongAbiIsRefusedBeforeItsCodeRuns);
-    CPPUNIT_TEST(checkingTheConfigurationRunsNoPlugin);
+    CPPUNIT_TEST(checkingTheConfigurationRunsTrustedPluginsAlone);
     CPPUNIT_TEST(onlyListedPluginsAreLoaded);
     CPPUNIT_TEST(listIsReadAgain);
     CPPUNIT_TEST(changedPluginMustBeListed);
@@ -155,15 +155,27 @@ public:
         CPPUNIT_ASSERT(std::filesystem::exists(mark()));
     }
 
-    void checkingTheConfigurationRunsNoPlugin() {
+    /// Code is run for it, as far as it would be loaded.
+    void checkingTheConfigurationRunsTrustedPluginsAlone() {
         plugins_->install("marks_loading");
-        configuration("plugins.dir = " + plugins_->path().string() + "\nmarks_loading.depth = 10\n", 0644);
+        const std::string where = "plugins.dir = " + plugins_->path().string() + "\n";
+        configuration(where + "marks_loading.depth = 10\n", 0644);
         const Finished bad = check();
         CPPUNIT_ASSERT_EQUAL_MESSAGE(bad.describe(), 78, bad.status);
         ASSERT_CONTAINS("from 1 to 9", bad.errors);
-        configuration("plugins.dir = " + plugins_->path().string() + "\nmarks_loading.dept = 5\n", 0644);
-        ASSERT_CONTAINS("did you mean marks_loading.depth?", check().errors);
+        writeFile(list(), sumOf("greeter_1") + "  greeter\n");
+        configuration(where + "plugins.trusted = " + list().string() + "\n", 0644);
+        ASSERT_CONTAINS("is not in", check().errors);
+        configuration(where + "plugins.disabled = marks_loading\n", 0644);
+        CPPUNIT_ASSERT_EQUAL(0, check().status);
+        configuration(where, 0644);
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod((*plugins_ / "marks_loading.so").c_str(), 0666));
+        ASSERT_CONTAINS("others may write to", check().errors);
         CPPUNIT_ASSERT(!std::filesystem::exists(mark()));
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod((*plugins_ / "marks_loading.so").c_str(), 0644));
+        configuration(where + "marks_loading.dept = 5\n", 0644);
+        ASSERT_CONTAINS("did you mean marks_loading.depth?", check().errors);
+        CPPUNIT_ASSERT(std::filesystem::exists(mark()));
     }
 
     void onlyListedPluginsAreLoaded() {

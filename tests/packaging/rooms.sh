@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The command line is a client of the operator door and of nothing else in host/: neither its sources nor what is linked
-# have a part of the daemon.
+# have a part of the daemon. And nothing in host/ has a part of a plugin.
 #
 #   rooms.sh SOURCES SALLYPORT
 set -euo pipefail
@@ -20,6 +20,10 @@ includes() { # ROOM ALLOWED-ROOMS
 }
 complain "host/client includes what it must not" "$(includes client 'client|config')"
 complain "host/cli includes what it must not" "$(includes cli 'cli|client|config')"
+
+complain "host/ compiles or includes plugins" \
+    "$(grep --recursive --line-number --extended-regexp \
+        '(#include "|SOURCE_DIR\}/|^|[ (])plugins/[a-z_]+/|sallyport::plugins|plugin-[a-z]+-objects' "$sources/host" || true)"
 
 rooms=$(nm --demangle "$sallyport" | grep --only-matching --extended-regexp 'sallyport::(host|plugins)::[A-Za-z_]+' | sort --unique)
 grep --quiet --line-regexp sallyport::host::cli <<<"$rooms" || {

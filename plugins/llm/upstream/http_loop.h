@@ -21,6 +21,7 @@
 #include <sallyport/log.h>
 
 #include "connection_pool.h"
+#include "descriptor.h"
 #include "http_call.h"
 #include "resolver.h"
 #include "socket.h"

@@ -103,8 +103,7 @@ Io Socket::handshake() {
     Io io = tlsProblem(result);
     if (const long verified = SSL_get_verify_result(tls_.get());
         io.kind == Io::Kind::failed && verified != X509_V_OK) {
-        io.problem =
-            std::string("the certificate is not to be trusted: ") + X509_verify_cert_error_string(verified);
+        io.problem = std::string(untrustedPeer) + X509_verify_cert_error_string(verified);
     }
     return io;
 }

@@ -50,6 +50,9 @@ struct Io {
     std::string problem;
 };
 
+/// What Io::problem begins with when the peer is not shown to be who it should be.
+inline constexpr std::string_view untrustedPeer = "the certificate is not to be trusted: ";
+
 /// A connected or connecting socket, perhaps with TLS. Closed with its object. [the loop's thread]
 class Socket {
 public:

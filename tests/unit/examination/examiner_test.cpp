@@ -11,10 +11,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/file_descriptor.h>
 #include <sallyport/testing/examined.h>
 
 #include "tests/support/assertions.h"
-#include "tests/support/file_descriptor.h"
 
 namespace sallyport::host::plugins {
 
@@ -117,7 +117,7 @@ class ExaminerTest : public CppUnit::TestFixture {
     }
 
     void testNothingIsInherited() {
-        const tests::FileDescriptor open(::fcntl(STDERR_FILENO, F_DUPFD, 64));
+        const FileDescriptor open(::fcntl(STDERR_FILENO, F_DUPFD, 64));
         CPPUNIT_ASSERT(open.get() >= 64);
         ASSERT_CONTAINS("ok patient: 0 are open\n", found("looks around", "well"));
     }
