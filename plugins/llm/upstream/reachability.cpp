@@ -26,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-int checked(int result, const char* what) {
+int required(int result, const char* what) {
     if (result < 0) {
         throw std::system_error(errno, std::generic_category(), what);
     }
@@ -38,7 +38,7 @@ class Mailbox final : public IoLoop {
 public:
     Mailbox()
         : owner_(std::this_thread::get_id()),
-          filled_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
+          filled_(required(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
 
     [[nodiscard]] bool isCurrent() const noexcept override { return std::this_thread::get_id() == owner_; }
 
@@ -80,18 +80,18 @@ private:
 class Sockets final : public SocketSet {
 public:
     explicit Sockets(Mailbox& mailbox)
-        : mailbox_(mailbox), epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+        : mailbox_(mailbox), epoll_(required(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.u64 = mail;
-        checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.descriptor(), &event), "epoll_ctl");
+        required(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.descriptor(), &event), "epoll_ctl");
     }
 
     std::uint64_t watch(int descriptor, Watcher& watcher) override {
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.u64 = last_ + 1;
-        checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+        required(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
         watchers_[++last_] = &watcher;
         return last_;
     }
