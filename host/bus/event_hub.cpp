@@ -10,12 +10,14 @@ void LiveHub::advanceTo(std::uint64_t id) {
 
 void LiveHub::publish(LiveEvent event) {
     advanceTo(event.id);
-    if (!isFollowed(event.user))
+    if (!isFollowed(event.user)) {
         return;
+    }
     // Those without a number could not be read again; they are few and small.
     const auto frame = event.id == 0 ? memory_.make(event) : memory_.makeWithinLimit(event);
-    for (const auto& outlet : outlets_)
+    for (const auto& outlet : outlets_) {
         outlet(frame);
+    }
 }
 
 void LiveHub::joined(const std::string& user) {
@@ -28,13 +30,15 @@ void LiveHub::left(const std::string& user) {
     --subscribers_;
     const std::lock_guard lock(mutex_);
     const auto found = followers_.find(user);
-    if (--found->second == 0)
+    if (--found->second == 0) {
         followers_.erase(found);
+    }
 }
 
 bool LiveHub::isFollowed(const std::string& user) const {
-    if (subscribers_ == 0)
+    if (subscribers_ == 0) {
         return false;
+    }
     const std::lock_guard lock(mutex_);
     return followers_.contains(user);
 }

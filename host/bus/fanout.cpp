@@ -20,8 +20,9 @@ Fanout::Fanout(FrameMemory& memory, Reader reader, Later later)
     : memory_(memory), reader_(std::move(reader)), later_(std::move(later)) {}
 
 Fanout::~Fanout() {
-    for (auto& [key, member] : members_)
+    for (auto& [key, member] : members_) {
         caughtUp(member);
+    }
 }
 
 void Fanout::attach(Key key, Subscriber& subscriber, std::string plugin, Subscription subscription,
@@ -37,32 +38,37 @@ void Fanout::attach(Key key, Subscriber& subscriber, std::string plugin, Subscri
     (job ? audience.byJob[*job] : audience.all).insert(key);
     if (!member.subscription.after) {
         // A client that is cut off before its first event can still resume: the id alone dispatches nothing.
-        if (!subscriber.send("id: " + std::to_string(last) + "\n\n"))
+        if (!subscriber.send("id: " + std::to_string(last) + "\n\n")) {
             return;
+        }
     }
-    if (member.subscription.replay)
+    if (member.subscription.replay) {
         read(member);
-    else
+    } else {
         member.live = true;
+    }
 }
 
 void Fanout::detach(Key key) {
     const auto found = members_.find(key);
-    if (found == members_.end())
+    if (found == members_.end()) {
         return;
+    }
     caughtUp(found->second);
     const auto& subscription = found->second.subscription;
     const auto audience = audiences_.find(subscription.user);
     if (subscription.job) {
         const auto ofJob = audience->second.byJob.find(*subscription.job);
         ofJob->second.erase(key);
-        if (ofJob->second.empty())
+        if (ofJob->second.empty()) {
             audience->second.byJob.erase(ofJob);
+        }
     } else {
         audience->second.all.erase(key);
     }
-    if (audience->second.all.empty() && audience->second.byJob.empty())
+    if (audience->second.all.empty() && audience->second.byJob.empty()) {
         audiences_.erase(audience);
+    }
     members_.erase(found);
 }
 
@@ -80,10 +86,12 @@ void Fanout::read(Member& member) {
 }
 
 bool Fanout::mayRead(Member& member) {
-    if (member.cut || member.subscriber->backlog() >= readBelow)
+    if (member.cut || member.subscriber->backlog() >= readBelow) {
         return false;
-    if (!memory_.isShort())
+    }
+    if (!memory_.isShort()) {
         return true;
+    }
     relieve();
     paused_.push_back(member.key);
     return false;
@@ -91,8 +99,9 @@ bool Fanout::mayRead(Member& member) {
 
 void Fanout::replayed(Key key, const StoredEvents* stored) {
     const auto found = members_.find(key);
-    if (found == members_.end())
+    if (found == members_.end()) {
         return;
+    }
     auto& member = found->second;
     member.reading = false;
     if (stored == nullptr) {
@@ -102,39 +111,45 @@ void Fanout::replayed(Key key, const StoredEvents* stored) {
     }
     for (const auto& event : stored->events) {
         // What the client has no room for is read again once it has.
-        if (!mayRead(member) || !send(member, memory_.make(event)))
+        if (!mayRead(member) || !send(member, memory_.make(event))) {
             return;
+        }
         member.cursor = event.id;
     }
-    if (!stored->more && !member.missed)
+    if (!stored->more && !member.missed) {
         goLive(member);
-    else if (mayRead(member))
+    } else if (mayRead(member)) {
         read(member);
+    }
 }
 
 void Fanout::goLive(Member& member) {
     member.live = true;
     member.subscription.replay = nullptr;
-    for (const auto& frame : std::exchange(member.kept, {}))
+    for (const auto& frame : std::exchange(member.kept, {})) {
         handTo(member, frame);
+    }
 }
 
 void Fanout::drained(Key key) {
     const auto found = members_.find(key);
-    if (found == members_.end())
+    if (found == members_.end()) {
         return;
+    }
     auto& member = found->second;
     noteProgress(member);
-    if (!member.live && !member.reading && member.subscription.replay && mayRead(member))
+    if (!member.live && !member.reading && member.subscription.replay && mayRead(member)) {
         read(member);
+    }
 }
 
 // What is published
 
 void Fanout::deliver(FramePtr frame) {
     published_.push_back(std::move(frame));
-    if (!scheduled_)
+    if (!scheduled_) {
         turn();
+    }
 }
 
 void Fanout::turn() {
@@ -142,18 +157,21 @@ void Fanout::turn() {
     relieving_ = false;
     bool enough = memory_.isShort() && relieve();
     if (!memory_.isShort()) {
-        for (const auto key : std::exchange(paused_, {}))
+        for (const auto key : std::exchange(paused_, {})) {
             drained(key);
+        }
     }
     for (std::size_t spent = 0; !enough && !published_.empty();) {
         const auto frame = published_.front();
-        if (!std::exchange(begun_, true))
+        if (!std::exchange(begun_, true)) {
             audience_ = audienceOf(*frame);
+        }
         while (!audience_.empty() && spent < turnBytes) {
             const auto found = members_.find(audience_.back());
             audience_.pop_back();
-            if (found == members_.end())
+            if (found == members_.end()) {
                 continue;
+            }
             spent += handCost + (found->second.behindSince == 0 ? frame->text.size() : 0);
             handTo(found->second, frame);
         }
@@ -163,46 +181,53 @@ void Fanout::turn() {
             begun_ = false;
         }
     }
-    if (enough)
+    if (enough) {
         schedule();
+    }
 }
 
 void Fanout::schedule() {
-    if (!std::exchange(scheduled_, true))
+    if (!std::exchange(scheduled_, true)) {
         later_();
+    }
 }
 
 std::vector<Fanout::Key> Fanout::audienceOf(const Frame& frame) const {
     std::vector<Key> keys;
     const auto found = audiences_.find(frame.user);
-    if (found == audiences_.end())
+    if (found == audiences_.end()) {
         return keys;
+    }
     const auto& [all, byJob] = found->second;
     keys.assign(all.begin(), all.end());
-    if (const auto ofJob = byJob.find(frame.job); ofJob != byJob.end())
+    if (const auto ofJob = byJob.find(frame.job); ofJob != byJob.end()) {
         keys.insert(keys.end(), ofJob->second.begin(), ofJob->second.end());
+    }
     return keys;
 }
 
 void Fanout::handTo(Member& member, const FramePtr& frame) {
-    if (member.cut)
+    if (member.cut) {
         return;
+    }
     if (!member.live) {
         keep(member, frame);
     } else if (frame->id == 0 || frame->id > member.cursor) {
         member.cursor = std::max(member.cursor, frame->id);
-        if (frame->lost())
+        if (frame->lost()) {
             cutOff(member);
-        else
+        } else {
             send(member, frame);
+        }
     }
 }
 
 void Fanout::keep(Member& member, const FramePtr& frame) {
     // Numbered frames will be found in the store by a read that begins later.
     const bool numbered = frame->id != 0;
-    if (numbered && (!member.reading || member.missed))
+    if (numbered && (!member.reading || member.missed)) {
         return;
+    }
     const bool room = member.kept.size() < mostKept;
     if (room && (!numbered || (!frame->lost() && !memory_.isShort()))) {
         member.kept.push_back(frame);
@@ -234,13 +259,15 @@ bool Fanout::send(Member& member, const FramePtr& frame) {
 }
 
 void Fanout::noteProgress(Member& member) {
-    if (member.behindSince != 0 && member.subscriber->backlog() == 0)
+    if (member.behindSince != 0 && member.subscriber->backlog() == 0) {
         caughtUp(member);
+    }
 }
 
 void Fanout::caughtUp(Member& member) {
-    if (const auto since = std::exchange(member.behindSince, 0); since != 0)
+    if (const auto since = std::exchange(member.behindSince, 0); since != 0) {
         memory_.caughtUp(since);
+    }
     memory_.give(std::exchange(member.taken, 0));
 }
 
@@ -254,8 +281,9 @@ void Fanout::cutOff(Member& member) {
 /// Cuts the slowest off, unless that has been done and its effect is not to be seen yet.
 /// @return whether there is one.
 bool Fanout::relieve() {
-    if (relieving_)
+    if (relieving_) {
         return true;
+    }
     const auto slowest = memory_.slowest();
     for (auto& [key, member] : members_) {
         noteProgress(member);
@@ -264,8 +292,9 @@ bool Fanout::relieve() {
             relieving_ = true;
         }
     }
-    if (relieving_)
+    if (relieving_) {
         schedule();
+    }
     return relieving_;
 }
 

@@ -13,8 +13,9 @@ constexpr std::size_t entry = 256;
 std::string textOf(const LiveEvent& event) {
     std::string text;
     text.reserve(event.type.size() + event.data.size() + 48);
-    if (event.id != 0)
+    if (event.id != 0) {
         text.append("id: ").append(std::to_string(event.id)).append("\n");
+    }
     text.append("event: ").append(event.type).append("\ndata: ").append(event.data).append("\n\n");
     return text;
 }
@@ -60,14 +61,16 @@ void FrameMemory::fellBehind(std::uint64_t sequence) {
 void FrameMemory::caughtUp(std::uint64_t sequence) {
     const std::lock_guard lock(mutex_);
     const auto found = behind_.find(sequence);
-    if (--found->second == 0)
+    if (--found->second == 0) {
         behind_.erase(found);
+    }
 }
 
 std::uint64_t FrameMemory::slowest() const {
     const std::lock_guard lock(mutex_);
-    if (behind_.empty())
+    if (behind_.empty()) {
         return 0;
+    }
     // Of those who are behind, the half that is further behind.
     const auto first = behind_.begin()->first;
     return first + (behind_.rbegin()->first - first) / 2;

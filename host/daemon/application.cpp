@@ -76,8 +76,9 @@ void Application::handleOption(const std::string& name, const std::string& value
         configured_ = true;
     } else if (name == "define") {
         const auto equals = value.find('=');
-        if (equals == std::string::npos || equals == 0)
+        if (equals == std::string::npos || equals == 0) {
             throw Poco::Util::InvalidArgumentException("-D takes KEY=VALUE, not \"" + value + "\"");
+        }
         source_.overrides.emplace_back(value.substr(0, equals), value.substr(equals + 1));
     } else if (name == "check-config") {
         check_ = true;
@@ -123,11 +124,13 @@ int Application::main(const ArgVec& arguments) {
         std::cout << "sallyportd " << version << std::endl;
         return EX_OK;
     }
-    if (!arguments.empty())
+    if (!arguments.empty()) {
         return complain(EX_USAGE,
                         "unexpected argument \"" + arguments.front() + "\"\nTry 'sallyportd --help'.");
-    if (!configured_ && std::filesystem::exists(installedConfiguration))
+    }
+    if (!configured_ && std::filesystem::exists(installedConfiguration)) {
         source_.file = installedConfiguration;
+    }
     try {
         return check_ ? checkConfiguration() : serve();
     } catch (const config::BadValue& error) {
@@ -142,8 +145,9 @@ int Application::main(const ArgVec& arguments) {
 }
 
 int Application::checkConfiguration() {
-    for (const auto& sentence : checkSource_(source_))
+    for (const auto& sentence : checkSource_(source_)) {
         std::cerr << "sallyportd: warning: " << sentence << std::endl;
+    }
     std::cout << (source_.file.empty() ? std::string("defaults") : source_.file)
               << ": the configuration is good" << std::endl;
     return EX_OK;
@@ -180,13 +184,16 @@ void Application::waitForSignals(Daemon& daemon) {
             const timespec wait{seconds.count(), std::chrono::nanoseconds(pause - seconds).count()};
             signal = ::sigtimedwait(&signals, nullptr, &wait);
             // A daemon that does not serve is better restarted: it stays silent then.
-            if (signal < 0 && daemon.responsive(std::chrono::duration_cast<std::chrono::milliseconds>(pause)))
+            if (signal < 0 &&
+                daemon.responsive(std::chrono::duration_cast<std::chrono::milliseconds>(pause))) {
                 systemd::notifyWatchdog();
+            }
         } else {
             ::sigwait(&signals, &signal);
         }
-        if (signal == SIGTERM || signal == SIGINT)
+        if (signal == SIGTERM || signal == SIGINT) {
             return;
+        }
         if (signal == SIGHUP) {
             systemd::notifyReloading();
             daemon.reload();

@@ -14,8 +14,9 @@ bool isLoaded(const plugins::Inspected& inspected) {
 }
 
 void addKeys(std::vector<std::string>& keys, std::span<const Setting> settings, const std::string& prefix) {
-    for (const auto& setting : settings)
+    for (const auto& setting : settings) {
         keys.push_back(prefix + setting.key);
+    }
 }
 
 }  // namespace
@@ -29,10 +30,12 @@ InspectedConfiguration inspectConfiguration(const config::Configuration& configu
     addKeys(known, config::hostSettings(), "");
     std::vector<std::string> absent = options.plugins.disabled;
     for (const auto& inspected : inspection.plugins) {
-        if (!inspected.problems.empty())
+        if (!inspected.problems.empty()) {
             absent.push_back(std::filesystem::path(inspected.file).stem());
-        if (!isLoaded(inspected))
+        }
+        if (!isLoaded(inspected)) {
             continue;
+        }
         const auto& name = inspected.declaration->name;
         addKeys(known, inspected.settings, name + ".");
         try {

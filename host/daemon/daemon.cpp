@@ -63,8 +63,9 @@ constexpr std::string_view unixPrefix = "unix:";
 
 /// `unix:/run/x.sock` as a base URL that HTTP clients with Unix sockets understand.
 std::string baseUrl(const std::string& address) {
-    if (!address.starts_with(unixPrefix))
+    if (!address.starts_with(unixPrefix)) {
         return address;
+    }
     std::string encoded;
     Poco::URI::encode(address.substr(unixPrefix.size()), "/", encoded);
     return "http+unix://" + encoded;
@@ -72,8 +73,9 @@ std::string baseUrl(const std::string& address) {
 
 std::string listed(const std::vector<std::string>& words) {
     std::string text;
-    for (const auto& word : words)
+    for (const auto& word : words) {
         text += (text.empty() ? "" : ", ") + word;
+    }
     return text;
 }
 
@@ -99,8 +101,9 @@ std::size_t descriptorLimit() {
 
 std::vector<std::string> keysOf(std::span<const Setting> settings, const std::string& prefix) {
     std::vector<std::string> keys;
-    for (const auto& setting : settings)
+    for (const auto& setting : settings) {
         keys.push_back(prefix + setting.key);
+    }
     return keys;
 }
 
@@ -145,12 +148,14 @@ public:
                     [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
                    hostRoutes(view()), *pluginLog_),
           doors_(options_, std::move(inherited), *hostLog_) {
-        if (!options_.coreDumps)
+        if (!options_.coreDumps) {
             closeMemory();
+        }
         warnAboutPort();
-        if (operators_.ensureLocalToken(options_.dataDirectory + "/operator.token"))
+        if (operators_.ensureLocalToken(options_.dataDirectory + "/operator.token")) {
             hostLog_->info("the admin token was written",
                            {{"file", options_.dataDirectory + "/operator.token"}});
+        }
         bus_.onWake([this](std::string_view topic) { server_.wake(topic); });
         tokens_.onRevoked([this](const JobId& job) { server_.endRevoked(job); });
         operators_.onRevoked([this] { server_.endRevoked(std::nullopt); });
@@ -162,9 +167,10 @@ public:
         emptyWorkspace();
         loadPlugins();
         warnAboutUnknownKeys();
-        if (options_.workerSilence > 0ms)
+        if (options_.workerSilence > 0ms) {
             ticker_.add(this, http::hostName, silenceCheck,
                         [this] { registry_.interruptSilent(options_.workerSilence); });
+        }
         ticker_.add(this, http::hostName, timeoutBeat, [this] { registry_.interruptOverdue(); });
         ticker_.add(this, http::hostName, logBeat, [this] { log_.writeHeld(); });
         ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
@@ -173,8 +179,9 @@ public:
     }
 
     ~Parts() {
-        if (!shutDown())
+        if (!shutDown()) {
             ::_exit(EX_SOFTWARE);
+        }
     }
     Parts(const Parts&) = delete;
     Parts& operator=(const Parts&) = delete;
@@ -202,8 +209,9 @@ public:
 
     /// @return whether all has ended, and may be destroyed.
     bool shutDown() noexcept {
-        if (stopped_)
+        if (stopped_) {
             return ended_;
+        }
         stopped_ = true;
         const auto patience = std::clamp<std::chrono::milliseconds>(options_.shutdownGrace, 1s, 5s);
         lastResort_.arm(options_.shutdownGrace + patience + shutdownSlack);
@@ -211,13 +219,15 @@ public:
         step([this] { reloader_.stop(); });
         step([this] { hostLog_->info("stopping"); });
         step([this] {
-            if (!server_.drain(options_.shutdownGrace))
+            if (!server_.drain(options_.shutdownGrace)) {
                 hostLog_->warn("requests were cut off: they did not end within shutdown.grace");
+            }
         });
         step([this] { ticker_.remove(this); });
         step([this, patience] { ended_ = plugins_.stop(patience); });
-        if (ended_)
+        if (ended_) {
             step([this] { server_.stop(); });
+        }
         step([this] { operators_.writeUnwritten(); });
         step([this] { registry_.writeUnwritten(); });
         step([this] { database_.close(); });
@@ -248,8 +258,9 @@ private:
 
     void removeAddresses() const {
         std::error_code ignored;
-        for (const char* name : {"worker.address", "operator.address", "operator.socket"})
+        for (const char* name : {"worker.address", "operator.address", "operator.socket"}) {
             fs::remove(dataFile(name), ignored);
+        }
     }
 
     plugins::ReloadReport reloadNow() {
@@ -267,8 +278,9 @@ private:
         }
         // In any case: the file may have been rotated away.
         log_.reopen(options_.log);
-        if (!problem.empty())
+        if (!problem.empty()) {
             hostLog_->error("the configuration was not reloaded", {{"reason", problem}});
+        }
         auto report = agreePlugins(pluginSources_.value_or(options_.plugins), false);
         warnAboutUnknownKeys();
         hostLog_->info("reloaded");
@@ -329,8 +341,9 @@ private:
         std::vector<std::pair<std::string, std::string>> all;
         const auto add = [&](const char* door, const std::vector<std::string>& urls) {
             for (const auto& url : urls) {
-                if (!url.starts_with(beside))
+                if (!url.starts_with(beside)) {
                     all.emplace_back(door, url);
+                }
             }
         };
         add("worker", doors_.worker());
@@ -341,15 +354,17 @@ private:
     void openDoors() {
         auto& worker = options_.worker;
         auto& operators = options_.operators;
-        if (http::fitToDescriptors(worker.door, operators.door, descriptorLimit()))
+        if (http::fitToDescriptors(worker.door, operators.door, descriptorLimit())) {
             hostLog_->warn(
                 "too few descriptors for all connections that are allowed: raise LimitNOFILE= or ulimit -n",
                 {{"worker", worker.door.maxConnections}, {"operator", operators.door.maxConnections}});
+        }
         doors_.open(server_);
         workerBase_ =
             options_.workerPublicUrl.empty() ? baseUrl(doors_.worker().front()) : options_.workerPublicUrl;
-        while (workerBase_.ends_with('/'))
+        while (workerBase_.ends_with('/')) {
             workerBase_.pop_back();
+        }
     }
 
     void loadPlugins() {
@@ -359,11 +374,13 @@ private:
 
     /// Those that could not start, with growing pauses. [pool thread]
     void retryPlugins() {
-        if (std::chrono::steady_clock::now() < nextRetry_ || plugins_.postponed().empty())
+        if (std::chrono::steady_clock::now() < nextRetry_ || plugins_.postponed().empty()) {
             return;
+        }
         const std::unique_lock lock(reloading_, std::try_to_lock);
-        if (!lock)
+        if (!lock) {
             return;
+        }
         auto sources = pluginSources_.value_or(options_.plugins);
         sources.beingWritten = [this](const std::string& file) { return watch_.isBeingWritten(file); };
         static_cast<void>(plugins_.retry(sources, *configuration_));
@@ -373,8 +390,9 @@ private:
 
     void tellPostponed() const {
         const auto files = plugins_.postponed();
-        if (files.empty())
+        if (files.empty()) {
             return;
+        }
         std::uintmax_t needed = 0;
         for (const auto& file : files) {
             std::error_code unknown;
@@ -398,8 +416,9 @@ private:
         plugins::Watched watched;
         if (sources.watch) {
             watched.directories = sources.directories;
-            if (sources.trusted)
+            if (sources.trusted) {
                 watched.files.push_back(sources.trusted->file());
+            }
         }
         watch_.watch(std::move(watched));
         sources.beingWritten = [this](const std::string& file) { return watch_.isBeingWritten(file); };
@@ -415,8 +434,9 @@ private:
     }
 
     void warnAboutPort() const {
-        if (!options_.portWarning.empty())
+        if (!options_.portWarning.empty()) {
             hostLog_->warn("ORCHESTRATOR_PORT is no port and was ignored", {{"value", options_.portWarning}});
+        }
     }
 
     void warnAboutUnknownKeys() const {
@@ -425,11 +445,13 @@ private:
         known.insert(known.end(), ofPlugins.begin(), ofPlugins.end());
         std::vector<std::string> absent = options_.plugins.disabled;
         for (const auto& plugin : plugins_.list()) {
-            if (!plugin.running)
+            if (!plugin.running) {
                 absent.push_back(plugin.name);
+            }
         }
-        for (const auto& sentence : configuration_->unknownKeys(known, absent))
+        for (const auto& sentence : configuration_->unknownKeys(known, absent)) {
             hostLog_->warn("unknown key", {{"hint", sentence}});
+        }
     }
 
     Source source_;

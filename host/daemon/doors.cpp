@@ -38,8 +38,9 @@ bool leavesIpv4(const ListenAddress& address, const std::vector<ListenAddress>& 
 }
 
 void addWanted(std::vector<Wanted>& wanted, Realm door, const ListenOptions& listen) {
-    for (const auto& address : listen.addresses)
+    for (const auto& address : listen.addresses) {
         wanted.push_back({door, address, {listen.socketMode, leavesIpv4(address, listen.addresses)}});
+    }
 }
 
 /// Whether nobody else can put a socket there.
@@ -55,12 +56,14 @@ std::vector<Wanted> placesForCommandSocket(const HostOptions& options) {
     std::string runtime = given != nullptr ? given : "/run/sallyport";
     runtime.resize(std::min(runtime.find(':'), runtime.size()));
     std::vector<std::string> directories{std::filesystem::absolute(options.dataDirectory)};
-    if (isOurs(runtime))
+    if (isOurs(runtime)) {
         directories.insert(directories.begin(), runtime);
+    }
     std::vector<Wanted> places;
     for (const auto& directory : directories) {
-        if (const auto address = ListenAddress::parse("unix:" + directory + "/operator.sock"))
+        if (const auto address = ListenAddress::parse("unix:" + directory + "/operator.sock")) {
             places.push_back({Realm::operators, *address, {options.operators.socketMode, false}});
+        }
     }
     return places;
 }
@@ -80,13 +83,15 @@ void distribute(std::vector<systemd::Inherited>& inherited, std::vector<Wanted>&
                    ListeningSocket::matches(socket.descriptor.get(), want.address, want.options);
         };
         const auto found = std::ranges::find_if(inherited, fits);
-        if (found == inherited.end())
+        if (found == inherited.end()) {
             continue;
+        }
         want.inherited.emplace(std::move(found->descriptor));
         // A socket unit's is in the descriptor store as well.
         for (auto& other : inherited) {
-            if (isSame(other.descriptor, *want.inherited))
+            if (isSame(other.descriptor, *want.inherited)) {
                 other.descriptor.close();
+            }
         }
     }
 }
@@ -98,14 +103,16 @@ bool isKeptByUs(const systemd::Inherited& socket) {
 /// Those that `distribute` has left.
 void closeUnmatched(std::vector<systemd::Inherited> inherited, Logger& log) {
     for (const auto& socket : inherited) {
-        if (!socket.descriptor.open())
+        if (!socket.descriptor.open()) {
             continue;
+        }
         log.warn("an inherited socket was closed: the configuration does not name it",
                  {{"name", socket.name}, {"socket", http::describeSocket(socket.descriptor.get())}});
         // The service manager has a copy until it comes to `forget`: neither may that keep the port, nor may
         // clients wait in it for nobody. One of a socket unit is the unit's to end.
-        if (isKeptByUs(socket))
+        if (isKeptByUs(socket)) {
             http::endListening(socket.descriptor.get());
+        }
     }
 }
 
@@ -114,8 +121,9 @@ ListeningSocket opened(Wanted& want, Logger& log) {
         log.info("goes on with an inherited socket", {{"address", want.address.text()}});
         return {std::move(*want.inherited), want.address, want.options};
     }
-    if (!want.address.isPresent())
+    if (!want.address.isPresent()) {
         log.warn("no interface of this machine has the address yet", {{"address", want.address.text()}});
+    }
     return {want.address, want.options};
 }
 
@@ -147,20 +155,24 @@ Doors::Doors(const HostOptions& options, std::vector<systemd::Inherited> inherit
     distribute(inherited, wanted);
     distribute(inherited, places);
     closeUnmatched(std::move(inherited), log);
-    for (auto& want : wanted)
+    for (auto& want : wanted) {
         (want.door == Realm::worker ? worker_ : operators_).add(opened(want, log));
+    }
     if (!named) {
-        if (auto socket = openedAtOneOf(places, log))
+        if (auto socket = openedAtOneOf(places, log)) {
             operators_.add(std::move(*socket));
+        }
     }
     findCommandSocket();
 
     // What is kept from now on, and nothing else.
     for (const auto door : {Realm::worker, Realm::operators}) {
-        if (hadSome)
+        if (hadSome) {
             systemd::forget(nameOf(door));
-        for (const auto& socket : (door == Realm::worker ? worker_ : operators_).sockets)
+        }
+        for (const auto& socket : (door == Realm::worker ? worker_ : operators_).sockets) {
             systemd::keep(nameOf(door), socket.descriptor());
+        }
     }
 }
 
@@ -172,8 +184,9 @@ void Doors::Door::add(ListeningSocket socket) {
 void Doors::findCommandSocket() {
     const auto isUnix = [](const std::string& url) { return url.starts_with("unix:"); };
     const auto found = std::ranges::find_if(operators_.urls, isUnix);
-    if (found != operators_.urls.end())
+    if (found != operators_.urls.end()) {
         commandSocket_ = *found;
+    }
 }
 
 void Doors::open(http::Server& server) {

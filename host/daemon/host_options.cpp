@@ -23,8 +23,9 @@ constexpr std::size_t mostLoops = 4;
 void applyOrchestratorPort(HostOptions& options) {
     const char* const value = std::getenv("ORCHESTRATOR_PORT");
     auto& addresses = options.worker.addresses;
-    if (value == nullptr || std::ranges::all_of(addresses, &http::ListenAddress::isUnix))
+    if (value == nullptr || std::ranges::all_of(addresses, &http::ListenAddress::isUnix)) {
         return;
+    }
     const std::string_view text(value);
     std::uint16_t port = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -35,8 +36,9 @@ void applyOrchestratorPort(HostOptions& options) {
     std::vector<http::ListenAddress> replaced;
     for (const auto& address : addresses) {
         const auto other = address.withPort(port);
-        if (std::ranges::find(replaced, other) == replaced.end())
+        if (std::ranges::find(replaced, other) == replaced.end()) {
             replaced.push_back(other);
+        }
     }
     addresses = std::move(replaced);
 }
@@ -86,13 +88,15 @@ bool clashes(const http::ListenAddress& address, std::span<const http::ListenAdd
 std::vector<http::ListenAddress> readAddresses(const config::Configuration& configuration,
                                                const std::string& key, const std::string& text) {
     const auto addresses = http::parseListenAddresses(text);
-    if (!addresses)
+    if (!addresses) {
         throw configuration.badValue(key,
                                      "host:port, [ipv6]:port or unix:/path, or several with commas between");
+    }
     for (std::size_t i = 1; i < addresses->size(); ++i) {
-        if (clashes((*addresses)[i], std::span(*addresses).first(i)))
+        if (clashes((*addresses)[i], std::span(*addresses).first(i))) {
             throw configuration.badValue(
                 key, "addresses that are not the same, and of which none includes another as 0.0.0.0 does");
+        }
     }
     return *addresses;
 }
@@ -104,8 +108,9 @@ mode_t readMode(const config::Configuration& configuration, const Settings& sett
     mode_t mode = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
     constexpr mode_t owner = 0600;
-    if (error != std::errc{} || end != text.data() + text.size() || mode > 0777 || (mode & owner) != owner)
+    if (error != std::errc{} || end != text.data() + text.size() || mode > 0777 || (mode & owner) != owner) {
         throw configuration.badValue(key, "an octal mode that lets the owner in, such as 0600, 0660 or 0666");
+    }
     return mode;
 }
 
@@ -133,8 +138,9 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
         static_cast<std::size_t>(settings.integer("worker.max_connections_per_address"));
     options.operators = readListen(configuration, settings, "operator", Realm::operators);
     for (const auto& address : options.operators.addresses) {
-        if (clashes(address, options.worker.addresses))
+        if (clashes(address, options.worker.addresses)) {
             throw configuration.badValue("operator.listen", "addresses that worker.listen does not have");
+        }
     }
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");

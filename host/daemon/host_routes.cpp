@@ -28,8 +28,9 @@ Object object() {
 template <class T>
 Array array(const std::vector<T>& values) {
     Array result;
-    for (const auto& value : values)
+    for (const auto& value : values) {
         result.add(value);
+    }
     return result;
 }
 
@@ -69,16 +70,18 @@ struct Faults {
     [[nodiscard]] Array slowOf(const std::string& plugin) const {
         Array list;
         for (const auto& call : slow) {
-            if (call.plugin == plugin)
+            if (call.plugin == plugin) {
                 list.add(describe(call));
+            }
         }
         return list;
     }
     [[nodiscard]] Array crashesOf(const std::string& plugin) const {
         Array list;
         for (const auto& crash : history.crashes) {
-            if (crash.plugin == plugin)
+            if (crash.plugin == plugin) {
                 list.add(describe(crash));
+            }
         }
         return list;
     }
@@ -138,11 +141,13 @@ Object describe(const auth::OperatorToken& token) {
 /// A field that a person typed and others will read.
 std::string label(const json::Object& body, const char* field) {
     auto text = body.string(field);
-    if (text.empty() || text.size() > mostText)
+    if (text.empty() || text.size() > mostText) {
         throw invalidField(field, "must have 1 to " + std::to_string(mostText) + " characters");
+    }
     for (const char c : text) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
             throw invalidField(field, "must not contain control characters");
+        }
     }
     return text;
 }
@@ -175,8 +180,9 @@ public:
         }
         Array quarantined;
         for (const auto& job : known.history.quarantined) {
-            if (view_.crashes.holds(job))
+            if (view_.crashes.holds(job)) {
                 quarantined.add(job.str());
+            }
         }
         auto result = object();
         result.set("version", version);
@@ -199,8 +205,9 @@ public:
     [[nodiscard]] Reply plugins() const {
         const auto known = faults();
         Array list;
-        for (const auto& info : view_.plugins())
+        for (const auto& info : view_.plugins()) {
             list.add(describe(info, known));
+        }
         auto result = object();
         result.set("plugins", list);
         return Reply::json(200, result);
@@ -214,16 +221,18 @@ public:
                     promise.fulfil(report != nullptr ? Reply::json(200, describe(*report))
                                                      : Reply::failure(problem));
                 });
-            if (!accepted)
+            if (!accepted) {
                 promise.fulfil(Reply::error(RequestError(503, "stopping", "the daemon is stopping")));
+            }
         });
     }
 
     [[nodiscard]] Reply acknowledge(const Call& call) const {
         const std::string plugin(call.param("name"));
         const auto count = view_.crashes.acknowledge(plugin);
-        if (count == 0)
+        if (count == 0) {
             throw notFound("no crash of that plugin waits to be acknowledged");
+        }
         auto result = object();
         result.set("status", "acknowledged");
         result.set("plugin", plugin);
@@ -233,10 +242,12 @@ public:
 
     [[nodiscard]] Reply release(const Call& call) const {
         const auto job = JobId::parse(call.param("job_id"));
-        if (!job)
+        if (!job) {
             throw RequestError(400, "invalid_job_id", "the job id in the path is not a UUID");
-        if (!view_.crashes.release(*job))
+        }
+        if (!view_.crashes.release(*job)) {
             throw notFound("the job is not quarantined");
+        }
         auto result = object();
         result.set("status", "released");
         result.set("job_id", job->str());
@@ -245,8 +256,9 @@ public:
 
     [[nodiscard]] Reply tokens() const {
         Array list;
-        for (const auto& token : view_.operators.list())
+        for (const auto& token : view_.operators.list()) {
             list.add(describe(token));
+        }
         auto result = object();
         result.set("tokens", list);
         return Reply::json(200, result);
@@ -257,11 +269,13 @@ public:
         const auto role = body.optionalString("role").value_or("user");
         std::optional<Role> chosen;
         for (const auto candidate : {Role::viewer, Role::user, Role::admin}) {
-            if (role == name(candidate))
+            if (role == name(candidate)) {
                 chosen = candidate;
+            }
         }
-        if (!chosen)
+        if (!chosen) {
             throw invalidField("role", "must be viewer, user or admin");
+        }
         const auto created =
             view_.operators.create(label(body, "name"), userIn(body).value_or("default"), *chosen);
         auto result = object();
@@ -277,15 +291,18 @@ public:
         const auto text = call.param("token_id");
         std::int64_t id = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-        if (error != std::errc{} || end != text.data() + text.size())
+        if (error != std::errc{} || end != text.data() + text.size()) {
             throw badRequest("A token's id is a number.");
-        if (!view_.operators.revoke(id))
+        }
+        if (!view_.operators.revoke(id)) {
             throw notFound("there is no such token");
+        }
         auto result = object();
         result.set("status", "revoked");
         result.set("token_id", id);
-        if (!view_.operators.durable(id))
+        if (!view_.operators.durable(id)) {
             result.set("durable", false);
+        }
         return Reply::json(200, result);
     }
 

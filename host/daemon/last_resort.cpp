@@ -35,19 +35,21 @@ void LastResort::disarm() noexcept {
 void LastResort::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        if (!deadline_)
+        if (!deadline_) {
             changed_.wait(lock);
-        else if (Clock::now() >= *deadline_)
+        } else if (Clock::now() >= *deadline_) {
             end();
-        else
+        } else {
             changed_.wait_until(lock, *deadline_);
+        }
     }
 }
 
 void LastResort::end() noexcept {
     log::attempt([this] {
-        for (const auto& call : entry::running({}))
+        for (const auto& call : entry::running({})) {
             entry::logRunning(log_, LogLevel::error, "a plugin's code does not return", call);
+        }
         log_.error("the daemon could not stop in time, and ends as it is");
     });
     ::_exit(EX_SOFTWARE);

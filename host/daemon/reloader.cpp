@@ -18,8 +18,9 @@ Reloader::~Reloader() {
 bool Reloader::request(Done done) {
     {
         const std::lock_guard lock(mutex_);
-        if (stopped_)
+        if (stopped_) {
             return false;
+        }
         waiting_.push_back(std::move(done));
     }
     asked_.notify_one();
@@ -32,13 +33,15 @@ plugins::ReloadReport Reloader::reload() {
     auto outcome = promise->get_future();
     const bool accepted =
         request([promise](const plugins::ReloadReport* report, const std::exception_ptr& problem) {
-            if (report != nullptr)
+            if (report != nullptr) {
                 promise->set_value(*report);
-            else
+            } else {
                 promise->set_exception(problem);
+            }
         });
-    if (!accepted)
+    if (!accepted) {
         throw std::runtime_error("the daemon is stopping");
+    }
     return outcome.get();
 }
 
@@ -48,8 +51,9 @@ void Reloader::stop() {
         stopped_ = true;
     }
     thread_.request_stop();
-    if (thread_.joinable())
+    if (thread_.joinable()) {
         thread_.join();
+    }
 }
 
 void Reloader::run(const std::stop_token& stopping) {
@@ -61,8 +65,9 @@ void Reloader::run(const std::stop_token& stopping) {
             waiting.swap(waiting_);
         }
         if (stopping.stop_requested()) {
-            for (const auto& done : waiting)
+            for (const auto& done : waiting) {
                 done(nullptr, std::make_exception_ptr(std::runtime_error("the daemon is stopping")));
+            }
             return;
         }
         serve(waiting);
@@ -77,8 +82,9 @@ void Reloader::serve(const std::vector<Done>& waiting) {
     } catch (...) {
         problem = std::current_exception();
     }
-    for (const auto& done : waiting)
+    for (const auto& done : waiting) {
         done(report ? &*report : nullptr, problem);
+    }
 }
 
 }  // namespace sallyport::host

@@ -34,10 +34,12 @@ std::vector<Inherited> inheritedSockets() {
     char** names = nullptr;
     const int count = sd_listen_fds_with_names(1, &names);
     std::vector<Inherited> inherited;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; ++i) {
         inherited.push_back({FileDescriptor(SD_LISTEN_FDS_START + i), names[i]});
-    for (int i = 0; i < count; ++i)
+    }
+    for (int i = 0; i < count; ++i) {
         std::free(names[i]);
+    }
     std::free(static_cast<void*>(names));
     return inherited;
 }
@@ -53,8 +55,9 @@ void forget(const std::string& name) {
 
 std::optional<std::chrono::microseconds> watchdogInterval() {
     std::uint64_t micros = 0;
-    if (sd_watchdog_enabled(0, &micros) <= 0)
+    if (sd_watchdog_enabled(0, &micros) <= 0) {
         return std::nullopt;
+    }
     return std::chrono::microseconds(micros);
 }
 

@@ -17,16 +17,18 @@ constexpr std::size_t least = std::size_t{64} * 1024;
 
 AlternateStack::AlternateStack() noexcept {
     stack_t present{};
-    if (::sigaltstack(nullptr, &present) != 0 || (present.ss_flags & SS_DISABLE) == 0)
+    if (::sigaltstack(nullptr, &present) != 0 || (present.ss_flags & SS_DISABLE) == 0) {
         return;
+    }
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const auto wanted = std::max(least, 2 * static_cast<std::size_t>(std::max(::sysconf(_SC_SIGSTKSZ), 0L)));
     // Its first page stays closed, so that what overflows this one too does not write over other memory.
     size_ = wanted + page;
     void* const memory =
         ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (memory == MAP_FAILED)
+    if (memory == MAP_FAILED) {
         return;
+    }
     memory_ = memory;
     ::mprotect(memory_, page, PROT_NONE);
     stack_t stack{};
@@ -36,8 +38,9 @@ AlternateStack::AlternateStack() noexcept {
 }
 
 AlternateStack::~AlternateStack() {
-    if (memory_ == nullptr)
+    if (memory_ == nullptr) {
         return;
+    }
     stack_t none{};
     none.ss_flags = SS_DISABLE;
     ::sigaltstack(&none, nullptr);

@@ -99,8 +99,9 @@ public:
         first_ = false;
     }
     void field(std::string_view name, std::string_view value) {
-        if (!value.empty())
+        if (!value.empty()) {
             made(name, [value](SignalText& text) { text.appendPlain(value); });
+        }
     }
 
 private:
@@ -116,16 +117,18 @@ void appendFields(Line& line, const Crash& crash) {
     line.field("called_by", crash.calledBy);
     line.field("route", crash.route);
     line.field("request", crash.request);
-    if (crash.job != nullptr)
+    if (crash.job != nullptr) {
         line.made("job", [&](SignalText& text) { text.appendJob(*crash.job); });
+    }
     line.field("signal", crash.signal);
     line.field("error", crash.error);
 }
 
 void writeLog(const Crash& crash) {
     const auto* const log = emergency.load();
-    if (log == nullptr)
+    if (log == nullptr) {
         return;
+    }
     static SignalText text;
     const std::string_view message = crash.plugin.empty() ? "the daemon crashed" : "a plugin crashed";
     const bool json = log->format == log::Format::json;
@@ -153,8 +156,9 @@ void writeJournal(const Crash& crash) {
     text.append('{');
     line.field("event", "crash");
     line.made("time", [&](SignalText& to) { to.appendTime(crash.time); });
-    if (crash.plugin.empty())
+    if (crash.plugin.empty()) {
         line.field("plugin", "sallyportd");
+    }
     appendFields(line, crash);
     text.append("}\n");
     text.writeTo(journal);
@@ -173,8 +177,9 @@ void describeThread(Crash& crash) {
         }
     }
     if (const auto code = innermostCode()) {
-        if (code->plugin != crash.plugin)
+        if (code->plugin != crash.plugin) {
             crash.calledBy = crash.plugin;
+        }
         crash.plugin = code->plugin;
         crash.version = code->version;
     }
@@ -185,8 +190,9 @@ void describeThread(Crash& crash) {
 /// about what does not return.
 void describeStuck(Crash& crash) {
     const auto* const call = SlowCalls::longest();
-    if (call == nullptr)
+    if (call == nullptr) {
         return;
+    }
     crash.plugin = call->plugin.data();
     crash.version = call->version.data();
     crash.callback = call->callback.data();
@@ -200,24 +206,28 @@ void writeDown(int signal, const siginfo_t& info) {
     Crash crash{};
     ::clock_gettime(CLOCK_REALTIME, &crash.time);
     for (const auto& known : caught) {
-        if (known.signal == signal)
+        if (known.signal == signal) {
             crash.signal = known.name;
+        }
     }
     const bool own = info.si_code > 0 || info.si_pid == ::getpid();
-    if (own)
+    if (own) {
         describeThread(crash);
-    else
+    } else {
         describeStuck(crash);
+    }
     writeLog(crash);
-    if (own || !crash.plugin.empty())
+    if (own || !crash.plugin.empty()) {
         writeJournal(crash);
+    }
 }
 
 /// @return an index that there is.
 std::size_t indexOf(int signal) {
     for (std::size_t i = 0; i < caught.size(); ++i) {
-        if (caught.at(i).signal == signal)
+        if (caught.at(i).signal == signal) {
             return i;
+        }
     }
     return 0;
 }
@@ -227,17 +237,20 @@ void onCrash(int signal, siginfo_t* info, void* /*context*/) {
     if (crashing.compare_exchange_strong(nobody, threadId())) {
         writeDown(signal, *info);
     } else if (nobody == threadId()) {
-        if (walking != 0)
+        if (walking != 0) {
             siglongjmp(walkFailed, 1);
+        }
     } else {
         // The process ends with the other thread's crash.
-        for (;;)
+        for (;;) {
             ::pause();
+        }
     }
     ::sigaction(signal, &formerActions.at(indexOf(signal)), nullptr);
     // What was sent does not happen again by itself, as a fault does.
-    if (info->si_code <= 0)
+    if (info->si_code <= 0) {
         ::syscall(SYS_tgkill, ::getpid(), threadId(), signal);
+    }
 }
 
 void keepReason(std::string_view text) noexcept {
@@ -248,8 +261,9 @@ void keepReason(std::string_view text) noexcept {
 
 [[noreturn]] void onTerminate() {
     try {
-        if (const auto error = std::current_exception())
+        if (const auto error = std::current_exception()) {
             std::rethrow_exception(error);
+        }
         keepReason("std::terminate was called");
     } catch (const Poco::Exception& error) {
         keepReason(error.message().empty() ? error.name() : error.message());
@@ -263,8 +277,9 @@ void keepReason(std::string_view text) noexcept {
 
 /// The daemon itself leaves by the end of main, on the first thread.
 void onExit() {
-    if (emergency == nullptr || (Entry::innermost() == nullptr && threadId() == ::getpid()))
+    if (emergency == nullptr || (Entry::innermost() == nullptr && threadId() == ::getpid())) {
         return;
+    }
     keepReason("exit() was called");
     std::abort();
 }
@@ -282,16 +297,18 @@ CrashHandler::CrashHandler(const log::Emergency& log, int journalDescriptor) {
     action.sa_sigaction = onCrash;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigemptyset(&action.sa_mask);
-    for (std::size_t i = 0; i < caught.size(); ++i)
+    for (std::size_t i = 0; i < caught.size(); ++i) {
         ::sigaction(caught.at(i).signal, &action, &formerActions.at(i));
+    }
     formerTerminate = std::set_terminate(onTerminate);
     static const bool registered = std::atexit(onExit) == 0;
     static_cast<void>(registered);
 }
 
 CrashHandler::~CrashHandler() {
-    for (std::size_t i = 0; i < caught.size(); ++i)
+    for (std::size_t i = 0; i < caught.size(); ++i) {
         ::sigaction(caught.at(i).signal, &formerActions.at(i), nullptr);
+    }
     std::set_terminate(formerTerminate);
     emergency = nullptr;
     journal = -1;

@@ -63,8 +63,9 @@ std::vector<Line> readLines(const std::string& text) {
     std::vector<Line> lines;
     for (std::size_t begin = 0; begin < text.size();) {
         const auto end = std::min(text.find('\n', begin), text.size());
-        if (auto line = readLine(text.substr(begin, end - begin)))
+        if (auto line = readLine(text.substr(begin, end - begin))) {
             lines.push_back(*std::move(line));
+        }
         begin = end + 1;
     }
     return lines;
@@ -100,8 +101,9 @@ std::string shortened(const std::string& text) {
             std::any_of(history.crashes.begin(), history.crashes.end(), [&](const Crash& crash) {
                 return crash.time == line->crash.time && crash.plugin == line->crash.plugin;
             });
-        if ((quarantine || open) && kept.size() + line->text.size() < longest / 2)
+        if ((quarantine || open) && kept.size() + line->text.size() < longest / 2) {
             kept.insert(0, line->text + '\n');
+        }
     }
     return kept;
 }
@@ -114,8 +116,9 @@ CrashHistory CrashHistory::parse(const std::string& text) {
     for (auto& line : readLines(text)) {
         const auto& job = line.crash.job;
         if (line.event == "crash") {
-            if (job)
+            if (job) {
                 ++ofJob[*job];
+            }
             history.crashes.push_back(std::move(line.crash));
         } else if (line.event == "acknowledged") {
             std::erase_if(history.crashes,
@@ -125,8 +128,9 @@ CrashHistory CrashHistory::parse(const std::string& text) {
         }
     }
     for (const auto& [job, count] : ofJob) {
-        if (count >= CrashJournal::mostOfAJob)
+        if (count >= CrashJournal::mostOfAJob) {
             history.quarantined.push_back(job);
+        }
     }
     return history;
 }
@@ -139,13 +143,15 @@ CrashJournal::CrashJournal(const fs::path& directory)
     : path_(directory / fileName),
       file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR)),
       text_(readFile(path_)) {
-    if (!file_.open())
+    if (!file_.open()) {
         return;
+    }
     if (text_.size() > longest) {
         // In place: the room that the file has is its own already.
         text_ = shortened(text_);
-        if (::ftruncate(file_.get(), 0) == 0)
+        if (::ftruncate(file_.get(), 0) == 0) {
             static_cast<void>(!::write(file_.get(), text_.data(), text_.size()));
+        }
     }
     // Best effort: not every file system can.
     ::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(text_.size()), room);
@@ -161,25 +167,28 @@ std::size_t CrashJournal::acknowledge(const std::string& plugin) {
     const auto crashes = CrashHistory::parse(text_).crashes;
     const auto count = static_cast<std::size_t>(std::count_if(
         crashes.begin(), crashes.end(), [&](const Crash& crash) { return crash.plugin == plugin; }));
-    if (count > 0)
+    if (count > 0) {
         append(lineOf("acknowledged", "plugin", plugin));
+    }
     return count;
 }
 
 bool CrashJournal::release(const JobId& job) {
     const std::lock_guard lock(mutex_);
     const auto jobs = CrashHistory::parse(text_).quarantined;
-    if (std::find(jobs.begin(), jobs.end(), job) == jobs.end())
+    if (std::find(jobs.begin(), jobs.end(), job) == jobs.end()) {
         return false;
+    }
     append(lineOf("released", "job", job.str()));
     return true;
 }
 
 void CrashJournal::append(const std::string& line) {
     if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
-        ::fdatasync(file_.get()) != 0)
+        ::fdatasync(file_.get()) != 0) {
         throw StoreError("the file for crashes, " + path_.string() +
                          ", cannot be written: " + std::generic_category().message(errno));
+    }
     text_ += line;
 }
 

@@ -45,16 +45,18 @@ public:
     void add(Thread& thread) {
         const std::lock_guard lock(mutex_);
         thread.next = first_;
-        if (first_ != nullptr)
+        if (first_ != nullptr) {
             first_->previous = &thread;
+        }
         first_ = &thread;
     }
 
     void remove(Thread& thread) {
         const std::lock_guard lock(mutex_);
         (thread.previous != nullptr ? thread.previous->next : first_) = thread.next;
-        if (thread.next != nullptr)
+        if (thread.next != nullptr) {
             thread.next->previous = thread.previous;
+        }
     }
 
     enum class Which { all, untold };
@@ -66,11 +68,13 @@ public:
         for (auto* thread = first_; thread != nullptr; thread = thread->next) {
             const std::lock_guard threadLock(thread->mutex);
             for (const auto* entry = thread->innermost; entry != nullptr; entry = entry->outer_) {
-                if (now - entry->began_ < limit || (which == Which::untold && entry->told_))
+                if (now - entry->began_ < limit || (which == Which::untold && entry->told_)) {
                     continue;
+                }
                 found.push_back(seen(*entry, now));
-                if (which == Which::untold)
+                if (which == Which::untold) {
                     entry->told_ = true;
+                }
             }
         }
         return found;
@@ -127,26 +131,28 @@ Entry::~Entry() {
         thread.innermost = outer_;
         told = told_;
     }
-    if (!told || plugin_.log == nullptr)
+    if (!told || plugin_.log == nullptr) {
         return;
+    }
     log::attempt([this] {
         const auto time =
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
         constexpr const char* message = "a plugin's code has returned at last";
-        if (origin_ && origin_->job)
+        if (origin_ && origin_->job) {
             plugin_.log->warn(message, {{"plugin", plugin_.name},
                                         {"callback", callback_},
                                         {"request", origin_->id},
                                         {"job", origin_->job->str()},
                                         {"milliseconds", time}});
-        else if (origin_)
+        } else if (origin_) {
             plugin_.log->warn(message, {{"plugin", plugin_.name},
                                         {"callback", callback_},
                                         {"request", origin_->id},
                                         {"milliseconds", time}});
-        else
+        } else {
             plugin_.log->warn(message,
                               {{"plugin", plugin_.name}, {"callback", callback_}, {"milliseconds", time}});
+        }
     });
 }
 
@@ -182,27 +188,29 @@ std::string textOf(const std::exception_ptr& error) {
 
 void logFailure(const Entry& entry, const std::exception_ptr& error) noexcept {
     auto* const logger = entry.plugin().log;
-    if (logger == nullptr)
+    if (logger == nullptr) {
         return;
+    }
     log::attempt([&] {
         const auto& origin = entry.origin();
-        if (origin && origin->job)
+        if (origin && origin->job) {
             logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
                                                          {"callback", entry.callback()},
                                                          {"route", origin->label},
                                                          {"request", origin->id},
                                                          {"job", origin->job->str()},
                                                          {"error", errorText(error)}});
-        else if (origin)
+        } else if (origin) {
             logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
                                                          {"callback", entry.callback()},
                                                          {"route", origin->label},
                                                          {"request", origin->id},
                                                          {"error", errorText(error)}});
-        else
+        } else {
             logger->error("a plugin's callback failed", {{"plugin", entry.plugin().name},
                                                          {"callback", entry.callback()},
                                                          {"error", errorText(error)}});
+        }
     });
 }
 

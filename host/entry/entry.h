@@ -125,14 +125,16 @@ bool guarded(const Plugin& plugin, const char* callback, Origin origin, F&& func
 /// mutex.
 template <class T>
 void destroy(const Plugin& plugin, const char* callback, T& holder) noexcept {
-    if (!holder)
+    if (!holder) {
         return;
+    }
     guarded(plugin, callback, nullptr, [&holder] {
         // Assigning is no way for all: a closure need not be assignable.
-        if constexpr (requires { holder.reset(); })
+        if constexpr (requires { holder.reset(); }) {
             holder.reset();
-        else
+        } else {
             holder = nullptr;
+        }
     });
 }
 

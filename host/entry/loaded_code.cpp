@@ -37,11 +37,13 @@ struct Range {
 /// For dl_iterate_phdr(3).
 int addSegments(dl_phdr_info* object, std::size_t /*size*/, void* argument) {
     auto& range = *static_cast<Range*>(argument);
-    if (object->dlpi_addr != range.base)
+    if (object->dlpi_addr != range.base) {
         return 0;
+    }
     for (const auto* header = object->dlpi_phdr; header != object->dlpi_phdr + object->dlpi_phnum; ++header) {
-        if (header->p_type != PT_LOAD || (header->p_flags & PF_X) == 0)
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_X) == 0) {
             continue;
+        }
         range.begin = std::min<std::uintptr_t>(range.begin, range.base + header->p_vaddr);
         range.end = std::max<std::uintptr_t>(range.end, range.base + header->p_vaddr + header->p_memsz);
     }
@@ -58,17 +60,20 @@ void copy(const std::string& text, Text& target) {
 
 LoadedCode::LoadedCode(const Plugin& plugin, void* handle) {
     link_map* map = nullptr;
-    if (::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&map)) != 0)
+    if (::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&map)) != 0) {
         return;
+    }
     Range range{map->l_addr};
     ::dl_iterate_phdr(addSegments, &range);
-    if (range.end == 0)
+    if (range.end == 0) {
         return;
+    }
     const std::lock_guard lock(slotsMutex);
     const auto* const free =
         std::find_if(slots.begin(), slots.end(), [](const Slot& slot) { return slot.begin == 0; });
-    if (free == slots.end())
+    if (free == slots.end()) {
         return;
+    }
     slot_ = static_cast<std::size_t>(free - slots.begin());
     auto& slot = slots.at(*slot_);
     copy(plugin.name, slot.plugin);
@@ -78,8 +83,9 @@ LoadedCode::LoadedCode(const Plugin& plugin, void* handle) {
 }
 
 LoadedCode::~LoadedCode() {
-    if (!slot_)
+    if (!slot_) {
         return;
+    }
     const std::lock_guard lock(slotsMutex);
     slots.at(*slot_).begin = 0;
 }
@@ -87,8 +93,9 @@ LoadedCode::~LoadedCode() {
 std::optional<LoadedCode::Owner> LoadedCode::at(std::uintptr_t address) noexcept {
     for (const auto& slot : slots) {
         const auto begin = slot.begin.load();
-        if (begin != 0 && address >= begin && address < slot.end)
+        if (begin != 0 && address >= begin && address < slot.end) {
             return Owner{slot.plugin.data(), slot.version.data()};
+        }
     }
     return std::nullopt;
 }

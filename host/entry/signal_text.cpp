@@ -7,17 +7,20 @@
 namespace sallyport::host::entry {
 
 void SignalText::appendPlain(std::string_view text) noexcept {
-    for (const char c : text)
+    for (const char c : text) {
         append(c >= 0x20 && c < 0x7f && c != '"' && c != '\\' ? c : '?');
+    }
 }
 
 void SignalText::appendNumber(std::uint64_t number, std::size_t digits) noexcept {
     std::array<char, 20> reversed{};
     std::size_t count = 0;
-    for (; number != 0 || count < digits; number /= 10)
+    for (; number != 0 || count < digits; number /= 10) {
         reversed[count++] = static_cast<char>('0' + number % 10);
-    while (count > 0)
+    }
+    while (count > 0) {
         append(reversed[--count]);
+    }
 }
 
 void SignalText::appendTime(const timespec& time) noexcept {
@@ -54,8 +57,9 @@ void SignalText::appendJob(const JobId& job) noexcept {
     constexpr std::string_view digits = "0123456789abcdef";
     std::size_t count = 0;
     for (const auto byte : job.bytes()) {
-        if (count == 4 || count == 6 || count == 8 || count == 10)
+        if (count == 4 || count == 6 || count == 8 || count == 10) {
             append('-');
+        }
         append(digits[byte >> 4U]);
         append(digits[byte & 0xfU]);
         ++count;
@@ -66,8 +70,9 @@ void SignalText::writeTo(int descriptor) const noexcept {
     auto rest = text();
     while (!rest.empty()) {
         const auto written = ::write(descriptor, rest.data(), rest.size());
-        if (written < 0 && errno != EINTR)
+        if (written < 0 && errno != EINTR) {
             return;
+        }
         rest.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
     }
 }

@@ -16,12 +16,14 @@ namespace sallyport::host::entry {
 class SignalText {
 public:
     void append(std::string_view text) noexcept {
-        for (const char c : text)
+        for (const char c : text) {
             append(c);
+        }
     }
     void append(char c) noexcept {
-        if (size_ < buffer_.size())
+        if (size_ < buffer_.size()) {
             buffer_[size_++] = c;
+        }
     }
     /// With what neither a log line nor JSON can take as it stands replaced by `?`.
     void appendPlain(std::string_view text) noexcept;

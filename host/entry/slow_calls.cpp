@@ -26,13 +26,13 @@ void copy(const std::string& text, StuckCall::Text& target) {
 
 void logRunning(Logger& log, LogLevel level, std::string_view message, const Running& call) {
     const auto time = call.time.count();
-    if (call.request.empty())
+    if (call.request.empty()) {
         log.write(level, message,
                   {{"plugin", call.plugin},
                    {"version", call.version},
                    {"callback", call.callback},
                    {"milliseconds", time}});
-    else if (call.job)
+    } else if (call.job) {
         log.write(level, message,
                   {{"plugin", call.plugin},
                    {"version", call.version},
@@ -41,7 +41,7 @@ void logRunning(Logger& log, LogLevel level, std::string_view message, const Run
                    {"job", call.job->str()},
                    {"request", call.request},
                    {"milliseconds", time}});
-    else
+    } else {
         log.write(level, message,
                   {{"plugin", call.plugin},
                    {"version", call.version},
@@ -49,6 +49,7 @@ void logRunning(Logger& log, LogLevel level, std::string_view message, const Run
                    {"route", call.route},
                    {"request", call.request},
                    {"milliseconds", time}});
+    }
 }
 
 SlowCalls::SlowCalls(std::chrono::milliseconds limit, Logger& log)
@@ -60,8 +61,9 @@ void SlowCalls::run(const std::stop_token& stopping) {
     std::mutex mutex;
     std::condition_variable_any awake;
     std::unique_lock lock(mutex);
-    while (!awake.wait_for(lock, stopping, pause, [&stopping] { return stopping.stop_requested(); }))
+    while (!awake.wait_for(lock, stopping, pause, [&stopping] { return stopping.stop_requested(); })) {
         look();
+    }
 }
 
 const StuckCall* SlowCalls::longest() noexcept {
@@ -88,8 +90,9 @@ void SlowCalls::keepLongest() {
 
 void SlowCalls::look() {
     keepLongest();
-    for (const auto& call : newlySlow(limit_))
+    for (const auto& call : newlySlow(limit_)) {
         logRunning(log_, LogLevel::warn, "a plugin's code does not return", call);
+    }
 }
 
 }  // namespace sallyport::host::entry

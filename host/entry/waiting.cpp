@@ -20,11 +20,12 @@ Waiting::~Waiting() {
 }
 
 void requireMayWait(const char* function) {
-    if (rule == Waiting::Rule::forbidden)
+    if (rule == Waiting::Rule::forbidden) {
         throw std::logic_error(
             std::string(function) +
             " may wait for the disk, and was called on a thread that serves connections: use a "
             "route of Run::pool, Host::run or Store::submit");
+    }
 }
 
 }  // namespace sallyport::host::entry

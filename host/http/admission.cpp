@@ -22,8 +22,9 @@ auth::Presented presented(const RequestHead& head) {
         auto* field = name == "authorization" ? &found.authorization
                       : name == "x-api-key"   ? &found.apiKey
                                               : nullptr;
-        if (field == nullptr)
+        if (field == nullptr) {
             continue;
+        }
         found.repeated |= field->has_value();
         *field = value;
     }
@@ -33,22 +34,27 @@ auth::Presented presented(const RequestHead& head) {
 }  // namespace
 
 std::optional<Reply> publicAnswer(const RequestHead& head) {
-    if (head.path == "*")
+    if (head.path == "*") {
         return Reply::empty(204).header("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
-    if (head.path != "/health")
+    }
+    if (head.path != "/health") {
         return std::nullopt;
-    if (head.method == "GET" || head.method == "HEAD")
+    }
+    if (head.method == "GET" || head.method == "HEAD") {
         return Reply::text(200, "text/plain; charset=utf-8", "ok");
-    if (head.method == "OPTIONS")
+    }
+    if (head.method == "OPTIONS") {
         return Reply::empty(204).header("Allow", std::string(healthMethods));
+    }
     return Reply::error(RequestError(405, "method_not_allowed", "/health is only read."))
         .header("Allow", std::string(healthMethods));
 }
 
 std::optional<std::string_view> pathInside(Realm realm, std::string_view path) {
     const std::string_view prefix = realm == Realm::worker ? "/worker" : "/api";
-    if (!path.starts_with(prefix) || path.size() <= prefix.size() || path[prefix.size()] != '/')
+    if (!path.starts_with(prefix) || path.size() <= prefix.size() || path[prefix.size()] != '/') {
         return std::nullopt;
+    }
     return path.substr(prefix.size());
 }
 
@@ -56,16 +62,18 @@ std::variant<Authenticated, RequestError> authenticate(const auth::Filter& filte
                                                        const RequestHead& head, std::string_view inside) {
     std::string_view subpath = inside;
     auto result = [&] {
-        if (realm == Realm::operators)
+        if (realm == Realm::operators) {
             return filter.operators(presented(head));
+        }
         const auto end = inside.find('/', 1);
         subpath = end == std::string_view::npos ? std::string_view{} : inside.substr(end);
         // What cannot be decoded is no UUID either.
         const auto job = percentDecode(inside.substr(1, end == std::string_view::npos ? end : end - 1));
         return filter.worker(job.value_or(std::string()), presented(head));
     }();
-    if (auto* denied = std::get_if<RequestError>(&result))
+    if (auto* denied = std::get_if<RequestError>(&result)) {
         return std::move(*denied);
+    }
     return Authenticated{std::move(std::get<auth::Identity>(result)), std::string(subpath)};
 }
 
@@ -104,8 +112,9 @@ BodyAdmission admitBody(const RequestHead& head, const Route& route, std::uint64
         admission.refusal = tooLarge("the request body is larger than is accepted here");
         return admission;
     }
-    if (!wanted || head.framing == Framing::none)
+    if (!wanted || head.framing == Framing::none) {
         return admission;
+    }
     const auto* encoding = head.find("content-encoding");
     if (encoding != nullptr && *encoding != "identity") {
         admission.refusal =
@@ -113,15 +122,17 @@ BodyAdmission admitBody(const RequestHead& head, const Route& route, std::uint64
         return admission;
     }
     const auto* type = head.find("content-type");
-    if (route.body == Body::json && (type == nullptr || !isJsonType(*type)))
+    if (route.body == Body::json && (type == nullptr || !isJsonType(*type))) {
         admission.refusal = RequestError(415, "unsupported_media_type", "the body must be application/json");
+    }
     return admission;
 }
 
 Reply refusal(const RequestError& error) {
     auto reply = Reply::error(error);
-    if (error.status() == 401)
+    if (error.status() == 401) {
         reply.header("WWW-Authenticate", "Bearer");
+    }
     return reply;
 }
 

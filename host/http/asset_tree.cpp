@@ -61,16 +61,18 @@ std::string typeOf(const fs::path& file) {
     const std::string extension = file.extension().string();
     const auto found =
         std::find_if(types.begin(), types.end(), [&](const auto& type) { return type.first == extension; });
-    if (found == types.end())
+    if (found == types.end()) {
         refuse(file, "its kind is not known");
+    }
     return found->second;
 }
 
 std::string etagOf(const std::string& bytes, std::string_view coding) {
     std::vector<unsigned char> sum(EVP_MAX_MD_SIZE);
     unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1)
+    if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1) {
         throw std::runtime_error("a SHA-256 sum cannot be computed");
+    }
     sum.resize(size / 2);
     return '"' + Poco::DigestEngine::digestToHex(sum) + (coding.empty() ? "" : "-") + std::string(coding) +
            '"';
@@ -95,8 +97,9 @@ bool accepts(std::string_view list, std::string_view word) {
         list.remove_prefix(std::min(comma + 1, list.size()));
         item.remove_prefix(std::min(item.find_first_not_of(" \t"), item.size()));
         const auto end = std::min(item.find_first_of("; \t"), item.size());
-        if (!ascii::equalsIgnoringCase(item.substr(0, end), word))
+        if (!ascii::equalsIgnoringCase(item.substr(0, end), word)) {
             continue;
+        }
         const auto weight = item.find("q=");
         return weight == std::string_view::npos ||
                item.find_first_of("123456789", weight) != std::string_view::npos;
@@ -114,25 +117,31 @@ bool isKnown(std::string_view ifNoneMatch, std::string_view etag) {
 AssetTree::AssetTree(const std::string& name, const std::string& directory, const trust::Trust& trust)
     : mount_("/" + name) {
     std::error_code error;
-    if (!fs::is_directory(fs::symlink_status(directory, error)))
+    if (!fs::is_directory(fs::symlink_status(directory, error))) {
         refuse(directory, "it is no directory");
+    }
     std::size_t bytes = 0;
     std::size_t count = 0;
     std::map<std::string, std::pair<fs::path, std::string>> contents;
     for (const auto& entry : fs::recursive_directory_iterator(directory)) {
         const auto& path = entry.path();
-        if (path.filename().string().find_first_not_of(nameCharacters) != std::string::npos)
+        if (path.filename().string().find_first_not_of(nameCharacters) != std::string::npos) {
             refuse(path, "its name has characters that would have to be encoded");
+        }
         const auto status = entry.symlink_status();
-        if (fs::is_directory(status))
+        if (fs::is_directory(status)) {
             continue;
-        if (!fs::is_regular_file(status))
+        }
+        if (!fs::is_regular_file(status)) {
             refuse(path, "it is a link, or no file");
-        if (++count > Assets::mostFiles)
+        }
+        if (++count > Assets::mostFiles) {
             refuse(directory, "it has more than " + std::to_string(Assets::mostFiles) + " files");
+        }
         bytes += entry.file_size();
-        if (bytes > Assets::mostBytes)
+        if (bytes > Assets::mostBytes) {
             refuse(directory, "it has more than " + std::to_string(Assets::mostBytes) + " bytes");
+        }
         try {
             contents.emplace("/" + path.lexically_relative(directory).string(),
                              std::pair(path, trust::contentsOf(path.string(), trust)));
@@ -140,8 +149,9 @@ AssetTree::AssetTree(const std::string& name, const std::string& directory, cons
             refuse(path, problem.what());
         }
     }
-    if (contents.empty())
+    if (contents.empty()) {
         refuse(directory, "there is nothing in it");
+    }
     const auto isVariant = [&](const std::string& path) {
         return std::any_of(codings.begin(), codings.end(), [&](const auto& coding) {
             return path.ends_with(coding.first) &&
@@ -149,15 +159,17 @@ AssetTree::AssetTree(const std::string& name, const std::string& directory, cons
         });
     };
     for (auto& [path, content] : contents) {
-        if (isVariant(path))
+        if (isVariant(path)) {
             continue;
+        }
         auto& [where, text] = content;
         File file{typeOf(where), hasHash(where), {}};
         for (const auto& [suffix, coding] : codings) {
             const auto variant = contents.find(path + std::string(suffix));
-            if (variant != contents.end())
+            if (variant != contents.end()) {
                 file.variants.push_back(
                     {coding, etagOf(variant->second.second, coding), variant->second.second});
+            }
         }
         file.variants.push_back({"", etagOf(text, ""), std::move(text)});
         files_.emplace(path, std::move(file));
@@ -172,16 +184,20 @@ const AssetTree::File* AssetTree::find(std::string_view path) const {
 
 std::optional<Reply> AssetTree::answer(const AssetRequest& request) const {
     const std::string_view path = request.path;
-    if (path == mount_)
+    if (path == mount_) {
         return Reply::empty(308).header("Location", mount_ + "/");
-    if (!path.starts_with(mount_ + "/"))
+    }
+    if (!path.starts_with(mount_ + "/")) {
         return std::nullopt;
+    }
     const auto* const file = find(path.substr(mount_.size()));
-    if (file == nullptr)
+    if (file == nullptr) {
         return Reply::error(notFound("there is nothing at this path"));
-    if (request.method != "GET" && request.method != "HEAD")
+    }
+    if (request.method != "GET" && request.method != "HEAD") {
         return Reply::error(RequestError(405, "method_not_allowed", "the method is not one of: GET, HEAD"))
             .header("Allow", "GET, HEAD");
+    }
     return send(*file, request);
 }
 
@@ -193,10 +209,12 @@ Reply AssetTree::send(const File& file, const AssetRequest& request) {
                                                             : Reply::text(200, file.type, variant.bytes);
     reply.header("ETag", variant.etag);
     reply.header("Cache-Control", file.cachedForGood ? "public, max-age=31536000, immutable" : "no-cache");
-    if (file.variants.size() > 1)
+    if (file.variants.size() > 1) {
         reply.header("Vary", "Accept-Encoding");
-    if (!variant.coding.empty() && reply.status() == 200)
+    }
+    if (!variant.coding.empty() && reply.status() == 200) {
         reply.header("Content-Encoding", variant.coding);
+    }
     reply.header("Content-Security-Policy", policy);
     reply.header("X-Content-Type-Options", "nosniff");
     reply.header("Referrer-Policy", "no-referrer");

@@ -17,8 +17,9 @@ constexpr std::size_t jobsPart(std::size_t limit) {
 }
 
 bool takeFrom(BodyBudget::Account& used, std::size_t bytes, std::size_t limit) {
-    if (used.fetch_add(bytes) + bytes <= limit)
+    if (used.fetch_add(bytes) + bytes <= limit) {
         return true;
+    }
     used -= bytes;
     return false;
 }
@@ -31,41 +32,49 @@ BodyBudget::BodyBudget(std::size_t limit, std::size_t leastPerJob)
       perJob_(std::min(std::max(jobsPart(limit), leastPerJob), doorsPart(limit))) {}
 
 BodyBudget::Outcome BodyBudget::take(Realm realm, Account* job, std::size_t bytes) {
-    if (job != nullptr && !takeFrom(*job, bytes, perJob_))
+    if (job != nullptr && !takeFrom(*job, bytes, perJob_)) {
         return Outcome::jobHasTooMuch;
+    }
     auto& door = doors_.at(static_cast<std::size_t>(realm));
     if (takeFrom(door, bytes, perDoor_)) {
-        if (takeFrom(used_, bytes, limit_))
+        if (takeFrom(used_, bytes, limit_)) {
             return Outcome::granted;
+        }
         door -= bytes;
     }
-    if (job != nullptr)
+    if (job != nullptr) {
         *job -= bytes;
+    }
     return Outcome::allTaken;
 }
 
 void BodyBudget::give(Realm realm, Account* job, std::size_t bytes) noexcept {
     used_ -= bytes;
     doors_[static_cast<std::size_t>(realm)] -= bytes;
-    if (job != nullptr)
+    if (job != nullptr) {
         *job -= bytes;
+    }
 }
 
 BodyBudget::Outcome BodyBudget::Share::grow(std::size_t bytes) {
-    if (bytes <= bytes_ || budget_ == nullptr)
+    if (bytes <= bytes_ || budget_ == nullptr) {
         return Outcome::granted;
-    if (bytes > (job_ ? budget_->perJob_ : budget_->perDoor_))
+    }
+    if (bytes > (job_ ? budget_->perJob_ : budget_->perDoor_)) {
         return Outcome::neverFits;
+    }
     const auto wanted = (bytes + step - 1) / step * step;
     const auto outcome = budget_->take(realm_, job_.get(), wanted - bytes_);
-    if (outcome == Outcome::granted)
+    if (outcome == Outcome::granted) {
         bytes_ = wanted;
+    }
     return outcome;
 }
 
 void BodyBudget::Share::release() noexcept {
-    if (bytes_ != 0)
+    if (bytes_ != 0) {
         budget_->give(realm_, job_.get(), std::exchange(bytes_, 0));
+    }
 }
 
 void BodyBudget::Share::swap(Share& other) noexcept {

@@ -23,33 +23,38 @@ constexpr std::uint64_t promised = 16;
 
 BodyDecoder::BodyDecoder(const RequestHead& head, std::uint64_t limit)
     : framing_(head.framing), limit_(limit) {
-    if (framing_ == Framing::none)
+    if (framing_ == Framing::none) {
         return;
+    }
     state_ = State::reading;
     if (framing_ == Framing::length) {
         remaining_ = head.length;
-        if (remaining_ > limit_)
+        if (remaining_ > limit_) {
             state_ = State::tooLarge;
+        }
     }
 }
 
 std::size_t BodyDecoder::feed(std::string_view input, std::string& body) {
-    if (state_ != State::reading)
+    if (state_ != State::reading) {
         return 0;
+    }
     return framing_ == Framing::length ? feedCounted(input, body) : feedChunked(input, body);
 }
 
 std::size_t BodyDecoder::feedCounted(std::string_view input, std::string& body) {
     const auto taken = takeData(input, body);
-    if (remaining_ == 0)
+    if (remaining_ == 0) {
         state_ = State::complete;
+    }
     return taken;
 }
 
 std::size_t BodyDecoder::takeData(std::string_view input, std::string& body) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
-    if (framing_ == Framing::length && body.size() > remaining_ / promised)
+    if (framing_ == Framing::length && body.size() > remaining_ / promised) {
         body.reserve(body.size() + remaining_);
+    }
     body.append(input.substr(0, size));
     remaining_ -= size;
     return size;
@@ -60,16 +65,18 @@ std::size_t BodyDecoder::feedChunked(std::string_view input, std::string& body) 
     while (state_ == State::reading && at < input.size()) {
         if (step_ == Step::data) {
             at += takeData(input.substr(at), body);
-            if (remaining_ == 0)
+            if (remaining_ == 0) {
                 step_ = Step::dataEnd;
+            }
             continue;
         }
         // All other steps read a line, which may come in pieces.
         const char c = input[at++];
         if (c != '\n') {
             line_ += c;
-            if (line_.size() > maxLine)
+            if (line_.size() > maxLine) {
                 state_ = State::malformed;
+            }
             continue;
         }
         if (line_.empty() || line_.back() != '\r') {
@@ -77,14 +84,15 @@ std::size_t BodyDecoder::feedChunked(std::string_view input, std::string& body) 
             break;
         }
         line_.pop_back();
-        if (step_ == Step::size)
+        if (step_ == Step::size) {
             chunkSize(line_);
-        else if (step_ == Step::trailer)
+        } else if (step_ == Step::trailer) {
             trailerLine(line_);
-        else if (line_.empty())
+        } else if (line_.empty()) {
             step_ = Step::size;
-        else
+        } else {
             state_ = State::malformed;
+        }
         line_.clear();
     }
     return at;
@@ -118,10 +126,11 @@ void BodyDecoder::chunkSize(std::string_view line) {
 
 void BodyDecoder::trailerLine(std::string_view line) {
     trailerBytes_ += line.size() + lineEndSize;
-    if (line.empty())
+    if (line.empty()) {
         state_ = State::complete;
-    else if (trailerBytes_ > maxTrailer)
+    } else if (trailerBytes_ > maxTrailer) {
         state_ = State::malformed;
+    }
 }
 
 }  // namespace sallyport::host::http

@@ -30,12 +30,15 @@ public:
 
     /// The deadline has passed. @param bytes of the body that have come in all.
     [[nodiscard]] Verdict judge(Clock::time_point now, std::size_t bytes) {
-        if (now >= end_)
+        if (now >= end_) {
             return Verdict::tooLate;
-        if (now < next_)
+        }
+        if (now < next_) {
             return Verdict::goesOn;
-        if (bytes - seen_ < perSpan_)
+        }
+        if (bytes - seen_ < perSpan_) {
             return Verdict::tooSlow;
+        }
         seen_ = bytes;
         next_ = now + span;
         return Verdict::goesOn;

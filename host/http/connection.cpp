@@ -66,10 +66,12 @@ void Connection::onEvents(std::uint32_t events) {
         return;
     }
     readable_ |= ready.readable;
-    if (ready.ended)
+    if (ready.ended) {
         peerEnded(ready.gone);
-    if (ready.writable)
+    }
+    if (ready.writable) {
         writeOn();
+    }
     turn();
 }
 
@@ -79,10 +81,11 @@ void Connection::peerEnded(bool gone) {
     const bool first = !std::exchange(peerShut_, true);
     const bool waits = state_ == State::working && (exchange_->isParked() || exchange_->isWatched());
     // Nothing can be told to somebody in the middle of a body: there it has hung up.
-    if (state_ == State::streaming || state_ == State::subscribed || (waits && gone))
+    if (state_ == State::streaming || state_ == State::subscribed || (waits && gone)) {
         close();
-    else if (waits && first)
+    } else if (waits && first) {
         probeLater();
+    }
 }
 
 /// Most answers come before it is worth asking.
@@ -103,8 +106,9 @@ void Connection::probePeer() {
 }
 
 void Connection::turn() {
-    if (gaveWay_)
+    if (gaveWay_) {
         return;
+    }
     share_ = bytesInATurn;
     int requests = requestsInATurn;
     while (state_ == State::receiving) {
@@ -112,18 +116,21 @@ void Connection::turn() {
             giveWay();
             break;
         }
-        if (!readOn())
+        if (!readOn()) {
             break;
+        }
     }
-    if (!reader_.store())
+    if (!reader_.store()) {
         close();
+    }
     while (state_ == State::lingering && discardInput()) {
     }
 }
 
 void Connection::giveWay() {
-    if (!std::exchange(gaveWay_, true))
+    if (!std::exchange(gaveWay_, true)) {
         loop_.serveLater(*this);
+    }
 }
 
 void Connection::goOn() {
@@ -134,10 +141,11 @@ void Connection::goOn() {
 
 void Connection::giveUpPlace() {
     // Somebody who has said who it is in the meantime gets its answer.
-    if (place_->isAuthenticated() && exchange_)
+    if (place_->isAuthenticated() && exchange_) {
         exchange_->closeAfterwards();
-    else
+    } else {
         close();
+    }
 }
 
 /// @return false when there is nothing to read for now.
@@ -145,8 +153,9 @@ bool Connection::readOn() {
     const auto before = reader_.stage();
     switch (reader_.advance()) {
         case RequestReader::Progress::starved:
-            if (before == RequestReader::Stage::idle && reader_.stage() == RequestReader::Stage::head)
+            if (before == RequestReader::Stage::idle && reader_.stage() == RequestReader::Stage::head) {
                 setDeadline(loop_.services().limits.headerTimeout);
+            }
             return receive();
         case RequestReader::Progress::head:
             beginExchange();
@@ -164,8 +173,9 @@ bool Connection::readOn() {
                 break;
             }
             // Of a head there is no request to speak of.
-            if (before != RequestReader::Stage::body)
+            if (before != RequestReader::Stage::body) {
                 exchange_ = std::make_unique<Exchange>(loop_, door_, id_, ++exchanges_);
+            }
             refuseAndClose(reader_.error());
             break;
     }
@@ -179,8 +189,9 @@ bool Connection::receive() {
         return false;
     }
     const auto input = readSome(reader_.appetite());
-    if (!input.empty())
+    if (!input.empty()) {
         reader_.supply(input);
+    }
     return !input.empty();
 }
 
@@ -188,16 +199,18 @@ bool Connection::receive() {
 bool Connection::discardInput() {
     const auto bytes = readSome(bytesInATurn).size();
     discarded_ += bytes;
-    if (discarded_ > lingerBytes)
+    if (discarded_ > lingerBytes) {
         close();
+    }
     return bytes > 0;
 }
 
 /// @return what was read, lent until the next time; nothing when there is none, or this turn's share is used
 /// up.
 std::span<char> Connection::readSome(std::size_t most) {
-    if (!readable_)
+    if (!readable_) {
         return {};
+    }
     if (share_ == 0) {
         giveWay();
         return {};
@@ -206,8 +219,9 @@ std::span<char> Connection::readSome(std::size_t most) {
     const auto result = transport_->read(scratch.first(std::min({scratch.size(), most, share_})));
     readable_ = result.more;
     share_ -= result.bytes;
-    if (result.status == Transport::Status::ended || result.status == Transport::Status::failed)
+    if (result.status == Transport::Status::ended || result.status == Transport::Status::failed) {
         close();
+    }
     return scratch.first(result.bytes);
 }
 
@@ -219,8 +233,9 @@ void Connection::beginExchange() {
         answer(std::move(*reply));
         return;
     }
-    if (exchange_->isSecret())
+    if (exchange_->isSecret()) {
         reader_.keepSecret();
+    }
     if (!reader_.expectBody(exchange_->head(), exchange_->bodyLimit(), exchange_->bodyShare())) {
         settle(exchange_->dispatch({}));
         return;
@@ -262,15 +277,17 @@ void Connection::onDeadline() {
             }
             break;
         case State::working:
-            if (exchange_->isParked() && loop_.now() >= exchange_->parkedUntil())
+            if (exchange_->isParked() && loop_.now() >= exchange_->parkedUntil()) {
                 settle(exchange_->giveUp());
-            else if (peerShut_)
+            } else if (peerShut_) {
                 probePeer();
+            }
             break;
         case State::subscribed:
             setDeadline(loop_.services().limits.heartbeat);
-            if (!subscriber_->beat())
+            if (!subscriber_->beat()) {
                 close();
+            }
             break;
         case State::closed:
             break;
@@ -286,64 +303,74 @@ void Connection::onDeadline() {
 // What the exchange comes to
 
 bool Connection::complete(std::uint64_t exchange, Reply& reply) {
-    if (!isCurrent(exchange) || !exchange_->awaitsReply())
+    if (!isCurrent(exchange) || !exchange_->awaitsReply()) {
         return false;
+    }
     settle(exchange_->complete(std::move(reply)));
     turn();
     return true;
 }
 
 void Connection::resume(std::uint64_t exchange, const std::exception_ptr& error) {
-    if (!isCurrent(exchange))
+    if (!isCurrent(exchange)) {
         return;
+    }
     settle(exchange_->resume(error));
     turn();
 }
 
 void Connection::retry(std::uint64_t exchange) {
-    if (!isCurrent(exchange) || !exchange_->isParked())
+    if (!isCurrent(exchange) || !exchange_->isParked()) {
         return;
+    }
     settle(exchange_->retry());
     turn();
 }
 
 void Connection::settle(std::optional<Reply> reply) {
-    if (!reply && exchange_->isParked() && loop_.draining())
+    if (!reply && exchange_->isParked() && loop_.draining()) {
         reply = exchange_->giveUp();
+    }
     if (reply) {
         answer(std::move(*reply));
         return;
     }
     setDeadline(exchange_->parkedUntil());
-    if (peerShut_ && (exchange_->isParked() || exchange_->isWatched()))
+    if (peerShut_ && (exchange_->isParked() || exchange_->isWatched())) {
         probeLater();
+    }
 }
 
 void Connection::endRevoked(const std::optional<JobId>& job) {
     if (job && place_->isOf(*job)) {
         place_->forget();
         anonymousUntil_ = loop_.now() + loop_.services().limits.anonymousTimeout;
-        if (state_ == State::receiving && reader_.stage() == RequestReader::Stage::idle)
+        if (state_ == State::receiving && reader_.stage() == RequestReader::Stage::idle) {
             setDeadline(std::min(deadline_, anonymousUntil_));
+        }
     }
-    if (!exchange_ || !exchange_->isRevoked())
+    if (!exchange_ || !exchange_->isRevoked()) {
         return;
+    }
     if (isHeldOpen()) {
         close();
     } else if (state_ == State::working) {
-        if (auto reply = exchange_->revoke())
+        if (auto reply = exchange_->revoke()) {
             answer(std::move(*reply));
+        }
     }
     turn();
 }
 
 void Connection::endWait(const Gate& gate) {
-    if (!exchange_ || !exchange_->uses(gate))
+    if (!exchange_ || !exchange_->uses(gate)) {
         return;
-    if (state_ == State::working && exchange_->isParked())
+    }
+    if (state_ == State::working && exchange_->isParked()) {
         settle(exchange_->giveUp());
-    else if (state_ == State::subscribed)
+    } else if (state_ == State::subscribed) {
         finishBody();
+    }
     turn();
 }
 
@@ -357,22 +384,25 @@ void Connection::drainIdle() {
     readable_ = true;
     gaveWay_ = false;
     turn();
-    if (!isIdle())
+    if (!isIdle()) {
         return;
+    }
     // Who has just come is about to ask.
-    if (exchanges_ == 0)
+    if (exchanges_ == 0) {
         setDeadline(firstRequestDraining);
-    else
+    } else {
         lingeringClose();
+    }
 }
 
 void Connection::drain() {
-    if (isIdle())
+    if (isIdle()) {
         drainIdle();
-    else if (state_ == State::working && exchange_->isParked())
+    } else if (state_ == State::working && exchange_->isParked()) {
         settle(exchange_->giveUp());
-    else if (state_ == State::subscribed)
+    } else if (state_ == State::subscribed) {
         finishBody();
+    }
     turn();
 }
 
@@ -392,8 +422,9 @@ void Connection::finishExchange() {
 }
 
 void Connection::endExchange() {
-    if (const auto stream = std::exchange(stream_, nullptr))
+    if (const auto stream = std::exchange(stream_, nullptr)) {
         stream->detach();
+    }
     exchange_.reset();
 }
 
@@ -401,10 +432,11 @@ void Connection::nextRequest() {
     endExchange();
     reader_.nextRequest();
     state_ = State::receiving;
-    if (loop_.draining())
+    if (loop_.draining()) {
         lingeringClose();
-    else
+    } else {
         awaitRequest(loop_.services().limits.idleTimeout);
+    }
 }
 
 void Connection::lingeringClose() {
@@ -421,8 +453,9 @@ void Connection::lingeringClose() {
 }
 
 void Connection::close() noexcept {
-    if (state_ == State::closed)
+    if (state_ == State::closed) {
         return;
+    }
     subscriber_.reset();
     // Now, and not when the loop comes to bury this: the memory is wanted by others.
     writer_.discard();

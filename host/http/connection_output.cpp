@@ -18,15 +18,17 @@ void Connection::answer(Reply reply) {
     }
     state_ = State::working;
     deadline_ = never;
-    if (std::holds_alternative<Reply::Whole>(reply.content()))
+    if (std::holds_alternative<Reply::Whole>(reply.content())) {
         sendWhole(std::move(reply));
-    else if (std::holds_alternative<Reply::Streamed>(reply.content()))
+    } else if (std::holds_alternative<Reply::Streamed>(reply.content())) {
         startStream(std::move(reply));
-    else
+    } else {
         subscribe(std::move(reply));
+    }
     // A token that was revoked while the handler ran has been told of before there was anything to end.
-    if (isHeldOpen() && exchange_->isRevoked())
+    if (isHeldOpen() && exchange_->isRevoked()) {
         close();
+    }
 }
 
 void Connection::refuseAndClose(const RequestError& error) {
@@ -41,8 +43,9 @@ void Connection::sendHead(const Reply& reply, std::string_view contentType, Resp
     // A body that is not read to its end leaves the connection useless for another request.
     const bool unread = reader_.bodyPending() && request.expectsContinue;
     const bool unknown = !place_->isAuthenticated() && loop_.now() >= anonymousUntil_;
-    if (loop_.draining() || !reader_.canGoOn() || unread || unknown)
+    if (loop_.draining() || !reader_.canGoOn() || unread || unknown) {
         exchange.closeAfterwards();
+    }
     ResponseHead head;
     head.status = reply.status();
     head.contentType = contentType;
@@ -81,8 +84,9 @@ ResponseFraming Connection::openFraming() const {
 
 void Connection::startStream(Reply reply) {
     auto& streamed = std::get<Reply::Streamed>(reply.content());
-    if (exchange_->head().http10)
+    if (exchange_->head().http10) {
         exchange_->closeAfterwards();
+    }
     sendHead(reply, streamed.contentType, openFraming(), 0);
     const auto call = exchange_->call();
     call->linger();
@@ -95,24 +99,28 @@ void Connection::startStream(Reply reply) {
     const auto handle = stream_->handle();
     flush();
     // Also when that has found the client gone: whoever made the reply hears of it from the stream alone.
-    if (!http::startStream(streamed.producer, handle, *call))
+    if (!http::startStream(streamed.producer, handle, *call)) {
         close();
+    }
 }
 
 void Connection::streamWrite(std::uint64_t exchange, std::string bytes) {
-    if (!isCurrent(exchange) || state_ != State::streaming)
+    if (!isCurrent(exchange) || state_ != State::streaming) {
         return;
+    }
     writer_.writeMoved(std::move(bytes));
     flush();
 }
 
 void Connection::streamEnd(std::uint64_t exchange, bool whole) {
-    if (!isCurrent(exchange) || state_ != State::streaming)
+    if (!isCurrent(exchange) || state_ != State::streaming) {
         return;
-    if (whole)
+    }
+    if (whole) {
         finishBody();
-    else
+    } else {
         close();
+    }
     turn();
 }
 
@@ -135,8 +143,9 @@ void Connection::subscribe(Reply reply) {
     }
     setDeadline(loop_.services().limits.heartbeat);
     auto subscription = std::move(std::get<Reply::Subscribed>(reply.content()).subscription);
-    if (subscription.replay)
+    if (subscription.replay) {
         subscription.replay = kept(call, std::move(subscription.replay));
+    }
     state_ = State::subscribed;
     subscriber_ = std::make_unique<EventSubscriber>(loop_, id_, *this, writer_);
     subscriber_->begin(call->route().gate->plugin(), std::move(subscription));
@@ -151,44 +160,51 @@ bool Connection::flushEvents() {
 // Output
 
 void Connection::writeOn() {
-    if (writer_.backlog() == 0)
+    if (writer_.backlog() == 0) {
         return;
+    }
     flush();
-    if (state_ == State::subscribed && writer_.backlog() == 0)
+    if (state_ == State::subscribed && writer_.backlog() == 0) {
         loop_.fanout().drained(id_);
+    }
 }
 
 void Connection::flush() {
     const auto outcome = writer_.flush();
     if (outcome == ResponseWriter::Outcome::failed) {
         // The fan-out may be walking over its subscribers, this one among them.
-        if (state_ == State::subscribed)
+        if (state_ == State::subscribed) {
             subscriber_->cutOff();
-        else
+        } else {
             close();
+        }
         return;
     }
-    if (stream_)
+    if (stream_) {
         stream_->setBacklog(writer_.backlog());
+    }
     if (outcome == ResponseWriter::Outcome::drained) {
         written();
         return;
     }
-    if (outcome == ResponseWriter::Outcome::paused)
+    if (outcome == ResponseWriter::Outcome::paused) {
         giveWay();
+    }
     // Time-outs for writing count from the last byte that the peer took.
     if ((writer_.progressed() || deadline_ == never) && state_ != State::subscribed &&
-        state_ != State::receiving)
+        state_ != State::receiving) {
         setDeadline(loop_.services().limits.writeTimeout);
+    }
 }
 
 void Connection::written() {
-    if (state_ == State::finishing)
+    if (state_ == State::finishing) {
         finishExchange();
-    else if (state_ == State::streaming)
+    } else if (state_ == State::streaming) {
         deadline_ = never;
-    else if (state_ == State::subscribed)
+    } else if (state_ == State::subscribed) {
         subscriber_->drained();
+    }
 }
 
 }  // namespace sallyport::host::http

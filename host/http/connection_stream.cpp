@@ -21,8 +21,9 @@ std::shared_ptr<Stream> ConnectionStream::handle() {
 
 bool ConnectionStream::write(std::string_view bytes) {
     const std::lock_guard lock(mutex_);
-    if (detached_ || ending_ != Ending::none)
+    if (detached_ || ending_ != Ending::none) {
         return false;
+    }
     buffer_.append(bytes);
     schedule();
     return true;
@@ -41,8 +42,9 @@ void ConnectionStream::finish(Ending ending) {
     std::function<void()> drained;
     {
         const std::lock_guard lock(mutex_);
-        if (detached_ || ending_ != Ending::none)
+        if (detached_ || ending_ != Ending::none) {
             return;
+        }
         ending_ = ending;
         gone.swap(gone_);
         drained.swap(drained_);
@@ -67,11 +69,13 @@ void ConnectionStream::onClosed(std::function<void()> gone) {
         const std::lock_guard lock(mutex_);
         now = detached_ && ending_ == Ending::none;
         // What was there before is destroyed without the lock.
-        if (!detached_ && ending_ == Ending::none)
+        if (!detached_ && ending_ == Ending::none) {
             gone.swap(gone_);
+        }
     }
-    if (now)
+    if (now) {
         entry::guarded(gate_->owner(), "Stream::onClosed", origin_, gone);
+    }
     drop(std::move(gone));
 }
 
@@ -81,11 +85,13 @@ void ConnectionStream::onDrained(std::function<void()> drained) {
         const std::lock_guard lock(mutex_);
         const bool open = !detached_ && ending_ == Ending::none;
         now = open && buffer_.empty() && backlog_ == 0;
-        if (open && !now)
+        if (open && !now) {
             drained.swap(drained_);
+        }
     }
-    if (now)
+    if (now) {
         entry::guarded(gate_->owner(), "Stream::onDrained", origin_, drained);
+    }
     drop(std::move(drained));
 }
 
@@ -94,17 +100,20 @@ void ConnectionStream::setBacklog(std::size_t bytes) {
     {
         const std::lock_guard lock(mutex_);
         backlog_ = bytes;
-        if (bytes == 0 && buffer_.empty())
+        if (bytes == 0 && buffer_.empty()) {
             drained.swap(drained_);
+        }
     }
-    if (drained)
+    if (drained) {
         entry::guarded(gate_->owner(), "Stream::onDrained", origin_, drained);
+    }
     drop(std::move(drained));
 }
 
 void ConnectionStream::schedule() {
-    if (scheduled_)
+    if (scheduled_) {
         return;
+    }
     scheduled_ = true;
     loop_.post(connection_, [self = shared_from_this()] { self->transfer(); });
 }
@@ -120,12 +129,14 @@ void ConnectionStream::transfer() {
         backlog_ += bytes.size();
     }
     if (!bytes.empty()) {
-        if (auto* connection = loop_.find(connection_))
+        if (auto* connection = loop_.find(connection_)) {
             connection->streamWrite(exchange_, std::move(bytes));
+        }
     }
     if (ending != Ending::none) {
-        if (auto* connection = loop_.find(connection_))
+        if (auto* connection = loop_.find(connection_)) {
             connection->streamEnd(exchange_, ending == Ending::whole);
+        }
     }
 }
 
@@ -140,8 +151,9 @@ void ConnectionStream::detach() {
         drained.swap(drained_);
         call.swap(call_);
     }
-    if (gone)
+    if (gone) {
         entry::guarded(gate_->owner(), "Stream::onClosed", origin_, gone);
+    }
     drop(std::move(gone));
     drop(std::move(drained));
 }

@@ -23,8 +23,9 @@ std::size_t countOf(const std::unordered_map<Key, std::size_t>& counts, const Ke
 template <class Key>
 void countDown(std::unordered_map<Key, std::size_t>& counts, const Key& key) {
     const auto found = counts.find(key);
-    if (--found->second == 0)
+    if (--found->second == 0) {
         counts.erase(found);
+    }
 }
 
 }  // namespace
@@ -37,16 +38,18 @@ std::unique_ptr<Door::Place> Door::enter(std::string address, Clock::time_point 
         const bool crowded = isCrowded(address);
         if (crowded || staying_ >= options_.maxConnections) {
             auto* other = leastRight(crowded ? address : std::string(), now);
-            if (other == nullptr)
+            if (other == nullptr) {
                 return nullptr;
+            }
             evicted = evict(*other);
         }
         place.reset(new Place(*this, std::move(address), now));
         ++staying_;
         addAnonymous(*place);
     }
-    if (evicted)
+    if (evicted) {
         evicted();
+    }
     return place;
 }
 
@@ -57,16 +60,18 @@ bool Door::isCrowded(const std::string& address) const {
 
 /// Of that address, if there is one: the first stranger, or else the newcomer that has been here longest.
 Door::Place* Door::leastRight(const std::string& address, Clock::time_point now) const {
-    if (leaving_ >= mostLeaving)
+    if (leaving_ >= mostLeaving) {
         return nullptr;
+    }
     const auto first = [&](const Places& places) {
         const auto found = std::find_if(places.begin(), places.end(), [&](const Place* place) {
             return address.empty() || place->address_ == address;
         });
         return found == places.end() ? nullptr : *found;
     };
-    if (auto* stranger = first(strangers_))
+    if (auto* stranger = first(strangers_)) {
         return stranger;
+    }
     auto* newcomer = first(newcomers_);
     return newcomer == nullptr || now - newcomer->since_ < welcome ? nullptr : newcomer;
 }
@@ -86,8 +91,9 @@ void Door::addAnonymous(Place& place) {
 }
 
 void Door::removeAnonymous(Place& place) {
-    if (!place.anonymous_)
+    if (!place.anonymous_) {
         return;
+    }
     (place.stranger_ ? strangers_ : newcomers_).erase(*place.anonymous_);
     place.anonymous_.reset();
     countDown(byAddress_, place.address_);
@@ -117,30 +123,35 @@ void Door::Place::onEvicted(std::function<void()> evicted) {
 }
 
 bool Door::Place::authenticate(const JobId* job) {
-    if (authenticated_ && (job == nullptr ? !job_ : isOf(*job)))
+    if (authenticated_ && (job == nullptr ? !job_ : isOf(*job))) {
         return true;
+    }
     const std::lock_guard lock(door_.mutex_);
     if (job != nullptr) {
         const auto most = door_.options_.maxPerJob;
-        if (most != 0 && countOf(door_.byJob_, *job) >= most)
+        if (most != 0 && countOf(door_.byJob_, *job) >= most) {
             return false;
+        }
         ++door_.byJob_[*job];
     }
     leaveJob();
-    if (job != nullptr)
+    if (job != nullptr) {
         job_ = *job;
+    }
     authenticated_ = true;
     door_.removeAnonymous(*this);
     return true;
 }
 
 void Door::Place::asked() {
-    if (authenticated_ || stranger_)
+    if (authenticated_ || stranger_) {
         return;
+    }
     const std::lock_guard lock(door_.mutex_);
     stranger_ = true;
-    if (anonymous_)
+    if (anonymous_) {
         door_.strangers_.splice(door_.strangers_.end(), door_.newcomers_, *anonymous_);
+    }
 }
 
 void Door::Place::forget() {
@@ -148,28 +159,33 @@ void Door::Place::forget() {
     leaveJob();
     authenticated_ = false;
     stranger_ = true;
-    if (!evicted_ && !anonymous_)
+    if (!evicted_ && !anonymous_) {
         door_.addAnonymous(*this);
+    }
 }
 
 Account Door::Place::account() const noexcept {
-    if (job_)
+    if (job_) {
         return accountOfJob(std::hash<JobId>()(*job_));
-    if (authenticated_)
+    }
+    if (authenticated_) {
         return operatorsAccount;
+    }
     return stranger_ ? accountOfStrangers(std::hash<std::string>()(address_)) : newcomersAccount;
 }
 
 void Door::Place::leaveJob() {
-    if (job_)
+    if (job_) {
         countDown(door_.byJob_, *job_);
+    }
     job_.reset();
 }
 
 bool fitToDescriptors(Door::Options& worker, Door::Options& operators, std::size_t descriptors) {
     const auto places = descriptors - descriptors / 4;
-    if (worker.maxConnections + operators.maxConnections <= places)
+    if (worker.maxConnections + operators.maxConnections <= places) {
         return false;
+    }
     const auto kept = std::min(operators.maxConnections, places / 6);
     worker.maxConnections = std::min(worker.maxConnections, places - kept);
     operators.maxConnections = places - worker.maxConnections;

@@ -41,8 +41,9 @@ constexpr std::size_t fewRequests = 2;
 thread_local const EventLoop* current = nullptr;
 
 int checked(int result, const char* what) {
-    if (result < 0)
+    if (result < 0) {
         throw std::system_error(errno, std::generic_category(), what);
+    }
     return result;
 }
 
@@ -95,8 +96,9 @@ void EventLoop::readStored(const bus::Fanout::Owner& owner, std::function<Stored
             }
             post([done, events] { done(events.get()); });
         });
-    if (!queued)
+    if (!queued) {
         post([done] { done(nullptr); });
+    }
 }
 
 EventLoop::~EventLoop() {
@@ -108,13 +110,15 @@ void EventLoop::start() {
 }
 
 void EventLoop::stop() {
-    if (!thread_.joinable())
+    if (!thread_.joinable()) {
         return;
+    }
     advance(Phase::stopped);
     thread_.join();
     // What is destroyed here may be a plugin's, and post another task.
-    for (auto left = takeTasks(); !left.empty(); left = takeTasks())
+    for (auto left = takeTasks(); !left.empty(); left = takeTasks()) {
         left.clear();
+    }
 }
 
 void EventLoop::post(Task task) {
@@ -129,8 +133,9 @@ void EventLoop::post(ConnectionId connection, Task task) {
         tasks_.push_back({connection, std::move(task)});
     }
     // One wake-up serves all that is posted until the loop looks, which by itself it does before it sleeps.
-    if (first && !isCurrent())
+    if (first && !isCurrent()) {
         wakeUp();
+    }
 }
 
 void EventLoop::wakeUp() noexcept {
@@ -155,8 +160,9 @@ std::uint64_t EventLoop::watch(int descriptor, std::function<void()> readable) {
 
 void EventLoop::unwatch(std::uint64_t watch) {
     const auto found = watches_.find(watch);
-    if (found == watches_.end())
+    if (found == watches_.end()) {
         return;
+    }
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.descriptor, nullptr);
     watches_.erase(found);
 }
@@ -170,14 +176,18 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
     };
     post(id, [this, id, exchange, completion = Completion{std::move(call), std::move(reply)}]() mutable {
         bool taken = false;
-        if (auto* connection = find(id))
+        if (auto* connection = find(id)) {
             serve(*connection, [&] { taken = connection->complete(exchange, completion.reply); });
-        if (taken)
+        }
+        if (taken) {
             return;
-        if (const auto delivered = completion.reply.takeDelivered())
+        }
+        if (const auto delivered = completion.reply.takeDelivered()) {
             reportDelivery(delivered, false, *completion.call);
-        if (completion.call->route().secret)
+        }
+        if (completion.call->route().secret) {
             wipeBody(completion.reply);
+        }
     });
 }
 
@@ -193,19 +203,22 @@ void EventLoop::run() {
         now_ = Clock::now();
         // What was posted before it is run first.
         const Phase wanted = wanted_;
-        for (const auto& event : come)
+        for (const auto& event : come) {
             handle(event.data.u64, event.events);
+        }
         runTasks();
         enter(wanted);
         serveTurns();
-        if (now_ >= nextCheck_)
+        if (now_ >= nextCheck_) {
             checkDeadlines();
+        }
         bury();
     }
     // Nobody is there any more; what was to be handed over is told so.
     guarded([&] {
-        while (auto turn = turns_.takeAny())
+        while (auto turn = turns_.takeAny()) {
             serve(*std::move(turn));
+        }
     });
     bury();
 }
@@ -216,13 +229,15 @@ void EventLoop::advance(Phase phase) noexcept {
 }
 
 void EventLoop::enter(Phase phase) {
-    if (phase == phase_)
+    if (phase == phase_) {
         return;
+    }
     phase_ = phase;
-    if (phase == Phase::draining)
+    if (phase == Phase::draining) {
         forEach([](Connection& connection) { connection.drain(); });
-    else
+    } else {
         forEach([](Connection& connection) { connection.close(); });
+    }
 }
 
 std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
@@ -239,8 +254,9 @@ std::span<const epoll_event> EventLoop::await(std::span<epoll_event> events) {
             count = look(0);
         } while (count == 0 && Clock::now() < end);
     }
-    if (count == 0)
+    if (count == 0) {
         count = look(patience);
+    }
     wasBusy_ = count > 0;
     return events.first(count);
 }
@@ -260,12 +276,14 @@ void EventLoop::handle(std::uint64_t key, std::uint32_t events) {
 int EventLoop::timeout() {
     {
         const std::lock_guard lock(mutex_);
-        if (!tasks_.empty())
+        if (!tasks_.empty()) {
             return 0;
+        }
     }
     const auto next = std::min(nextCheck_, turns_.due());
-    if (next == Clock::time_point::max())
+    if (next == Clock::time_point::max()) {
         return -1;
+    }
     // A turn may be due since the beginning of the clock.
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(next, now_) - Clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, 60'000));
@@ -274,15 +292,17 @@ int EventLoop::timeout() {
 void EventLoop::runTasks() {
     for (int i = 0; i < generations; ++i) {
         auto tasks = takeTasks();
-        if (tasks.empty())
+        if (tasks.empty()) {
             return;
+        }
         for (auto& [id, task] : tasks) {
             auto* connection = id == 0 ? nullptr : find(id);
-            if (connection == nullptr)
+            if (connection == nullptr) {
                 run(std::move(task));
-            else
+            } else {
                 serve(*connection,
                       [&] { turns_.of(id, connection->account()).tasks.push_back(std::move(task)); });
+            }
         }
     }
 }
@@ -306,27 +326,32 @@ void EventLoop::serveTurns() {
     while (began < end) {
         std::optional<Turns::Turn> turn;
         guarded([&] { turn = turns_.take(began); });
-        if (!turn)
+        if (!turn) {
             return;
+        }
         const auto id = turn->connection;
         auto account = turn->account;
         serve(*std::move(turn));
         const auto ended = Clock::now();
         // It may have said who it is.
-        if (const auto* connection = find(id))
+        if (const auto* connection = find(id)) {
             account = connection->account();
+        }
         guarded([&] { turns_.took(account, ended - began, ended); });
         began = ended;
     }
 }
 
 void EventLoop::serve(Turns::Turn turn) noexcept {
-    if (auto* connection = turn.events == 0 ? nullptr : find(turn.connection))
+    if (auto* connection = turn.events == 0 ? nullptr : find(turn.connection)) {
         serve(*connection, [&] { connection->onEvents(turn.events); });
-    for (auto& task : turn.tasks)
+    }
+    for (auto& task : turn.tasks) {
         run(std::move(task));
-    if (auto* connection = turn.again ? find(turn.connection) : nullptr)
+    }
+    if (auto* connection = turn.again ? find(turn.connection) : nullptr) {
         serve(*connection, [&] { connection->goOn(); });
+    }
 }
 
 void EventLoop::report(const char* problem) noexcept {
@@ -340,16 +365,18 @@ void EventLoop::abandon(Connection& connection) noexcept {
 void EventLoop::checkDeadlines() {
     nextCheck_ = Clock::time_point::max();
     forEach([this](Connection& connection) {
-        if (connection.deadline() <= now_)
+        if (connection.deadline() <= now_) {
             connection.onDeadline();
-        else
+        } else {
             wakeBy(connection.deadline());
+        }
     });
 }
 
 void EventLoop::wakeBy(Clock::time_point deadline) {
-    if (deadline < nextCheck_)
+    if (deadline < nextCheck_) {
         nextCheck_ = std::max(deadline, now_ + checkInterval);
+    }
 }
 
 void EventLoop::adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door::Place> place,
@@ -364,10 +391,11 @@ void EventLoop::adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.u64 = id;
-        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) < 0)
+        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) < 0) {
             connection.close();
-        else if (draining())
+        } else if (draining()) {
             connection.drain();
+        }
     });
 }
 
@@ -378,8 +406,9 @@ Connection* EventLoop::find(ConnectionId id) {
 
 void EventLoop::retire(ConnectionId id) noexcept {
     const auto found = connections_.find(id);
-    if (found == connections_.end() || !found->second)
+    if (found == connections_.end() || !found->second) {
         return;
+    }
     found->second->retiredAfter(std::move(graveyard_));
     graveyard_ = std::move(found->second);
 }
@@ -426,8 +455,9 @@ void EventLoop::setRoutes(std::shared_ptr<const RouteTable> routes) {
 template <class F>
 void EventLoop::forEach(F function) {
     for (const auto& [id, held] : connections_) {
-        if (auto* connection = held.get())
+        if (auto* connection = held.get()) {
             serve(*connection, [&] { function(*connection); });
+        }
     }
 }
 

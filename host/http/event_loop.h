@@ -146,8 +146,9 @@ private:
     template <class F>
     Task forConnection(ConnectionId id, F task) {
         return [this, id, task = std::move(task)] {
-            if (auto* connection = find(id))
+            if (auto* connection = find(id)) {
                 serve(*connection, [&] { task(*connection); });
+            }
         };
     }
     void readStored(const bus::Fanout::Owner& owner, std::function<StoredEvents()> read,
@@ -222,8 +223,9 @@ bool EventLoop::guarded(F function) noexcept {
 
 template <class F>
 void EventLoop::serve(Connection& connection, F step) noexcept {
-    if (!guarded(step))
+    if (!guarded(step)) {
         abandon(connection);
+    }
 }
 
 }  // namespace sallyport::host::http

@@ -31,8 +31,9 @@ void EventSubscriber::begin(const std::string& plugin, Subscription subscription
 
 bool EventSubscriber::send(const bus::FramePtr& frame) {
     const auto& text = frame->text;
-    if (text.size() <= bus::FrameMemory::copied)
+    if (text.size() <= bus::FrameMemory::copied) {
         return send(std::string_view(text));
+    }
     return queue(text.size(), [&] { writer_.writeShared(ResponseWriter::Shared(frame, &text)); });
 }
 
@@ -58,10 +59,12 @@ void EventSubscriber::cutOff() {
 }
 
 bool EventSubscriber::beat() {
-    if (backlog() > 0 && ++stalledBeats_ > patience)
+    if (backlog() > 0 && ++stalledBeats_ > patience) {
         return false;
-    if (send(": heartbeat\n\n"))
+    }
+    if (send(": heartbeat\n\n")) {
         loop_.fanout().drained(id_);
+    }
     return true;
 }
 

@@ -76,13 +76,16 @@ Exchange::Exchange(EventLoop& loop, const Door& door, EventLoop::ConnectionId co
 
 Exchange::~Exchange() {
     leaveTopic();
-    if (abandonment_)
+    if (abandonment_) {
         declareAbandoned(*abandonment_, *call_);
-    if (pendingAnswer_)
+    }
+    if (pendingAnswer_) {
         static_cast<void>(pendingAnswer_->take());
+    }
     reportDelivered(false);
-    if (secret_)
+    if (secret_) {
         wipe(body_.text);
+    }
     loop_.requestEnded();
 }
 
@@ -94,8 +97,9 @@ std::optional<Reply> Exchange::refuse(const RequestError& error) {
 // Before the handler
 
 std::optional<Reply> Exchange::asset() const {
-    if (door_.options().realm != Realm::operators)
+    if (door_.options().realm != Realm::operators) {
         return std::nullopt;
+    }
     const auto field = [this](std::string_view name) {
         const auto* const value = head_.find(name);
         return value == nullptr ? std::string_view() : std::string_view(*value);
@@ -107,13 +111,16 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
     head_ = std::move(head);
     keepAlive_ = head_.keepAlive && !loop_.draining();
     place.asked();
-    if (auto answer = publicAnswer(head_))
+    if (auto answer = publicAnswer(head_)) {
         return answer;
-    if (auto answer = asset())
+    }
+    if (auto answer = asset()) {
         return answer;
+    }
     const auto inside = pathInside(door_.options().realm, head_.path);
-    if (!inside)
+    if (!inside) {
         return refuse(notFound("there is nothing at this path"));
+    }
     auto result = authenticate(loop_.services().filter, door_.options().realm, head_, *inside);
     if (const auto* denied = std::get_if<RequestError>(&result)) {
         loop_.logDenial(requestId_, head_.path, transport);
@@ -124,16 +131,20 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
         closeAfterwards();
         return refuse(tooManyConnections());
     }
-    if (identity().lease && identity().lease->quarantined)
+    if (identity().lease && identity().lease->quarantined) {
         return refuse(quarantined());
-    if (auto answer = reroute())
+    }
+    if (auto answer = reroute()) {
         return answer;
-    if (auto answer = pace())
+    }
+    if (auto answer = pace()) {
         return answer;
+    }
     auto admission = admitBody(head_, *match_.route, door_.options().maxBody);
     if (admission.refusal) {
-        if (admission.refusal->status() == 413)
+        if (admission.refusal->status() == 413) {
             closeAfterwards();
+        }
         return refuse(*admission.refusal);
     }
     bodyLimit_ = admission.limit;
@@ -145,8 +156,9 @@ std::optional<Reply> Exchange::reroute() {
     routesVersion_ = loop_.routesVersion();
     match_ = std::move(routed.match);
     secret_ |= match_.route && match_.route->secret;
-    if (routed.answer)
+    if (routed.answer) {
         state_ = State::replied;
+    }
     return std::move(routed.answer);
 }
 
@@ -159,23 +171,27 @@ BodyBudget::Share Exchange::bodyShare() const {
 /// Slows a job that is over its rate, and refuses what would have to wait for too long.
 std::optional<Reply> Exchange::pace() {
     const auto& lease = identity().lease;
-    if (!lease || !isPaced(*match_.route))
+    if (!lease || !isPaced(*match_.route)) {
         return std::nullopt;
+    }
     const auto verdict = lease->requests.take(1, loop_.now(), loop_.services().limits.longestHold);
-    if (verdict.refused)
+    if (verdict.refused) {
         return refuse(tooManyRequests(lease->requests.rate(), verdict.retryAfter));
+    }
     heldUntil_ = loop_.now() + verdict.wait;
     return std::nullopt;
 }
 
 std::optional<Reply> Exchange::dispatch(ReceivedBody body) {
     // What a route has no use for takes no memory while the request waits.
-    if (match_.route->body != Body::none)
+    if (match_.route->body != Body::none) {
         body_ = std::move(body);
-    else if (secret_)
+    } else if (secret_) {
         wipe(body.text);
-    if (heldUntil_ <= loop_.now())
+    }
+    if (heldUntil_ <= loop_.now()) {
         return startJob();
+    }
     state_ = State::held;
     parkedUntil_ = heldUntil_;
     return std::nullopt;
@@ -183,8 +199,9 @@ std::optional<Reply> Exchange::dispatch(ReceivedBody body) {
 
 std::optional<Reply> Exchange::startJob() {
     const auto& lease = identity().lease;
-    if (!lease || lease->started)
+    if (!lease || lease->started) {
         return enterHandler();
+    }
     state_ = State::waiting;
     try {
         loop_.services().startJob(lease->job, [&loop = loop_, id = connection_,
@@ -198,8 +215,9 @@ std::optional<Reply> Exchange::startJob() {
 }
 
 std::optional<Reply> Exchange::resume(const std::exception_ptr& error) {
-    if (!error)
+    if (!error) {
         return enterHandler();
+    }
     try {
         std::rethrow_exception(error);
     } catch (const RequestError& refusal) {
@@ -210,12 +228,14 @@ std::optional<Reply> Exchange::resume(const std::exception_ptr& error) {
 }
 
 std::optional<Reply> Exchange::enterHandler() {
-    if (isRevoked())
+    if (isRevoked()) {
         return refuse(unauthorized());
+    }
     // A reload may have come between reading the head and now.
     if (routesVersion_ != loop_.routesVersion()) {
-        if (auto answer = reroute())
+        if (auto answer = reroute()) {
             return answer;
+        }
     }
     auto ticket = match_.route->gate->enter();
     if (!ticket) {
@@ -253,8 +273,9 @@ std::optional<Reply> Exchange::runHandler() {
     auto& services = loop_.services();
     // Reading a large body takes its time wherever it is done; the loop has others to serve.
     const bool small = call_->body().size() <= match_.route->loopBody;
-    if (match_.route->run == Run::loop && small)
+    if (match_.route->run == Run::loop && small) {
         return handle(invoke(*call_, services.log));
+    }
     const bool queued = services.pool.submit(
         originOf(*call_), [&loop = loop_, id = connection_, number = number_, call = call_] {
             loop.postReply(id, number, call, invoke(*call, loop.services().log));
@@ -274,8 +295,9 @@ std::optional<Reply> Exchange::handle(Reply reply) {
         const auto start = std::move(deferred->start);
         return defer(start);
     }
-    if (auto* parked = std::get_if<Reply::Parked>(&content))
+    if (auto* parked = std::get_if<Reply::Parked>(&content)) {
         return park(std::move(*parked));
+    }
     state_ = State::replied;
     return reply;
 }
@@ -285,10 +307,11 @@ std::optional<Reply> Exchange::defer(const std::function<void(Promise)>& start) 
     pendingAnswer_ = std::make_shared<PendingAnswer>(call_);
     Promise promise(
         [&loop = loop_, id = connection_, number = number_, pending = pendingAnswer_](Reply answer) {
-            if (auto call = pending->take())
+            if (auto call = pending->take()) {
                 loop.postReply(id, number, std::move(call), std::move(answer));
-            else if (const auto delivered = answer.takeDelivered())
+            } else if (const auto delivered = answer.takeDelivered()) {
                 delivered(false);
+            }
         },
         abandonment_);
     auto answer = startDeferred(start, std::move(promise), *call_, loop_.services().log);
@@ -333,18 +356,22 @@ std::optional<Reply> Exchange::unpark(Reply reply) {
 }
 
 void Exchange::leaveTopic() {
-    if (topicKey_ != 0)
+    if (topicKey_ != 0) {
         loop_.services().topics.leave(parked_->topic, std::exchange(topicKey_, 0));
+    }
     parkedUntil_ = EventLoop::Clock::time_point::max();
 }
 
 std::optional<Reply> Exchange::revoke() {
-    if (state_ == State::held)
+    if (state_ == State::held) {
         return refuse(unauthorized());
-    if (isParked())
+    }
+    if (isParked()) {
         return unpark(refusal(unauthorized()));
-    if (!isWatched())
+    }
+    if (!isWatched()) {
         return std::nullopt;
+    }
     declareAbandoned(*abandonment_, *call_);
     return refuse(unauthorized());
 }
@@ -355,25 +382,29 @@ void Exchange::answered(int status) {
     state_ = State::replied;
     status_ = status;
     loop_.services().metrics.answered(door_.options().realm, status, EventLoop::Clock::now() - began_);
-    if (failed(status_))
+    if (failed(status_)) {
         log(LogLevel::warn);
+    }
 }
 
 void Exchange::finished() {
-    if (!failed(status_))
+    if (!failed(status_)) {
         log(LogLevel::debug);
+    }
     reportDelivered(true);
 }
 
 void Exchange::reportDelivered(bool whole) {
-    if (const auto delivered = std::exchange(delivered_, nullptr))
+    if (const auto delivered = std::exchange(delivered_, nullptr)) {
         reportDelivery(delivered, whole, *call_);
+    }
 }
 
 void Exchange::log(LogLevel level) const {
     auto& log = loop_.services().log;
-    if (!log.enabled(level))
+    if (!log.enabled(level)) {
         return;
+    }
     const auto micros =
         std::chrono::duration_cast<std::chrono::microseconds>(EventLoop::Clock::now() - began_);
     const auto write = [&](Logger::Fields fields) { log.write(level, "request", fields); };

@@ -12,16 +12,18 @@ Gate::Ticket& Gate::Ticket::operator=(Ticket&& other) noexcept {
 }
 
 void Gate::Ticket::linger() {
-    if (lingering_)
+    if (lingering_) {
         return;
+    }
     lingering_ = true;
     ++gate_->lingering_;
     gate_->left(gate_->calls_);
 }
 
 void Gate::Ticket::leave() {
-    if (const auto gate = std::move(gate_))
+    if (const auto gate = std::move(gate_)) {
         gate->left(lingering_ ? gate->lingering_ : gate->calls_);
+    }
 }
 
 std::optional<Gate::Ticket> Gate::enter() {
@@ -59,8 +61,9 @@ void Gate::release() {
         held_ = false;
         waiting.swap(waiting_);
     }
-    for (const auto& resume : waiting)
+    for (const auto& resume : waiting) {
         resume();
+    }
 }
 
 void Gate::whenReleased(std::function<void()> resume) {

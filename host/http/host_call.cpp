@@ -10,8 +10,9 @@ namespace {
 entry::Origin originOf(const std::shared_ptr<const Route>& route, const auth::Identity& identity,
                        const Call::Parts& parts) {
     std::optional<JobId> job;
-    if (identity.lease)
+    if (identity.lease) {
         job = identity.lease->job;
+    }
     return std::make_shared<const entry::Request>(entry::Request{route, route->label, parts.requestId, job});
 }
 

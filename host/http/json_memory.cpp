@@ -13,8 +13,9 @@ bool separates(char c) {
 
 void JsonMemory::add(std::string_view piece) {
     size_ += piece.size();
-    while (!piece.empty())
+    while (!piece.empty()) {
         piece.remove_prefix(inString_ ? skipString(piece) : addUpToString(piece));
+    }
 }
 
 std::size_t JsonMemory::addUpToString(std::string_view piece) {

@@ -35,8 +35,9 @@ std::optional<ListenAddress> ListenAddress::parse(const std::string& text) {
         if (text.starts_with(unixPrefix)) {
             address.path_ = text.substr(unixPrefix.size());
             // sun_path ends in a zero byte.
-            if (!address.path_.starts_with('/') || address.path_.size() >= sizeof(sockaddr_un::sun_path))
+            if (!address.path_.starts_with('/') || address.path_.size() >= sizeof(sockaddr_un::sun_path)) {
                 return std::nullopt;
+            }
             address.address_ = SocketAddress(SocketAddress::UNIX_LOCAL, address.path_);
         } else if (isTcpShaped(text)) {
             address.address_ = SocketAddress(text);
@@ -54,8 +55,9 @@ std::uint16_t ListenAddress::port() const {
 }
 
 ListenAddress ListenAddress::withPort(std::uint16_t port) const {
-    if (isUnix())
+    if (isUnix()) {
         return *this;
+    }
     ListenAddress changed = *this;
     changed.text_ = text_.substr(0, text_.rfind(':') + 1) + std::to_string(port);
     changed.address_ = SocketAddress(address_.host(), port);
@@ -63,18 +65,21 @@ ListenAddress ListenAddress::withPort(std::uint16_t port) const {
 }
 
 bool ListenAddress::clashesWith(const ListenAddress& other) const {
-    if (isUnix() || other.isUnix())
+    if (isUnix() || other.isUnix()) {
         return path_ == other.path_;
-    if (port() == 0 || port() != other.port() || address_.family() != other.address_.family())
+    }
+    if (port() == 0 || port() != other.port() || address_.family() != other.address_.family()) {
         return false;
+    }
     const IPAddress host = address_.host();
     const IPAddress others = other.address_.host();
     return host == others || host.isWildcard() || others.isWildcard();
 }
 
 bool ListenAddress::isPresent() const {
-    if (isUnix() || address_.host().isWildcard())
+    if (isUnix() || address_.host().isWildcard()) {
         return true;
+    }
     // Interfaces could be listed only through a netlink socket, which the service's sandbox does not allow.
     const FileDescriptor probe(::socket(address_.af(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     const SocketAddress anyPort(address_.host(), 0);
@@ -87,8 +92,9 @@ std::optional<std::vector<ListenAddress>> parseListenAddresses(std::string_view 
     for (std::size_t start = 0; start <= text.size();) {
         const auto comma = std::min(text.find(',', start), text.size());
         auto address = ListenAddress::parse(Poco::trim(std::string(text.substr(start, comma - start))));
-        if (!address)
+        if (!address) {
             return std::nullopt;
+        }
         addresses.push_back(std::move(*address));
         start = comma + 1;
     }

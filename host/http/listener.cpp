@@ -56,8 +56,9 @@ public:
 
 int copyOf(int descriptor) {
     const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0)
+    if (copy < 0) {
         throw Poco::IOException("no descriptor is left", errno);
+    }
     return copy;
 }
 
@@ -83,12 +84,14 @@ public:
     bool accept(const Poco::Net::StreamSocket& accepted) override {
         try {
             auto place = door_.enter(addressOf(accepted));
-            if (!place)
+            if (!place) {
                 return true;
+            }
             auto socket = ownCopy(accepted);
             socket->setBlocking(false);
-            if (socket->address().family() != SocketAddress::UNIX_LOCAL)
+            if (socket->address().family() != SocketAddress::UNIX_LOCAL) {
                 socket->setNoDelay(true);
+            }
             nextLoop_().adopt(std::make_unique<SocketTransport>(std::move(socket)), std::move(place), door_);
         } catch (const Poco::Exception&) {
             // The peer has gone already, or no descriptor is left.
@@ -128,8 +131,9 @@ private:
 
 FileDescriptor newEvent() {
     FileDescriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!event.open())
+    if (!event.open()) {
         throw Poco::IOException("no descriptor is left", errno);
+    }
     return event;
 }
 
@@ -157,8 +161,9 @@ void Listener::start() {
 }
 
 void Listener::stop() noexcept {
-    if (!server_)
+    if (!server_) {
         return;
+    }
     const std::uint64_t one = 1;
     static_cast<void>(::write(stopping_.get(), &one, sizeof one) == sizeof one);
     try {

@@ -27,8 +27,9 @@ constexpr int backlog = 1024;
 }
 
 void require(bool done, const ListenAddress& address) {
-    if (!done)
+    if (!done) {
         fail(address, std::strerror(errno));
+    }
 }
 
 bool set(int descriptor, int level, int option, int value) {
@@ -44,14 +45,17 @@ int get(int descriptor, int level, int option) {
 /// Where it listens; nothing for what is no stream socket that does.
 std::optional<SocketAddress> addressOf(int descriptor) {
     if (get(descriptor, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
-        get(descriptor, SOL_SOCKET, SO_ACCEPTCONN) != 1)
+        get(descriptor, SOL_SOCKET, SO_ACCEPTCONN) != 1) {
         return std::nullopt;
+    }
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0)
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
         return std::nullopt;
-    if (storage.ss_family != AF_INET && storage.ss_family != AF_INET6 && storage.ss_family != AF_UNIX)
+    }
+    if (storage.ss_family != AF_INET && storage.ss_family != AF_INET6 && storage.ss_family != AF_UNIX) {
         return std::nullopt;
+    }
     try {
         return SocketAddress(reinterpret_cast<const sockaddr*>(&storage), size);
     } catch (const Poco::Exception&) {
@@ -62,8 +66,9 @@ std::optional<SocketAddress> addressOf(int descriptor) {
 std::string urlOf(const SocketAddress& address) {
     const bool six = address.family() == SocketAddress::IPv6;
     std::string host = address.host().toString();
-    if (address.host().isWildcard())
+    if (address.host().isWildcard()) {
         host = six ? "::1" : "127.0.0.1";
+    }
     return "http://" + (six ? "[" + host + "]" : host) + ":" + std::to_string(address.port());
 }
 
@@ -95,8 +100,9 @@ ucred listenerOf(int descriptor) {
 /// Whether the file leads to this socket, and not to nothing or to one that another process made since.
 bool isReachedAt(const std::string& path, int descriptor) {
     const Probe probe(path);
-    if (!probe.connected)
+    if (!probe.connected) {
         return probe.answered;
+    }
     const ucred there = listenerOf(probe.socket.get());
     const ucred here = listenerOf(descriptor);
     return there.pid == here.pid && there.uid == here.uid && there.gid == here.gid;
@@ -104,12 +110,15 @@ bool isReachedAt(const std::string& path, int descriptor) {
 
 void removeStale(const ListenAddress& address) {
     struct stat status {};
-    if (::lstat(address.path().c_str(), &status) != 0)
+    if (::lstat(address.path().c_str(), &status) != 0) {
         return;
-    if (!S_ISSOCK(status.st_mode))
+    }
+    if (!S_ISSOCK(status.st_mode)) {
         fail(address, "the file exists and is no socket");
-    if (listensAt(address.path()))
+    }
+    if (listensAt(address.path())) {
         fail(address, "another process does");
+    }
     ::unlink(address.path().c_str());
 }
 
@@ -148,42 +157,50 @@ ListeningSocket::ListeningSocket(FileDescriptor socket, const ListenAddress& add
 
 bool ListeningSocket::matches(int descriptor, const ListenAddress& address, const Options& options) {
     const auto bound = addressOf(descriptor);
-    if (!bound || bound->family() != address.socketAddress().family())
+    if (!bound || bound->family() != address.socketAddress().family()) {
         return false;
-    if (address.isUnix())
+    }
+    if (address.isUnix()) {
         return bound->toString() == address.path() && isReachedAt(address.path(), descriptor);
+    }
     if (bound->host() != address.socketAddress().host() ||
-        (address.port() != 0 && bound->port() != address.port()))
+        (address.port() != 0 && bound->port() != address.port())) {
         return false;
+    }
     // Asked for where it makes a difference.
     return bound->family() != SocketAddress::IPv6 || !bound->host().isWildcard() ||
            get(descriptor, IPPROTO_IPV6, IPV6_V6ONLY) == (options.ipv6Only ? 1 : 0);
 }
 
 void ListeningSocket::close() noexcept {
-    if (!socket_.open())
+    if (!socket_.open()) {
         return;
+    }
     socket_.close();
-    if (!unixPath_.empty() && !listensAt(unixPath_))
+    if (!unixPath_.empty() && !listensAt(unixPath_)) {
         ::unlink(unixPath_.c_str());
+    }
 }
 
 std::string describeSocket(int descriptor) {
     const auto bound = addressOf(descriptor);
-    if (!bound)
+    if (!bound) {
         return "not one that listens";
+    }
     return bound->family() == SocketAddress::UNIX_LOCAL ? "unix:" + bound->toString() : bound->toString();
 }
 
 void endListening(int descriptor) {
     const auto bound = addressOf(descriptor);
     ::shutdown(descriptor, SHUT_RDWR);
-    if (!bound || bound->family() != SocketAddress::UNIX_LOCAL)
+    if (!bound || bound->family() != SocketAddress::UNIX_LOCAL) {
         return;
+    }
     const std::string path = bound->toString();
     struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !listensAt(path))
+    if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && !listensAt(path)) {
         ::unlink(path.c_str());
+    }
 }
 
 bool listensAt(const std::string& path) noexcept {

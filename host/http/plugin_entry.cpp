@@ -20,13 +20,14 @@ store::OnBehalfOf onBehalfOf(const HostCall& call) {
 /// The job has its lines counted apart from those of others.
 void logStoreFailure(const std::string& plugin, const HostCall& call, const std::string& error, Logger& log) {
     constexpr const char* message = "the store failed";
-    if (call.lease())
+    if (call.lease()) {
         log.warn(message, {{"plugin", plugin},
                            {"job", call.lease()->job.str()},
                            {"request", call.requestId()},
                            {"error", error}});
-    else
+    } else {
         log.warn(message, {{"plugin", plugin}, {"request", call.requestId()}, {"error", error}});
+    }
 }
 
 /// The reply for an exception that came out of the plugin's code.
@@ -119,8 +120,9 @@ Replay kept(std::shared_ptr<HostCall> call, Replay replay) {
 }
 
 void wipeBody(Reply& reply) {
-    if (auto* const whole = std::get_if<Reply::Whole>(&reply.content()))
+    if (auto* const whole = std::get_if<Reply::Whole>(&reply.content())) {
         wipe(whole->body);
+    }
 }
 
 }  // namespace sallyport::host::http

@@ -15,10 +15,12 @@ namespace {
 constexpr std::string_view lineEnd = "\r\n";
 
 std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
         text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+    }
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
         text.remove_suffix(1);
+    }
     return text;
 }
 
@@ -41,10 +43,12 @@ bool isTarget(std::string_view text) {
 bool listContains(std::string_view list, std::string_view wanted) {
     while (!list.empty()) {
         const auto comma = list.find(',');
-        if (ascii::equalsIgnoringCase(trimmed(list.substr(0, comma)), wanted))
+        if (ascii::equalsIgnoringCase(trimmed(list.substr(0, comma)), wanted)) {
             return true;
-        if (comma == std::string_view::npos)
+        }
+        if (comma == std::string_view::npos) {
             break;
+        }
         list.remove_prefix(comma + 1);
     }
     return false;
@@ -58,30 +62,37 @@ bool splitTarget(std::string_view target, RequestHead& head) {
     }
     if (target.front() != '/') {
         const auto scheme = target.find("://");
-        if (scheme == std::string_view::npos || !ascii::equalsIgnoringCase(target.substr(0, scheme), "http"))
+        if (scheme == std::string_view::npos ||
+            !ascii::equalsIgnoringCase(target.substr(0, scheme), "http")) {
             return false;
+        }
         target.remove_prefix(scheme + 3);
         const auto end = target.find_first_of("/?");
-        if (end == 0)
+        if (end == 0) {
             return false;
+        }
         target = end == std::string_view::npos ? std::string_view{} : target.substr(end);
-        if (target.empty() || target.front() == '?')
+        if (target.empty() || target.front() == '?') {
             head.path = "/";
+        }
     }
     const auto question = target.find('?');
     head.path += target.substr(0, question);
-    if (question != std::string_view::npos)
+    if (question != std::string_view::npos) {
         head.query = target.substr(question + 1);
+    }
     return head.path.find('#') == std::string::npos;
 }
 
 std::optional<HeadError> parseVersion(std::string_view version, RequestHead& head) {
     const bool shaped = version.size() == 8 && version.substr(0, 5) == "HTTP/" && version[6] == '.' &&
                         version[5] >= '0' && version[5] <= '9' && version[7] >= '0' && version[7] <= '9';
-    if (!shaped)
+    if (!shaped) {
         return HeadError{400, "bad_request", "the request line does not end in an HTTP version"};
-    if (version[5] != '1')
+    }
+    if (version[5] != '1') {
         return HeadError{505, "http_version_not_supported", "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+    }
     head.http10 = version[7] == '0';
     return std::nullopt;
 }
@@ -89,28 +100,35 @@ std::optional<HeadError> parseVersion(std::string_view version, RequestHead& hea
 std::optional<HeadError> parseRequestLine(std::string_view line, RequestHead& head, const Limits& limits) {
     const auto first = line.find(' ');
     const auto last = line.rfind(' ');
-    if (first == std::string_view::npos || first == last || !isHttpToken(line.substr(0, first)))
+    if (first == std::string_view::npos || first == last || !isHttpToken(line.substr(0, first))) {
         return HeadError{400, "bad_request", "the request line is not METHOD TARGET VERSION"};
+    }
     head.method = line.substr(0, first);
     const auto target = line.substr(first + 1, last - first - 1);
-    if (target.size() > limits.maxUriBytes)
+    if (target.size() > limits.maxUriBytes) {
         return HeadError{414, "uri_too_long", "the request target is too long"};
-    if (const auto error = parseVersion(line.substr(last + 1), head))
+    }
+    if (const auto error = parseVersion(line.substr(last + 1), head)) {
         return error;
-    if (!isTarget(target) || !splitTarget(target, head))
+    }
+    if (!isTarget(target) || !splitTarget(target, head)) {
         return HeadError{400, "bad_request", "the request target is malformed"};
+    }
     return std::nullopt;
 }
 
 std::optional<HeadError> parseField(std::string_view line, RequestHead& head) {
-    if (line.front() == ' ' || line.front() == '\t')
+    if (line.front() == ' ' || line.front() == '\t') {
         return HeadError{400, "bad_request", "folded header lines are not accepted"};
+    }
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos || !isHttpToken(line.substr(0, colon)))
+    if (colon == std::string_view::npos || !isHttpToken(line.substr(0, colon))) {
         return HeadError{400, "bad_request", "A header line is not NAME: VALUE."};
+    }
     const auto value = trimmed(line.substr(colon + 1));
-    if (!isFieldValue(value))
+    if (!isFieldValue(value)) {
         return HeadError{400, "bad_request", "A header value contains a control character."};
+    }
     head.headers.emplace_back(ascii::lowered(line.substr(0, colon)), value);
     return std::nullopt;
 }
@@ -123,48 +141,59 @@ public:
     std::optional<HeadError> run() {
         head_.keepAlive = !head_.http10;
         for (const auto& [name, value] : head_.headers) {
-            if (const auto error = field(name, value))
+            if (const auto error = field(name, value)) {
                 return error;
+            }
         }
         return conclude();
     }
 
 private:
     std::optional<HeadError> field(const std::string& name, const std::string& value) {
-        if (name == "content-length")
+        if (name == "content-length") {
             return contentLength(value);
-        if (name == "transfer-encoding")
+        }
+        if (name == "transfer-encoding") {
             return transferEncoding(value);
-        if (name == "host")
+        }
+        if (name == "host") {
             ++hosts_;
-        else if (name == "connection")
+        } else if (name == "connection") {
             connection(value);
-        else if (name == "expect")
+        } else if (name == "expect") {
             return expect(value);
+        }
         return std::nullopt;
     }
 
     std::optional<HeadError> contentLength(const std::string& value) {
-        if (head_.framing == Framing::length)
+        if (head_.framing == Framing::length) {
             return HeadError{400, "ambiguous_length", "Content-Length was given more than once"};
+        }
         const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), head_.length);
-        if (value.empty() || error != std::errc{} || end != value.data() + value.size())
+        if (value.empty() || error != std::errc{} || end != value.data() + value.size()) {
             return HeadError{400, "bad_request", "Content-Length is not a number"};
-        if (head_.framing == Framing::chunked)
+        }
+        if (head_.framing == Framing::chunked) {
             return ambiguous();
+        }
         head_.framing = Framing::length;
         return std::nullopt;
     }
 
     std::optional<HeadError> transferEncoding(const std::string& value) {
-        if (head_.framing == Framing::length)
+        if (head_.framing == Framing::length) {
             return ambiguous();
-        if (head_.framing == Framing::chunked)
+        }
+        if (head_.framing == Framing::chunked) {
             return HeadError{400, "ambiguous_length", "Transfer-Encoding was given more than once"};
-        if (head_.http10)
+        }
+        if (head_.http10) {
             return HeadError{400, "bad_request", "HTTP/1.0 has no Transfer-Encoding."};
-        if (!ascii::equalsIgnoringCase(value, "chunked"))
+        }
+        if (!ascii::equalsIgnoringCase(value, "chunked")) {
             return HeadError{501, "transfer_encoding", "the only transfer coding accepted is chunked"};
+        }
         head_.framing = Framing::chunked;
         return std::nullopt;
     }
@@ -174,26 +203,31 @@ private:
     }
 
     void connection(const std::string& value) {
-        if (listContains(value, "close"))
+        if (listContains(value, "close")) {
             close_ = true;
-        else if (head_.http10 && listContains(value, "keep-alive"))
+        } else if (head_.http10 && listContains(value, "keep-alive")) {
             head_.keepAlive = true;
+        }
     }
 
     std::optional<HeadError> expect(const std::string& value) {
-        if (!ascii::equalsIgnoringCase(value, "100-continue"))
+        if (!ascii::equalsIgnoringCase(value, "100-continue")) {
             return HeadError{417, "expectation_failed", "the only expectation met is 100-continue"};
+        }
         head_.expectsContinue = !head_.http10;
         return std::nullopt;
     }
 
     std::optional<HeadError> conclude() {
-        if (hosts_ > 1 || (hosts_ == 0 && !head_.http10))
+        if (hosts_ > 1 || (hosts_ == 0 && !head_.http10)) {
             return HeadError{400, "bad_request", "A request needs exactly one Host header."};
-        if (close_)
+        }
+        if (close_) {
             head_.keepAlive = false;
-        if (head_.framing == Framing::length && head_.length == 0)
+        }
+        if (head_.framing == Framing::length && head_.length == 0) {
             head_.framing = Framing::none;
+        }
         return std::nullopt;
     }
 
@@ -244,23 +278,26 @@ void HeadParser::takeLine(std::string_view line) {
     const bool ended = !line.empty() && line.find('\r') == line.size() - 1;
     const auto text = withoutReturn(line);
     checkBounds(text.size());
-    if (state_ == State::refused)
+    if (state_ == State::refused) {
         return;
-    if (!ended)
+    }
+    if (!ended) {
         refuse(badLineEnd);
-    else if (inFields_)
+    } else if (inFields_) {
         takeField(text);
-    else if (!text.empty() || emptyLines_ == emptyLinesBefore)
+    } else if (!text.empty() || emptyLines_ == emptyLinesBefore) {
         takeRequestLine(text);
-    else
+    } else {
         ++emptyLines_;
+    }
 }
 
 void HeadParser::checkBounds(std::size_t lineSize) {
-    if (!inFields_ && lineSize > limits_.maxUriBytes + methodAndVersion)
+    if (!inFields_ && lineSize > limits_.maxUriBytes + methodAndVersion) {
         refuse({414, "uri_too_long", "the request target is too long"});
-    else if (inFields_ && fieldBytes_ + lineSize > limits_.maxHeaderBytes)
+    } else if (inFields_ && fieldBytes_ + lineSize > limits_.maxHeaderBytes) {
         refuse(headTooLarge);
+    }
 }
 
 void HeadParser::takeRequestLine(std::string_view line) {
@@ -274,19 +311,21 @@ void HeadParser::takeRequestLine(std::string_view line) {
 
 void HeadParser::takeField(std::string_view line) {
     fieldBytes_ += line.size() + lineEnd.size();
-    if (line.empty())
+    if (line.empty()) {
         conclude();
-    else if (head_.headers.size() == limits_.maxHeaders)
+    } else if (head_.headers.size() == limits_.maxHeaders) {
         refuse(headTooLarge);
-    else if (const auto error = parseField(line, head_))
+    } else if (const auto error = parseField(line, head_)) {
         refuse(*error);
+    }
 }
 
 void HeadParser::conclude() {
-    if (const auto error = Interpreter(head_).run())
+    if (const auto error = Interpreter(head_).run()) {
         refuse(*error);
-    else
+    } else {
         state_ = State::complete;
+    }
 }
 
 void HeadParser::refuse(const HeadError& error) {

@@ -27,8 +27,9 @@ RequestMetrics::RequestMetrics(Metrics& metrics) {
                                        "Time from a request to the beginning of its answer", bounds, {door});
     for (std::size_t i = 0; i < doors; ++i) {
         seconds_[i] = &seconds.of({doorNames[i]});
-        for (std::size_t j = 0; j < classes; ++j)
+        for (std::size_t j = 0; j < classes; ++j) {
             answers_[i][j] = &answers.of({doorNames[i], classNames[j]});
+        }
     }
 }
 

@@ -27,8 +27,9 @@ constexpr std::size_t piece = std::size_t{64} * 1024;
 
 /// Input that was lent, which may be none.
 void overwrite(std::span<char> input) {
-    if (!input.empty())
+    if (!input.empty()) {
         ::explicit_bzero(input.data(), input.size());
+    }
 }
 
 RequestError tooManyBodiesInAll() {
@@ -77,18 +78,21 @@ bool RequestReader::store() {
         const auto input = std::exchange(input_, {});
         buffer_.assign(rest_);
         rest_ = buffer_;
-        if (secret_)
+        if (secret_) {
             overwrite(input);
+        }
     }
-    if (rest_.empty())
+    if (rest_.empty()) {
         releaseBuffer();
+    }
     return share_.grow(buffer_.size()) == BodyBudget::Outcome::granted;
 }
 
 void RequestReader::discard() {
     releaseBuffer();
-    if (secret_)
+    if (secret_) {
         wipe(body_.text);
+    }
     body_ = {};
 }
 
@@ -101,13 +105,15 @@ void RequestReader::releaseBuffer() {
     rest_ = {};
     share_.release();
     buffer_.clear();
-    if (buffer_.capacity() > keptBuffer)
+    if (buffer_.capacity() > keptBuffer) {
         buffer_.shrink_to_fit();
+    }
 }
 
 std::size_t RequestReader::appetite() const {
-    if (stage_ != Stage::body && stage_ != Stage::dropping)
+    if (stage_ != Stage::body && stage_ != Stage::dropping) {
         return headPiece;
+    }
     const auto counted = decoder_.remaining();
     return counted == 0 ? piece : static_cast<std::size_t>(std::min<std::uint64_t>(counted, piece));
 }
@@ -129,8 +135,9 @@ RequestReader::Progress RequestReader::advance() {
 }
 
 RequestReader::Progress RequestReader::readHead() {
-    if (rest_.empty())
+    if (rest_.empty()) {
         return Progress::starved;
+    }
     stage_ = Stage::head;
     use(head_.feed(rest_));
     switch (head_.state()) {
@@ -154,8 +161,9 @@ RequestHead RequestReader::takeHead() {
 
 bool RequestReader::expectBody(const RequestHead& head, std::uint64_t limit, BodyBudget::Share share) {
     decoder_ = BodyDecoder(head, limit);
-    if (decoder_.state() == BodyDecoder::State::complete)
+    if (decoder_.state() == BodyDecoder::State::complete) {
         return false;
+    }
     body_.share = std::move(share);
     json_ = JsonMemory(limits_.json);
     // Growing the body would copy it again and again, and leave pieces of a secret behind.
@@ -165,16 +173,19 @@ bool RequestReader::expectBody(const RequestHead& head, std::uint64_t limit, Bod
 }
 
 RequestReader::Progress RequestReader::readBody() {
-    if (rest_.empty())
+    if (rest_.empty()) {
         return Progress::starved;
+    }
     const auto before = body_.text.size();
     use(decoder_.feed(rest_, body_.text));
     json_.add(std::string_view(body_.text).substr(before));
     const auto memory = body_.share.grow(body_.text.size() + json_.bytes());
-    if (memory == BodyBudget::Outcome::neverFits)
+    if (memory == BodyBudget::Outcome::neverFits) {
         return fail(tooLarge("the request body takes more memory than one request may have here"));
-    if (memory != BodyBudget::Outcome::granted)
+    }
+    if (memory != BodyBudget::Outcome::granted) {
         return fail(memory == BodyBudget::Outcome::jobHasTooMuch ? tooManyBodies() : tooManyBodiesInAll());
+    }
     switch (decoder_.state()) {
         case BodyDecoder::State::reading:
             return Progress::starved;
@@ -194,21 +205,25 @@ ReceivedBody RequestReader::takeBody() {
 }
 
 bool RequestReader::dropBody() {
-    if (!bodyPending())
+    if (!bodyPending()) {
         return false;
+    }
     stage_ = Stage::dropping;
     return true;
 }
 
 RequestReader::Progress RequestReader::dropRest() {
-    if (rest_.empty())
+    if (rest_.empty()) {
         return Progress::starved;
+    }
     std::string dropped;
     use(decoder_.feed(rest_, dropped));
-    if (secret_)
+    if (secret_) {
         wipe(dropped);
-    if (bodyPending())
+    }
+    if (bodyPending()) {
         return Progress::starved;
+    }
     if (decoder_.state() == BodyDecoder::State::complete) {
         stage_ = Stage::held;
         return Progress::dropped;

@@ -31,8 +31,9 @@ bool breaksLines(std::string_view text) {
 }
 
 void appendField(std::string& out, std::string_view name, std::string_view value) {
-    if (name.empty() || isFraming(name) || breaksLines(name) || breaksLines(value))
+    if (name.empty() || isFraming(name) || breaksLines(name) || breaksLines(value)) {
         return;
+    }
     out.append(name).append(": ").append(value).append("\r\n");
 }
 
@@ -65,13 +66,15 @@ void appendHead(std::string& out, const ResponseHead& head) {
         }
     }
     if (head.headers != nullptr) {
-        for (const auto& [name, value] : *head.headers)
+        for (const auto& [name, value] : *head.headers) {
             appendField(out, name, value);
+        }
     }
-    if (head.close)
+    if (head.close) {
         out.append("Connection: close\r\n");
-    else if (head.http10)
+    } else if (head.http10) {
         out.append("Connection: keep-alive\r\n");
+    }
     out.append("\r\n");
 }
 

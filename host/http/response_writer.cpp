@@ -39,8 +39,9 @@ void ResponseWriter::begin(const ResponseHead& head, bool headOnly) {
 }
 
 void ResponseWriter::write(std::string_view bytes) {
-    if (isBodyDropped() || bytes.empty())
+    if (isBodyDropped() || bytes.empty()) {
         return;
+    }
     beginChunk(bytes.size());
     append(bytes);
     endChunk();
@@ -48,11 +49,13 @@ void ResponseWriter::write(std::string_view bytes) {
 
 void ResponseWriter::writeMoved(std::string&& bytes) {
     if (bytes.size() <= copied || isBodyDropped()) {
-        if (secret_)
+        if (secret_) {
             tail_.reserve(tail_.size() + bytes.size());
+        }
         write(bytes);
-        if (secret_)
+        if (secret_) {
             wipe(bytes);
+        }
         return;
     }
     beginChunk(bytes.size());
@@ -61,29 +64,33 @@ void ResponseWriter::writeMoved(std::string&& bytes) {
 }
 
 void ResponseWriter::writeShared(Shared bytes) {
-    if (isBodyDropped() || bytes->empty())
+    if (isBodyDropped() || bytes->empty()) {
         return;
+    }
     beginChunk(bytes->size());
     push({{}, std::move(bytes)});
     endChunk();
 }
 
 void ResponseWriter::end() {
-    if (framing_ == ResponseFraming::chunked && !isBodyDropped())
+    if (framing_ == ResponseFraming::chunked && !isBodyDropped()) {
         append("0\r\n\r\n");
+    }
 }
 
 void ResponseWriter::beginChunk(std::size_t size) {
-    if (framing_ != ResponseFraming::chunked)
+    if (framing_ != ResponseFraming::chunked) {
         return;
+    }
     const auto before = tail_.size();
     appendChunkSize(tail_, size);
     backlog_ += tail_.size() - before;
 }
 
 void ResponseWriter::endChunk() {
-    if (framing_ == ResponseFraming::chunked)
+    if (framing_ == ResponseFraming::chunked) {
         append("\r\n");
+    }
 }
 
 void ResponseWriter::append(std::string_view bytes) {
@@ -93,28 +100,34 @@ void ResponseWriter::append(std::string_view bytes) {
 
 void ResponseWriter::push(Segment segment) {
     backlog_ += segment.bytes().size();
-    if (!tail_.empty())
+    if (!tail_.empty()) {
         segments_.push_back({std::exchange(tail_, {}), nullptr});
+    }
     segments_.push_back(std::move(segment));
 }
 
 ResponseWriter::Outcome ResponseWriter::flush() {
     progressed_ = false;
     for (std::size_t handed = 0; backlog_ > 0;) {
-        if (handed >= flushShare)
+        if (handed >= flushShare) {
             return Outcome::paused;
+        }
         std::array<std::string_view, gathered> buffers;
         std::size_t count = 0;
-        for (auto i = first_; i < segments_.size() && count < gathered; ++i)
+        for (auto i = first_; i < segments_.size() && count < gathered; ++i) {
             buffers[count++] = segments_[i].bytes();
-        if (count < gathered && !tail_.empty())
+        }
+        if (count < gathered && !tail_.empty()) {
             buffers[count++] = tail_;
+        }
         buffers[0].remove_prefix(offset_);
         const auto result = transport_.write(std::span(buffers).first(count));
-        if (result.status == Transport::Status::wouldBlock)
+        if (result.status == Transport::Status::wouldBlock) {
             return Outcome::blocked;
-        if (result.status != Transport::Status::moved)
+        }
+        if (result.status != Transport::Status::moved) {
             return Outcome::failed;
+        }
         progressed_ = true;
         handed += result.bytes;
         sent(result.bytes);
@@ -143,23 +156,27 @@ void ResponseWriter::sent(std::size_t bytes) {
 }
 
 void ResponseWriter::release(Segment& segment) {
-    if (secret_)
+    if (secret_) {
         wipe(segment.own);
+    }
     segment = {};
 }
 
 void ResponseWriter::discard() {
-    for (auto& segment : segments_)
+    for (auto& segment : segments_) {
         release(segment);
+    }
     segments_.clear();
     first_ = 0;
     offset_ = 0;
     backlog_ = 0;
-    if (secret_)
+    if (secret_) {
         wipe(tail_);
+    }
     tail_.clear();
-    if (tail_.capacity() > keptTail)
+    if (tail_.capacity() > keptTail) {
         tail_.shrink_to_fit();
+    }
 }
 
 }  // namespace sallyport::host::http

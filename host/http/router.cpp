@@ -50,32 +50,38 @@ bool isLiteral(std::string_view text) {
 }  // namespace
 
 void checkPattern(std::string_view pattern) {
-    if (pattern.empty() || pattern.front() != '/')
+    if (pattern.empty() || pattern.front() != '/') {
         throw std::invalid_argument("a pattern begins with /");
+    }
     const auto segments = split(pattern);
     std::set<std::string_view> names;
     for (std::size_t i = 0; i < segments.size(); ++i) {
         const auto segment = segments[i];
         if (!isParameter(segment)) {
-            if (!isLiteral(segment))
+            if (!isLiteral(segment)) {
                 throw std::invalid_argument("\"" + std::string(segment) +
                                             "\" cannot be a segment of a pattern");
+            }
             continue;
         }
-        if (isRest(segment) && i + 1 != segments.size())
+        if (isRest(segment) && i + 1 != segments.size()) {
             throw std::invalid_argument("{name...} can only be the last segment");
+        }
         const auto name = parameterName(segment);
-        if (!isName(name) || !names.insert(name).second)
+        if (!isName(name) || !names.insert(name).second) {
             throw std::invalid_argument("a parameter's name is [a-z0-9_]+ and used once");
+        }
     }
 }
 
 std::optional<std::string> percentDecode(std::string_view text) {
     const auto hex = [](char c) {
-        if (c >= '0' && c <= '9')
+        if (c >= '0' && c <= '9') {
             return c - '0';
-        if (c >= 'a' && c <= 'f')
+        }
+        if (c >= 'a' && c <= 'f') {
             return c - 'a' + 10;
+        }
         return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
     };
     std::string decoded;
@@ -85,8 +91,9 @@ std::optional<std::string> percentDecode(std::string_view text) {
             decoded += text[i];
             continue;
         }
-        if (text.size() - i < 3 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+        if (text.size() - i < 3 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0) {
             return std::nullopt;
+        }
         decoded += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
         i += 2;
     }
@@ -94,8 +101,9 @@ std::optional<std::string> percentDecode(std::string_view text) {
 }
 
 Route::~Route() {
-    if (gate)
+    if (gate) {
         entry::destroy(gate->owner(), "destructor of a handler", handler);
+    }
 }
 
 std::string mountedPath(const Route& route) {
@@ -111,8 +119,9 @@ struct RouteTable::Node {
 
     [[nodiscard]] Node* literal(std::string_view segment) const {
         for (const auto& [name, node] : literals) {
-            if (name == segment)
+            if (name == segment) {
                 return node.get();
+            }
         }
         return nullptr;
     }
@@ -120,30 +129,35 @@ struct RouteTable::Node {
     Node& descend(std::string_view segment) {
         if (isParameter(segment)) {
             auto& child = isRest(segment) ? rest : parameter;
-            if (!child)
+            if (!child) {
                 child = std::make_unique<Node>();
+            }
             return *child;
         }
-        if (auto* node = literal(segment))
+        if (auto* node = literal(segment)) {
             return *node;
+        }
         return *literals.emplace_back(segment, std::make_unique<Node>()).second;
     }
 
     /// The node for `path`, filling `values` with what parameters stand for.
     [[nodiscard]] const Node* find(std::string_view path, std::vector<std::string_view>& values) const {
-        if (path.empty())
+        if (path.empty()) {
             return routes.empty() ? nullptr : this;
+        }
         const auto slash = path.find('/', 1);
         const auto segment = path.substr(1, slash == std::string_view::npos ? slash : slash - 1);
         const auto remaining = slash == std::string_view::npos ? std::string_view{} : path.substr(slash);
         if (const auto* next = literal(segment)) {
-            if (const auto* found = next->find(remaining, values))
+            if (const auto* found = next->find(remaining, values)) {
                 return found;
+            }
         }
         if (parameter && !segment.empty()) {
             values.push_back(segment);
-            if (const auto* found = parameter->find(remaining, values))
+            if (const auto* found = parameter->find(remaining, values)) {
                 return found;
+            }
             values.pop_back();
         }
         if (rest && path.size() > 1) {
@@ -158,16 +172,18 @@ RouteTable::RouteTable(Routes routes, std::size_t awaited, AssetTrees assets)
     : routes_(std::move(routes)), awaited_(awaited), assets_(std::move(assets)) {
     roots_[Realm::worker] = std::make_unique<Node>();
     roots_[Realm::operators] = std::make_unique<Node>();
-    for (const auto& route : routes_)
+    for (const auto& route : routes_) {
         insert(route);
+    }
 }
 
 RouteTable::~RouteTable() = default;
 
 std::optional<Reply> RouteTable::asset(const AssetRequest& request) const {
     for (const auto& tree : assets_) {
-        if (auto reply = tree->answer(request))
+        if (auto reply = tree->answer(request)) {
             return reply;
+        }
     }
     return std::nullopt;
 }
@@ -175,12 +191,14 @@ std::optional<Reply> RouteTable::asset(const AssetRequest& request) const {
 void RouteTable::insert(const std::shared_ptr<const Route>& route) {
     checkPattern(route->pattern);
     Node* node = roots_[route->realm].get();
-    for (const auto segment : split(route->pattern))
+    for (const auto segment : split(route->pattern)) {
         node = &node->descend(segment);
+    }
     for (const auto& other : node->routes) {
-        if (other->method == route->method)
+        if (other->method == route->method) {
             throw std::invalid_argument(route->method + " " + mountedPath(*route) +
                                         " is already a route of " + other->gate->plugin());
+        }
     }
     node->routes.push_back(route);
 }
@@ -195,12 +213,14 @@ RouteTable::Match RouteTable::match(Realm realm, std::string_view method, std::s
     }
 
     for (const auto& route : node->routes) {
-        if (route->method == method || (method == "HEAD" && route->method == "GET" && route->head))
+        if (route->method == method || (method == "HEAD" && route->method == "GET" && route->head)) {
             match.route = route;
+        }
     }
     if (!match.route) {
-        for (const auto& route : node->routes)
+        for (const auto& route : node->routes) {
             match.allow += route->method + (route->method == "GET" && route->head ? ", HEAD, " : ", ");
+        }
         match.allow += "OPTIONS";
         match.awaited = awaited_ > 0;
         return match;
@@ -208,8 +228,9 @@ RouteTable::Match RouteTable::match(Realm realm, std::string_view method, std::s
 
     auto value = values.begin();
     for (const auto segment : split(match.route->pattern)) {
-        if (!isParameter(segment))
+        if (!isParameter(segment)) {
             continue;
+        }
         auto decoded = percentDecode(*value++);
         match.badEncoding |= !decoded;
         match.params.emplace_back(parameterName(segment), std::move(decoded).value_or(std::string()));

@@ -43,8 +43,9 @@ void Server::open(const Door::Options& options, std::vector<ListeningSocket> soc
 }
 
 void Server::start() {
-    for (const auto& listener : listeners_)
+    for (const auto& listener : listeners_) {
         listener->start();
+    }
 }
 
 void Server::onEveryLoop(const std::function<void(EventLoop&)>& task) {
@@ -71,49 +72,58 @@ void Server::endWaits(const std::shared_ptr<Gate>& gate) {
 }
 
 void Server::endRevoked(const std::optional<JobId>& job) {
-    for (const auto& loop : loops_)
+    for (const auto& loop : loops_) {
         loop->post([target = loop.get(), job] { target->endRevoked(job); });
+    }
 }
 
 bool Server::responsive(std::chrono::milliseconds patience) {
-    if (pool_.stuck())
+    if (pool_.stuck()) {
         return false;
+    }
     // Shared, because a loop that is stuck may come to its task after this has returned.
     const auto waiting = std::make_shared<std::counting_semaphore<>>(0);
-    for (const auto& loop : loops_)
+    for (const auto& loop : loops_) {
         loop->post([waiting] { waiting->release(); });
+    }
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (std::size_t i = 0; i < loops_.size(); ++i) {
-        if (!waiting->try_acquire_until(deadline))
+        if (!waiting->try_acquire_until(deadline)) {
             return false;
+        }
     }
     return true;
 }
 
 void Server::stopListeners() {
-    for (const auto& listener : listeners_)
+    for (const auto& listener : listeners_) {
         listener->stop();
+    }
     listeners_.clear();
 }
 
 bool Server::drain(std::chrono::milliseconds grace) {
     stopListeners();
-    for (const auto& loop : loops_)
+    for (const auto& loop : loops_) {
         loop->drain();
+    }
     const auto hurry = pool_.hurry();
     const auto deadline = std::chrono::steady_clock::now() + grace;
     const auto ended = [this](std::chrono::steady_clock::time_point until) {
         while (connections() > 0) {
-            if (std::chrono::steady_clock::now() >= until)
+            if (std::chrono::steady_clock::now() >= until) {
                 return false;
+            }
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         return true;
     };
-    if (ended(deadline))
+    if (ended(deadline)) {
         return true;
-    for (const auto& loop : loops_)
+    }
+    for (const auto& loop : loops_) {
         loop->abortAll();
+    }
     // A loop on which a plugin's code does not return never comes to it.
     static_cast<void>(ended(std::chrono::steady_clock::now() + timeToCut));
     return false;
@@ -121,21 +131,24 @@ bool Server::drain(std::chrono::milliseconds grace) {
 
 void Server::stop() {
     pool_.stop();
-    for (const auto& loop : loops_)
+    for (const auto& loop : loops_) {
         loop->stop();
+    }
 }
 
 std::vector<EventLoop*> Server::loops() const {
     std::vector<EventLoop*> loops;
-    for (const auto& loop : loops_)
+    for (const auto& loop : loops_) {
         loops.push_back(loop.get());
+    }
     return loops;
 }
 
 std::size_t Server::connections() const {
     std::size_t count = 0;
-    for (const auto& door : doors_)
+    for (const auto& door : doors_) {
         count += door->connections();
+    }
     return count;
 }
 

@@ -48,16 +48,18 @@ Transport::Result SocketTransport::read(std::span<char> into) {
         // A short read has emptied the socket; the next byte will be reported, an end already was.
         return {Status::moved, bytes, bytes == into.size() || ended_};
     }
-    if (received == 0)
+    if (received == 0) {
         return {Status::ended};
+    }
     return {wouldBlock(errno) ? Status::wouldBlock : Status::failed};
 }
 
 Transport::Result SocketTransport::write(std::span<const std::string_view> buffers) {
     std::array<iovec, mostVectors> vectors{};
     const auto count = std::min(buffers.size(), mostVectors);
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = 0; i < count; ++i) {
         vectors[i] = {const_cast<char*>(buffers[i].data()), buffers[i].size()};
+    }
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
@@ -65,8 +67,9 @@ Transport::Result SocketTransport::write(std::span<const std::string_view> buffe
     do {
         sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    if (sent >= 0)
+    if (sent >= 0) {
         return {Status::moved, static_cast<std::size_t>(sent)};
+    }
     return {wouldBlock(errno) ? Status::wouldBlock : Status::failed};
 }
 

@@ -35,8 +35,9 @@ public:
 
     /// An account has its turn.
     void had(Account account, Clock::time_point now) noexcept {
-        if (last_.exchange(account, std::memory_order_relaxed) != account)
+        if (last_.exchange(account, std::memory_order_relaxed) != account) {
             changed_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+        }
     }
 
     [[nodiscard]] bool isThere(Clock::time_point now) const noexcept {

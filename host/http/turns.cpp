@@ -16,12 +16,14 @@ constexpr unsigned strangersShare(unsigned share) {
 
 Turns::Turn& Turns::of(ConnectionId connection, Account account) {
     const auto found = waiting_.find(connection);
-    if (found != waiting_.end())
+    if (found != waiting_.end()) {
         return found->second;
+    }
     // The turn last: a place in a line without one, where memory ends in between, is passed over.
     auto& line = lines_[account].connections;
-    if (line.empty())
+    if (line.empty()) {
         accounts_.push_back(account);
+    }
     line.push_back(connection);
     auto& turn = waiting_[connection];
     turn.connection = connection;
@@ -31,8 +33,9 @@ Turns::Turn& Turns::of(ConnectionId connection, Account account) {
 
 std::optional<Turns::Turn> Turns::take(Clock::time_point now) {
     const bool crowded = crowd_.isThere(now);
-    while (!held_.empty() && (held_.begin()->first <= now || !crowded))
+    while (!held_.empty() && (held_.begin()->first <= now || !crowded)) {
         letGo();
+    }
     while (!accounts_.empty()) {
         const auto account = accounts_.front();
         const auto line = lines_.find(account);
@@ -47,11 +50,13 @@ std::optional<Turns::Turn> Turns::take(Clock::time_point now) {
 }
 
 std::optional<Turns::Turn> Turns::takeAny() {
-    while (!held_.empty())
+    while (!held_.empty()) {
         letGo();
+    }
     while (!accounts_.empty()) {
-        if (auto turn = takeFirst())
+        if (auto turn = takeFirst()) {
             return turn;
+        }
     }
     return std::nullopt;
 }
@@ -70,24 +75,29 @@ std::optional<Turns::Turn> Turns::takeFirst() {
     const auto line = lines_.find(account);
     std::optional<Turn> turn;
     while (line != lines_.end() && !turn && !line->second.connections.empty()) {
-        if (auto waiting = waiting_.extract(line->second.connections.front()))
+        if (auto waiting = waiting_.extract(line->second.connections.front())) {
             turn = std::move(waiting.mapped());
+        }
         line->second.connections.pop_front();
     }
-    if (line == lines_.end() || line->second.connections.empty())
+    if (line == lines_.end() || line->second.connections.empty()) {
         accounts_.pop_back();
+    }
     return turn;
 }
 
 void Turns::took(Account account, Clock::duration time, Clock::time_point now) {
     // Who that will turn out to be is not known: it may be a further connection of a job that is alone.
-    if (account == newcomersAccount)
+    if (account == newcomersAccount) {
         return;
+    }
     crowd_.had(account, now);
-    if (share_ < 100 && account != operatorsAccount)
+    if (share_ < 100 && account != operatorsAccount) {
         lines_[account].time.used(time, now, isOfStrangers(account) ? strangersShare(share_) : share_);
-    if (lines_.size() > manyLines_)
+    }
+    if (lines_.size() > manyLines_) {
         forgetIdle(now);
+    }
 }
 
 /// Not at each look, which takes as long as there are accounts.
@@ -99,8 +109,9 @@ void Turns::forgetIdle(Clock::time_point now) {
 }
 
 Turns::Clock::time_point Turns::due() const {
-    if (!accounts_.empty())
+    if (!accounts_.empty()) {
         return {};
+    }
     return held_.empty() ? Clock::time_point::max() : held_.begin()->first;
 }
 

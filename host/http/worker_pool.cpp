@@ -28,8 +28,9 @@ WorkerPool::WorkerPool(const Options& options, Logger& log, const Crowd* crowd)
       log_(log),
       queue_({(options.threads + 1) / 2, options.places, options.jobShare, crowd}) {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < options_.threads; ++i)
+    for (std::size_t i = 0; i < options_.threads; ++i) {
         addThread();
+    }
     supervisor_ = std::thread([this] { supervise(); });
 }
 
@@ -39,17 +40,19 @@ WorkerPool::~WorkerPool() {
 
 bool WorkerPool::submit(const Origin& origin, Task task) {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || !queue_.push(origin, task))
+    if (stopped_ || !queue_.push(origin, task)) {
         return false;
+    }
     callSomebody();
     return true;
 }
 
 void WorkerPool::callSomebody() {
-    if (idle_ > 0)
+    if (idle_ > 0) {
         available_.notify_one();
-    else if (!watching_)
+    } else if (!watching_) {
         watch_.notify_one();
+    }
 }
 
 std::shared_ptr<void> WorkerPool::hurry() {
@@ -67,10 +70,11 @@ void WorkerPool::setHurry(int change) {
 
 void WorkerPool::await(std::condition_variable& call, std::unique_lock<std::mutex>& lock) {
     const auto rested = queue_.rested(Clock::now());
-    if (rested == Clock::time_point::max())
+    if (rested == Clock::time_point::max()) {
         call.wait(lock);
-    else
+    } else {
         call.wait_until(lock, rested);
+    }
 }
 
 bool WorkerPool::stuck() const {
@@ -86,15 +90,18 @@ void WorkerPool::stop() {
         available_.notify_all();
         watch_.notify_all();
     }
-    if (supervisor_.joinable())
+    if (supervisor_.joinable()) {
         supervisor_.join();
+    }
     // Nobody adds or removes one any more.
     for (auto& worker : workers_) {
-        if (worker.thread.joinable())
+        if (worker.thread.joinable()) {
             worker.thread.join();
+        }
     }
-    for (auto& thread : std::exchange(retired_, {}))
+    for (auto& thread : std::exchange(retired_, {})) {
         thread.join();
+    }
 }
 
 void WorkerPool::addThread() {
@@ -111,8 +118,9 @@ void WorkerPool::work(Worker& worker) {
     std::unique_lock lock(mutex_);
     for (;;) {
         try {
-            if (!step(worker, lock))
+            if (!step(worker, lock)) {
                 return;
+            }
         } catch (const std::bad_alloc&) {
             // Others will give some back.
             available_.wait_for(lock, options_.patience);
@@ -124,13 +132,15 @@ void WorkerPool::work(Worker& worker) {
 bool WorkerPool::step(Worker& worker, std::unique_lock<std::mutex>& lock) {
     if (auto taken = queue_.take(Clock::now())) {
         // Several may have become ready at once.
-        if (queue_.ready(Clock::now()))
+        if (queue_.ready(Clock::now())) {
             callSomebody();
+        }
         run(worker, *std::move(taken), lock);
         return true;
     }
-    if (stopped_)
+    if (stopped_) {
         return false;
+    }
     if (useful(Clock::now()) > options_.threads) {
         retired_.push_back(std::move(worker.thread));
         workers_.remove_if([&worker](const Worker& one) { return &one == &worker; });
@@ -168,8 +178,9 @@ void WorkerPool::logFailure(const char* error) noexcept {
 
 void WorkerPool::progressed(std::unique_lock<std::mutex>& lock) {
     progress_ = Clock::now();
-    if (!std::exchange(stuck_, false))
+    if (!std::exchange(stuck_, false)) {
         return;
+    }
     lock.unlock();
     log::attempt([this] { log_.info("the pool of handlers goes on"); });
     lock.lock();
@@ -189,8 +200,9 @@ void WorkerPool::supervise() {
                 lookAfter(lock);
             } catch (const std::bad_alloc&) {
                 // There is no memory for telling how things are.
-                if (!lock.owns_lock())
+                if (!lock.owns_lock()) {
                     lock.lock();
+                }
             }
             watch_.wait_for(lock, std::chrono::microseconds(options_.patience) / 4,
                             [this] { return stopped_; });
@@ -201,8 +213,9 @@ void WorkerPool::supervise() {
 
 void WorkerPool::lookAfter(std::unique_lock<std::mutex>& lock) {
     const auto now = Clock::now();
-    for (auto& thread : std::exchange(retired_, {}))
+    for (auto& thread : std::exchange(retired_, {})) {
         thread.join();
+    }
     bool full = workers_.size() >= 2 * options_.threads;
     try {
         for (; !full && useful(now) < options_.threads; full = workers_.size() >= 2 * options_.threads) {
@@ -216,8 +229,9 @@ void WorkerPool::lookAfter(std::unique_lock<std::mutex>& lock) {
         lock.lock();
     }
     // A pool that can still be given a thread will go on.
-    if (stuck_ || !full || now - progress_ < options_.stuckAfter)
+    if (stuck_ || !full || now - progress_ < options_.stuckAfter) {
         return;
+    }
     stuck_ = true;
     const auto waiting = queue_.waiting();
     const auto by = holders();
@@ -236,12 +250,14 @@ std::size_t WorkerPool::useful(Clock::time_point now) const {
 std::string WorkerPool::holders() const {
     std::map<std::string, std::size_t> threads;
     for (const auto& worker : workers_) {
-        if (worker.origin)
+        if (worker.origin) {
             ++threads[worker.origin->plugin];
+        }
     }
     std::string text;
-    for (const auto& [plugin, count] : threads)
+    for (const auto& [plugin, count] : threads) {
         text += (text.empty() ? "" : ", ") + plugin + " (" + std::to_string(count) + ")";
+    }
     return text;
 }
 

@@ -13,11 +13,13 @@ constexpr std::string_view totalSuffix = "_total";
 
 std::string shownName(const std::string& owner, std::string_view name, Kind kind) {
     // A plugin's name is made of the same characters.
-    if (!isPluginName(name))
+    if (!isPluginName(name)) {
         throw std::invalid_argument("\"" + std::string(name) + "\" cannot be the name of a metric");
-    if (name.ends_with(totalSuffix) != (kind == Kind::counter))
+    }
+    if (name.ends_with(totalSuffix) != (kind == Kind::counter)) {
         throw std::invalid_argument("the name of a counter, and of no other metric, ends in _total: " +
                                     std::string(name));
+    }
     return "sallyport_" + (owner.empty() ? "" : owner + "_") + std::string(name);
 }
 
@@ -60,14 +62,16 @@ MetricFamily<T>& Registry::family(const std::string& owner, std::string_view nam
     const auto found = entries_.find(shown);
     if (found != entries_.end()) {
         const auto& [itsOwner, family] = found->second;
-        if (itsOwner != owner || !family->shape().matches(shape))
+        if (itsOwner != owner || !family->shape().matches(shape)) {
             throw std::invalid_argument("the metric " + shown +
                                         " is there with other labels or of another kind");
+        }
         return static_cast<FamilyOf<T, Cell>&>(*family);
     }
     auto& count = owned_[owner];
-    if (count == Metrics::mostMetrics)
+    if (count == Metrics::mostMetrics) {
         throw std::invalid_argument("there are " + std::to_string(count) + " metrics already");
+    }
     auto family = std::make_unique<FamilyOf<T, Cell>>(std::move(shape));
     auto& result = *family;
     entries_.emplace(shown, Entry{owner, std::move(family)});
@@ -78,8 +82,9 @@ MetricFamily<T>& Registry::family(const std::string& owner, std::string_view nam
 std::vector<Registry::Metric> Registry::read() const {
     const std::lock_guard lock(mutex_);
     std::vector<Metric> metrics;
-    for (const auto& [name, entry] : entries_)
+    for (const auto& [name, entry] : entries_) {
         metrics.push_back({name, &entry.family->shape(), entry.family->read()});
+    }
     return metrics;
 }
 

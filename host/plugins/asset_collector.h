@@ -24,11 +24,13 @@ public:
         : plugin_(std::move(plugin)), directory_(std::move(directory)) {}
 
     void serve() override {
-        if (sealed_)
+        if (sealed_) {
             throw std::logic_error("files are served from the plugin's start on, not from later");
-        if (std::find(taken.begin(), taken.end(), plugin_) != taken.end())
+        }
+        if (std::find(taken.begin(), taken.end(), plugin_) != taken.end()) {
             throw std::runtime_error("a plugin of the name " + plugin_ + " can serve no files: /" + plugin_ +
                                      " is the daemon's");
+        }
         tree_ = std::make_shared<const http::AssetTree>(plugin_, directory_, trust::Trust());
     }
 

@@ -68,8 +68,9 @@ auto counted(Callback<F> callback, std::shared_ptr<const std::atomic<bool>> with
     return [callback = std::move(callback), withdrawn = std::move(withdrawn)](auto&&... arguments) {
         // Counted first and looked second: whoever withdraws looks in the other order.
         const auto ticket = callback.gate()->enterFromInside();
-        if (!*withdrawn)
+        if (!*withdrawn) {
             callback.callGuarded(std::forward<decltype(arguments)>(arguments)...);
+        }
     };
 }
 
@@ -121,8 +122,9 @@ bool Context::run(std::function<void()> task) {
     const auto& plugin = gate_->plugin();
     const bool taken = facilities_.server.pool().submit(
         {http::Lane::background, plugin, plugin}, guarded(Kept(code_, gate_, "Host::run", std::move(task))));
-    if (!taken)
+    if (!taken) {
         log_->warn("a task was dropped: too many are waiting");
+    }
     return taken;
 }
 
@@ -133,14 +135,16 @@ void Context::every(std::chrono::milliseconds interval, std::function<void()> ta
 
 Context::Loops Context::pluginLoops() const {
     std::vector<std::shared_ptr<PluginLoop>> loops;
-    for (auto* loop : facilities_.server.loops())
+    for (auto* loop : facilities_.server.loops()) {
         loops.push_back(std::make_shared<PluginLoop>(*loop, code_, gate_));
+    }
     return Loops(std::move(loops));
 }
 
 void Context::Loops::endWatches() {
-    for (const auto& loop : loops_)
+    for (const auto& loop : loops_) {
         loop->endWatches();
+    }
 }
 
 std::vector<std::shared_ptr<const http::Route>> Context::sealRoutes() {

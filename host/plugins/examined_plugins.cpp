@@ -31,8 +31,9 @@ public:
                        }) {
         const entry::Entry entry(owner_, "constructor");
         object_ = library_.descriptor().create();
-        if (object_ == nullptr)
+        if (object_ == nullptr) {
             throw std::runtime_error("its factory made nothing");
+        }
     }
     ~Patient() {
         const entry::Entry entry(owner_, "destructor");

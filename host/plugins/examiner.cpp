@@ -39,8 +39,9 @@ constexpr const char* check = "plugins";
 void writeAll(int descriptor, std::string_view text) {
     while (!text.empty()) {
         const auto written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR)
+        if (written < 0 && errno != EINTR) {
             ::_exit(EXIT_FAILURE);
+        }
         text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
     }
 }
@@ -71,16 +72,18 @@ public:
             if (const auto end = input_.find('\n'); end != std::string::npos) {
                 auto message = ExaminationMessage::read(std::string_view(input_).substr(0, end));
                 input_.erase(0, end + 1);
-                if (message)
+                if (message) {
                     return message;
+                }
                 continue;
             }
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
             pollfd readable{.fd = read_.get(), .events = POLLIN, .revents = 0};
             const int ready = ::poll(&readable, 1, static_cast<int>(std::max(left.count(), std::int64_t{0})));
             late_ = ready == 0;
-            if (late_ || (ready > 0 && !readMore()))
+            if (late_ || (ready > 0 && !readMore())) {
                 return std::nullopt;
+            }
         }
     }
 
@@ -101,8 +104,9 @@ private:
 
     static Ends makePipe() {
         Ends ends{};
-        if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
             fail("no pipe can be made");
+        }
         return ends;
     }
 
@@ -112,10 +116,12 @@ private:
         FileDescriptor write(ends[1]);
         const pid_t parent = ::getpid();
         process_ = ::fork();
-        if (process_ < 0)
+        if (process_ < 0) {
             fail("no process can be made");
-        if (process_ == 0)
+        }
+        if (process_ == 0) {
             child(write.get(), parent, plugins, configuration, surroundings);
+        }
     }
 
     /// In the child, for all its life.
@@ -124,15 +130,17 @@ private:
                                    const Surroundings& surroundings) {
         // Nobody would hear what it finds.
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != parent)
+        if (::getppid() != parent) {
             ::_exit(EXIT_FAILURE);
+        }
         // Secrets may be in its memory.
         const rlimit none{0, 0};
         ::setrlimit(RLIMIT_CORE, &none);
         constexpr int told = STDERR_FILENO + 1;
         if (::dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || ::dup2(pipe, told) < 0 ||
-            ::fcntl(told, F_SETFD, FD_CLOEXEC) < 0)
+            ::fcntl(told, F_SETFD, FD_CLOEXEC) < 0) {
             ::_exit(EXIT_FAILURE);
+        }
         ::close_range(told + 1, ~0U, 0);
         examineHere(plugins, configuration, surroundings,
                     [](const ExaminationMessage& message) { writeAll(told, message.line()); });
@@ -142,8 +150,9 @@ private:
     bool readMore() {
         std::array<char, 4096> piece{};
         const auto got = ::read(read_.get(), piece.data(), piece.size());
-        if (got > 0)
+        if (got > 0) {
             input_.append(piece.data(), static_cast<std::size_t>(got));
+        }
         return got > 0 || (got < 0 && errno == EINTR);
     }
 
@@ -161,18 +170,21 @@ public:
               const Surroundings& surroundings, std::chrono::milliseconds patience)
         : configuration_(configuration), surroundings_(surroundings), patience_(patience) {
         for (const auto& plugin : inspected) {
-            if (plugin.problems.empty() && !plugin.disabled)
+            if (plugin.problems.empty() && !plugin.disabled) {
                 plugins_.push_back({&plugin, {plugin.declaration->name, {}}, false, false});
+            }
         }
     }
 
     std::vector<Examined> run() {
         while (std::any_of(plugins_.begin(), plugins_.end(),
-                           [](const State& plugin) { return !plugin.examined; }))
+                           [](const State& plugin) { return !plugin.examined; })) {
             runOnce();
+        }
         std::vector<Examined> results;
-        for (auto& plugin : plugins_)
+        for (auto& plugin : plugins_) {
             results.push_back(std::move(plugin.result));
+        }
         return results;
     }
 
@@ -188,14 +200,16 @@ private:
     void runOnce() {
         std::vector<const Inspected*> chosen;
         for (const auto& plugin : plugins_) {
-            if (!plugin.ended)
+            if (!plugin.ended) {
                 chosen.push_back(plugin.inspected);
+            }
         }
         Process process(chosen, configuration_, surroundings_);
         State* inside = nullptr;
         while (const auto message = process.next(Clock::now() + patience_)) {
-            if (message->kind == Kind::complete)
+            if (message->kind == Kind::complete) {
                 return;
+            }
             take(*message, inside);
         }
         blame(inside, process.end());
@@ -206,8 +220,9 @@ private:
         const auto found = std::find_if(plugins_.begin(), plugins_.end(), [&](const State& plugin) {
             return plugin.result.plugin == message.plugin;
         });
-        if (found == plugins_.end())
+        if (found == plugins_.end()) {
             return;
+        }
         if (message.kind == Kind::enters) {
             inside = &*found;
         } else if (message.kind == Kind::examined) {
@@ -219,8 +234,9 @@ private:
     }
 
     static void blame(State* plugin, const std::string& how) {
-        if (plugin == nullptr)
+        if (plugin == nullptr) {
             throw std::runtime_error("the process that examines plugins failed: " + how);
+        }
         plugin->examined = true;
         plugin->ended = true;
         plugin->result.findings.push_back(

@@ -24,8 +24,9 @@ std::optional<PluginFile> readAnyway(Inspected& inspected, const trust::Trust& t
         inspected.untrusted = true;
         return read;
     } catch (const Refused& refused) {
-        if (inspected.problems.front() != refused.what())
+        if (inspected.problems.front() != refused.what()) {
             inspected.problems.emplace_back(refused.what());
+        }
     }
     return std::nullopt;
 }
@@ -34,8 +35,9 @@ std::optional<PluginFile> readAnyway(Inspected& inspected, const trust::Trust& t
 void requireReadable(Inspected& inspected, const trust::Trust& trust) {
     struct stat status {};
     if (::stat(inspected.file.c_str(), &status) != 0 || trust.user() == 0 || status.st_uid == trust.user() ||
-        (status.st_mode & (S_IRGRP | S_IROTH)) != 0)
+        (status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
         return;
+    }
     inspected.problems.push_back("the daemon, user " + std::to_string(trust.user()) +
                                  ", cannot read it; run chmod a+r " + inspected.file);
 }
@@ -46,8 +48,9 @@ Inspected inspectFile(const std::string& file, const PluginSources& sources, con
     Inspected inspected;
     inspected.file = file;
     const auto read = readAnyway(inspected, trust);
-    if (!read)
+    if (!read) {
         return inspected;
+    }
     requireReadable(inspected, trust);
     inspected.sha256 = read->sha256;
     inspected.bytes = read->bytes;
@@ -59,8 +62,9 @@ Inspected inspectFile(const std::string& file, const PluginSources& sources, con
     } catch (const Refused& refused) {
         inspected.problems.emplace_back(refused.what());
     }
-    if (sources.trusted && !sources.trusted->has(read->sha256))
+    if (sources.trusted && !sources.trusted->has(read->sha256)) {
         inspected.problems.push_back(notListed(*sources.trusted, read->sha256));
+    }
     return inspected;
 }
 
@@ -71,11 +75,13 @@ std::vector<Inspected> inspect(const PluginSources& sources, const trust::Trust&
         try {
             for (const auto& file : pluginFilesIn(directory, trust)) {
                 auto& entry = found.emplace_back(inspectFile(file, sources, trust));
-                if (!entry.declaration || entry.disabled || !entry.problems.empty())
+                if (!entry.declaration || entry.disabled || !entry.problems.empty()) {
                     continue;
+                }
                 const auto [first, added] = names.emplace(entry.declaration->name, file);
-                if (!added)
+                if (!added) {
                     entry.problems.push_back("a plugin named " + first->first + " is in " + first->second);
+                }
             }
         } catch (const Refused& refused) {
             found.emplace_back().file = directory;

@@ -34,8 +34,9 @@ public:
     [[nodiscard]] std::optional<T> read(Address address) const {
         static_assert(std::is_trivially_copyable_v<T>);
         const auto found = inMemory(address, sizeof(T));
-        if (found.size() < sizeof(T))
+        if (found.size() < sizeof(T)) {
             return std::nullopt;
+        }
         T value;
         std::memcpy(&value, found.data(), sizeof value);
         return value;

@@ -16,14 +16,16 @@ OwnExamination::OwnExamination(std::string plugin, std::shared_ptr<const Setting
       sink_(std::move(sink)) {}
 
 OwnExamination::~OwnExamination() {
-    for (const auto& service : provided_)
+    for (const auto& service : provided_) {
         services_.erase(service);
+    }
 }
 
 store::DatabaseFile& OwnExamination::database() {
     if (!database_) {
-        if (!hasStore())
+        if (!hasStore()) {
             throw StoreError("there is no database to read");
+        }
         auto opened = surroundings_.openDatabase();
         opened->run("PRAGMA query_only = ON");
         opened->run("BEGIN");  // all that is read is of one moment
@@ -41,8 +43,9 @@ Rows OwnExamination::query(std::string_view sql, const std::vector<SqlValue>& va
 }
 
 void OwnExamination::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
-    if (!services_.try_emplace(std::string(service), std::move(provider)).second)
+    if (!services_.try_emplace(std::string(service), std::move(provider)).second) {
         throw std::logic_error("the service " + std::string(service) + " is provided already");
+    }
     provided_.emplace_back(service);
 }
 

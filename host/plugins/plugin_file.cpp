@@ -35,8 +35,9 @@ FileStamp stampFrom(const struct stat& status) {
 
 struct stat statusOf(int descriptor) {
     struct stat status {};
-    if (::fstat(descriptor, &status) != 0)
+    if (::fstat(descriptor, &status) != 0) {
         throw Refused("it cannot be looked at: " + reason());
+    }
     return status;
 }
 
@@ -46,12 +47,15 @@ std::string readAll(int descriptor, std::size_t size) {
     std::size_t have = 0;
     while (have < size) {
         const auto got = ::read(descriptor, bytes.data() + have, size - have);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR) {
             continue;
-        if (got < 0)
+        }
+        if (got < 0) {
             throw Refused("it cannot be read: " + reason());
-        if (got == 0)
+        }
+        if (got == 0) {
             break;
+        }
         have += static_cast<std::size_t>(got);
     }
     bytes.resize(have);
@@ -61,8 +65,9 @@ std::string readAll(int descriptor, std::size_t size) {
 std::string sha256Of(const std::string& bytes) {
     std::vector<unsigned char> sum(EVP_MAX_MD_SIZE);
     unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1)
+    if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1) {
         throw Refused("its SHA-256 sum cannot be computed");
+    }
     sum.resize(size);
     return Poco::DigestEngine::digestToHex(sum);
 }
@@ -71,32 +76,38 @@ std::string sha256Of(const std::string& bytes) {
 
 FileStamp stampOf(const std::string& file) {
     struct stat status {};
-    if (::stat(file.c_str(), &status) != 0)
+    if (::stat(file.c_str(), &status) != 0) {
         throw Refused("it cannot be looked at: " + reason());
+    }
     return stampFrom(status);
 }
 
 PluginFile readPluginFile(const std::string& file, const std::optional<trust::Trust>& trust) {
     // O_NONBLOCK: a pipe that nobody writes to must not hold the daemon up.
     const FileDescriptor source(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!source.open())
+    if (!source.open()) {
         throw Refused("it cannot be opened: " + reason());
+    }
     const auto before = statusOf(source.get());
-    if (!S_ISREG(before.st_mode))
+    if (!S_ISREG(before.st_mode)) {
         throw Refused("it is not a regular file");
-    if (before.st_size > mostBytes)
+    }
+    if (before.st_size > mostBytes) {
         throw Refused("it is larger than a plugin may be, 256 MiB");
+    }
     try {
-        if (trust)
+        if (trust) {
             trust->requireFile(source.get(), file);
+        }
     } catch (const trust::Untrusted& problem) {
         throw Refused(problem.what());
     }
     PluginFile read{file, stampFrom(before), nullptr, {}};
     read.bytes =
         std::make_shared<const std::string>(readAll(source.get(), static_cast<std::size_t>(before.st_size)));
-    if (stampFrom(statusOf(source.get())) != read.stamp)
+    if (stampFrom(statusOf(source.get())) != read.stamp) {
         throw Refused("it changed while it was being read; put it in place by renaming");
+    }
     read.sha256 = sha256Of(*read.bytes);
     return read;
 }
@@ -110,8 +121,9 @@ std::vector<std::string> pluginFilesIn(const std::string& directory, const trust
         trust.requireDirectory(directory);
         std::vector<std::string> files;
         for (const auto& entry : fs::directory_iterator(directory)) {
-            if (isPluginFileName(entry.path().filename().string()))
+            if (isPluginFileName(entry.path().filename().string())) {
                 files.push_back(entry.path().string());
+            }
         }
         std::sort(files.begin(), files.end());
         return files;

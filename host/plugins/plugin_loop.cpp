@@ -20,19 +20,22 @@ void PluginLoop::watch(int descriptor, std::function<void()> readable) {
 
 void PluginLoop::unwatch(int descriptor) {
     const auto found = watches_.find(descriptor);
-    if (found == watches_.end())
+    if (found == watches_.end()) {
         return;
+    }
     loop_.unwatch(found->second);
     watches_.erase(found);
 }
 
 void PluginLoop::endWatches() {
-    if (!used_)
+    if (!used_) {
         return;
+    }
     std::latch done(1);
     loop_.post([this, &done] {
-        while (!watches_.empty())
+        while (!watches_.empty()) {
             unwatch(watches_.begin()->first);
+        }
         done.count_down();
     });
     done.wait();

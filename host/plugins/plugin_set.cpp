@@ -60,8 +60,9 @@ std::vector<std::string> PluginSet::postponed() const {
     std::vector<std::string> files;
     const std::lock_guard lock(mutex_);
     for (const auto& info : refused_) {
-        if (info.postponed)
+        if (info.postponed) {
             files.push_back(info.file);
+        }
     }
     return files;
 }
@@ -69,8 +70,9 @@ std::vector<std::string> PluginSet::postponed() const {
 http::RouteTable::Routes PluginSet::allRoutes() const {
     auto routes = hostRoutes_;
     const std::lock_guard lock(mutex_);
-    for (const auto& running : running_)
+    for (const auto& running : running_) {
         routes.insert(routes.end(), running->routes().begin(), running->routes().end());
+    }
     return routes;
 }
 
@@ -78,8 +80,9 @@ http::RouteTable::AssetTrees PluginSet::allAssets() const {
     http::RouteTable::AssetTrees trees;
     const std::lock_guard lock(mutex_);
     for (const auto& running : running_) {
-        if (running->assets())
+        if (running->assets()) {
             trees.push_back(running->assets());
+        }
     }
     return trees;
 }
@@ -118,11 +121,13 @@ bool PluginSet::stop(std::chrono::milliseconds limit) {
         // One that does not end takes nothing from those that would at once.
         static_cast<void>(retirement.awaitEnd(std::max(remaining(), leastPatience)));
     }
-    for (auto& retirement : retired_)
+    for (auto& retirement : retired_) {
         static_cast<void>(retirement.awaitEnd(remaining()));
+    }
     buryRetired();
-    for (const auto& retirement : retired_)
+    for (const auto& retirement : retired_) {
         nameWhatRuns(retirement.name());
+    }
     return retired_.empty();
 }
 
@@ -130,13 +135,15 @@ void PluginSet::nameWhatRuns(const std::string& plugin) {
     constexpr const char* message = "a plugin cannot be stopped: its code does not return";
     bool named = false;
     for (const auto& call : entry::running({})) {
-        if (call.plugin != plugin)
+        if (call.plugin != plugin) {
             continue;
+        }
         named = true;
         entry::logRunning(log_, LogLevel::error, message, call);
     }
-    if (!named)
+    if (!named) {
         log_.error("a plugin cannot be stopped: calls of it have not ended", {{"plugin", plugin}});
+    }
 }
 
 std::vector<PluginInfo> PluginSet::list() const {
@@ -149,8 +156,9 @@ std::vector<PluginInfo> PluginSet::list() const {
     }
     // Without the lock: each is asked how it is.
     std::vector<PluginInfo> infos;
-    for (const auto& plugin : running)
+    for (const auto& plugin : running) {
         infos.push_back(describe(*plugin));
+    }
     infos.insert(infos.end(), refused.begin(), refused.end());
     return infos;
 }
@@ -159,8 +167,9 @@ std::vector<std::string> PluginSet::settingKeys() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> keys;
     for (const auto& running : running_) {
-        for (const auto& setting : settingsOf(running->library().descriptor()))
+        for (const auto& setting : settingsOf(running->library().descriptor())) {
             keys.push_back(running->name() + "." + setting.key);
+        }
     }
     return keys;
 }

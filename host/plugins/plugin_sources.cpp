@@ -22,8 +22,9 @@ std::string defaultPlugins() {
     const auto executable = fs::read_symlink("/proc/self/exe", error);
     if (!error) {
         const auto beside = executable.parent_path().parent_path() / "lib" / "sallyport" / "plugins";
-        if (fs::is_directory(beside, error))
+        if (fs::is_directory(beside, error)) {
             return beside.string();
+        }
     }
     return installedPlugins;
 }
@@ -34,8 +35,9 @@ std::string defaultAssets() {
     const auto executable = fs::read_symlink("/proc/self/exe", error);
     if (!error) {
         const auto beside = executable.parent_path().parent_path() / "share" / "sallyport";
-        if (fs::is_directory(beside, error))
+        if (fs::is_directory(beside, error)) {
             return beside.string();
+        }
     }
     return installedAssets;
 }
@@ -44,8 +46,9 @@ std::vector<std::string> splitPath(const std::string& path) {
     std::vector<std::string> parts;
     std::istringstream input(path);
     for (std::string part; std::getline(input, part, ':');) {
-        if (!part.empty())
+        if (!part.empty()) {
             parts.push_back(part);
+        }
     }
     return parts;
 }
@@ -71,8 +74,9 @@ PluginSources readPluginSources(const Settings& settings) {
 std::shared_ptr<const TrustedSums> readTrustedSums(const config::Configuration& configuration,
                                                    const Settings& settings, const trust::Trust& trust) {
     const auto file = settings.text(trustedKey);
-    if (file.empty())
+    if (file.empty()) {
         return nullptr;
+    }
     try {
         return std::make_shared<const TrustedSums>(file, trust);
     } catch (const std::runtime_error& problem) {

@@ -27,8 +27,9 @@ std::string whyNot() {
 void writeAll(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno != EINTR)
+        if (written < 0 && errno != EINTR) {
             throw Postponed("the private copy cannot be written: " + whyNot());
+        }
         bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
     }
 }
@@ -46,16 +47,18 @@ PrivateCopy PrivateCopy::inDirectory(const std::string& bytes, const std::string
     ::unlink(copy.path().c_str());
     const FileDescriptor target(
         ::open(copy.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IXUSR));
-    if (!target.open())
+    if (!target.open()) {
         throw Postponed("the private copy " + copy.path() + " cannot be written: " + whyNot());
+    }
     writeAll(target.get(), bytes);
     return copy;
 }
 
 PrivateCopy PrivateCopy::inMemory(const std::string& bytes, const std::string& file) {
     const int memory = ::memfd_create(stemOf(file).c_str(), MFD_CLOEXEC);
-    if (memory < 0)
+    if (memory < 0) {
         throw Postponed("there is no memory for a private copy: " + whyNot());
+    }
     PrivateCopy copy("/proc/self/fd/" + std::to_string(memory), memory);
     writeAll(memory, bytes);
     return copy;
@@ -65,10 +68,11 @@ PrivateCopy::PrivateCopy(PrivateCopy&& other) noexcept
     : path_(std::exchange(other.path_, {})), descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 PrivateCopy::~PrivateCopy() {
-    if (descriptor_ >= 0)
+    if (descriptor_ >= 0) {
         ::close(descriptor_);
-    else if (!path_.empty())
+    } else if (!path_.empty()) {
         ::unlink(path_.c_str());
+    }
 }
 
 }  // namespace sallyport::host::plugins

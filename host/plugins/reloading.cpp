@@ -20,11 +20,13 @@ std::string routeKey(const http::Route& route) {
     std::string key = route.method + " " + http::mountedPath(route);
     bool inside = false;
     std::erase_if(key, [&inside](char c) {
-        if (c == '}')
+        if (c == '}') {
             inside = false;
+        }
         const bool drop = inside && c != '.';
-        if (c == '{')
+        if (c == '{') {
             inside = true;
+        }
         return drop;
     });
     return key;
@@ -34,10 +36,12 @@ std::string routeKey(const http::Route& route) {
 
 ReloadReport PluginSet::Reloading::run() {
     set_.buryRetired();
-    if (strict_)
+    if (strict_) {
         prepareWorkspace();
-    if (strict_ || attempt(sources_.workspace, [this] { prepareWorkspace(); }))
+    }
+    if (strict_ || attempt(sources_.workspace, [this] { prepareWorkspace(); })) {
         agree();
+    }
     return finish();
 }
 
@@ -45,10 +49,11 @@ ReloadReport PluginSet::Reloading::retry() {
     set_.buryRetired();
     again_ = true;
     for (const auto& info : set_.refused_) {
-        if (!info.postponed)
+        if (!info.postponed) {
             refused_.push_back(info);
-        else if (!runningFrom(info.file))
+        } else if (!runningFrom(info.file)) {
             static_cast<void>(attempt(info.file, [&] { consider(info.file); }));
+        }
     }
     return finish();
 }
@@ -74,12 +79,14 @@ void PluginSet::Reloading::prepareWorkspace() const {
 }
 
 void PluginSet::Reloading::agree() {
-    for (const auto& directory : sources_.directories)
+    for (const auto& directory : sources_.directories) {
         static_cast<void>(attempt(directory, [&] { find(directory); }));
+    }
     // What is gone goes first: a route or a name that moved to another file is free by then.
     unloadMissing();
-    for (const auto& file : files_)
+    for (const auto& file : files_) {
         static_cast<void>(attempt(file, [&] { consider(file); }));
+    }
 }
 
 /// One that cannot be read or trusted just now says nothing about what is in it: what runs from there goes
@@ -90,8 +97,9 @@ void PluginSet::Reloading::find(const std::string& directory) {
         files_.insert(files_.end(), found.begin(), found.end());
     } catch (const Refused&) {
         std::error_code error;
-        if (fs::exists(directory, error) || error)
+        if (fs::exists(directory, error) || error) {
             unknown_.push_back((fs::path(directory) / "").parent_path());
+        }
         throw;
     }
 }
@@ -107,8 +115,9 @@ bool PluginSet::Reloading::attempt(const std::string& file, const std::function<
     } catch (const Refused& refused) {
         refuse(file, refused.what());
     } catch (const config::BadValue& bad) {
-        if (strict_)
+        if (strict_) {
             throw;
+        }
         refuse(file, bad.what());
     } catch (const fs::filesystem_error& error) {
         refuse(file, error.code().message());
@@ -119,8 +128,9 @@ bool PluginSet::Reloading::attempt(const std::string& file, const std::function<
 }
 
 void PluginSet::Reloading::refuse(const std::string& file, const std::string& reason) {
-    if (!again_ || !isKnown(file, reason))
+    if (!again_ || !isKnown(file, reason)) {
         set_.log_.error("a plugin was refused", {{"file", file}, {"reason", reason}});
+    }
     report_.refused.push_back({file, reason});
     PluginInfo info;
     info.name = fs::path(file).stem().string();
@@ -136,16 +146,18 @@ bool PluginSet::Reloading::isKnown(const std::string& file, const std::string& r
 
 PluginSet::Reloading::Running PluginSet::Reloading::runningFrom(const std::string& file) const {
     for (const auto& running : set_.running_) {
-        if (running->library().file() == file)
+        if (running->library().file() == file) {
             return running;
+        }
     }
     return nullptr;
 }
 
 PluginSet::Reloading::Running PluginSet::Reloading::runningNamed(const std::string& name) const {
     for (const auto& running : set_.running_) {
-        if (running->name() == name)
+        if (running->name() == name) {
             return running;
+        }
     }
     return nullptr;
 }
@@ -154,8 +166,9 @@ Context::Taken PluginSet::Reloading::taken() const {
     return [this](const http::Route& wanted) -> std::string {
         const auto key = routeKey(wanted);
         for (const auto& route : set_.allRoutes()) {
-            if (routeKey(*route) == key)
+            if (routeKey(*route) == key) {
                 return route->gate->plugin();
+            }
         }
         return {};
     };
@@ -172,44 +185,51 @@ bool PluginSet::Reloading::isListed(const std::string& sha256) const {
 }
 
 PluginFile PluginSet::Reloading::readListed(const std::string& file) const {
-    if (sources_.beingWritten && sources_.beingWritten(file))
+    if (sources_.beingWritten && sources_.beingWritten(file)) {
         throw Refused("it is still being written; it is looked at again when it is complete");
+    }
     auto read = readPluginFile(file, trust_);
-    if (!isListed(read.sha256))
+    if (!isListed(read.sha256)) {
         throw Refused(notListed(*sources_.trusted, read.sha256));
+    }
     return read;
 }
 
 void PluginSet::Reloading::unloadMissing() {
     std::vector<Running> missing;
     for (const auto& running : set_.running_) {
-        if (isMissing(running->library().file()) || sources_.isDisabled(running->name()))
+        if (isMissing(running->library().file()) || sources_.isDisabled(running->name())) {
             missing.push_back(running);
+        }
     }
-    for (const auto& running : missing)
+    for (const auto& running : missing) {
         unload(running);
+    }
 }
 
 void PluginSet::Reloading::consider(const std::string& file) {
     const auto running = runningFrom(file);
-    if (!running)
+    if (!running) {
         load(file);
-    else if (stampOf(file) != running->library().stamp() ||
-             configuration_.below(running->name()) != running->values())
+    } else if (stampOf(file) != running->library().stamp() ||
+               configuration_.below(running->name()) != running->values()) {
         replace(running, file);
-    else if (isListed(running->library().sha256()))
+    } else if (isListed(running->library().sha256())) {
         report_.unchanged.push_back(running->name());
-    else
+    } else {
         unloadUnlisted(running);
+    }
 }
 
 void PluginSet::Reloading::load(const std::string& file) {
     const auto read = readListed(file);
     const auto name = declarationIn(ObjectFile(*read.bytes)).name;
-    if (sources_.isDisabled(name))
+    if (sources_.isDisabled(name)) {
         return;
-    if (const auto other = runningNamed(name))
+    }
+    if (const auto other = runningNamed(name)) {
         throw Refused("a plugin named " + name + " is running already, from " + other->library().file());
+    }
     const auto fresh =
         std::make_shared<RunningPlugin>(std::make_shared<Library>(read, sources_.workspace), configuration_);
     start(fresh);
@@ -259,9 +279,10 @@ PluginSet::Reloading::Running PluginSet::Reloading::successor(const Running& run
     try {
         auto library = std::make_shared<Library>(readListed(file), sources_.workspace);
         const std::string name = library->descriptor().name;
-        if (name != running->name())
+        if (name != running->name()) {
             throw Refused("it is now named " + name + " instead of " + running->name() +
                           "; remove it, reload, and put it back");
+        }
         return std::make_shared<RunningPlugin>(std::move(library), configuration_);
     } catch (const std::runtime_error& problem) {
         if (!isListed(running->library().sha256())) {
@@ -299,12 +320,15 @@ void PluginSet::Reloading::replace(const Running& running, const std::string& fi
     set_.publish();
     gate->release();
     const bool gone = !runningNamed(name);
-    if (gone)
+    if (gone) {
         report_.unloaded.push_back(name);
-    if (gone && mayPass)
+    }
+    if (gone && mayPass) {
         throw Postponed(problem);
-    if (!problem.empty())
+    }
+    if (!problem.empty()) {
         throw Refused(problem);
+    }
     report_.reloaded.push_back(name);
     set_.log_.info("a plugin was replaced", {{"plugin", name}, {"file", file}});
 }
@@ -313,8 +337,9 @@ void PluginSet::Reloading::replace(const Running& running, const std::string& fi
 /// @param problem why; what became of this is added.
 PluginSet::Reloading::Running PluginSet::Reloading::startAgain(Running before, std::string& problem) {
     try {
-        if (const auto& sum = before->library().sha256(); !isListed(sum))
+        if (const auto& sum = before->library().sha256(); !isListed(sum)) {
             throw Refused(notListed(*sources_.trusted, sum));
+        }
         start(before);
         problem += goesOn;
         return before;
@@ -328,9 +353,10 @@ PluginSet::Reloading::Running PluginSet::Reloading::startAgain(Running before, s
 void PluginSet::Reloading::quiesce(http::Gate& gate) {
     const auto hurry = set_.facilities_.server.pool().hurry();
     set_.facilities_.server.endWaits(gate.shared_from_this());
-    if (!gate.waitIdle(sources_.grace))
+    if (!gate.waitIdle(sources_.grace)) {
         set_.log_.warn("a plugin's calls did not end in time and go on beside its successor",
                        {{"plugin", gate.plugin()}});
+    }
 }
 
 /// Has a plugin, whose gate is held, stopped and destroyed: before this returns if nothing of it is running,
@@ -340,8 +366,9 @@ void PluginSet::Reloading::retire(Running running) {
     const auto name = running->name();
     running->withdraw();
     auto& retirement = set_.retire(std::move(running));
-    if (gate->waitIdle({}) && gate->quiet() && !retirement.awaitEnd(sources_.grace))
+    if (gate->waitIdle({}) && gate->quiet() && !retirement.awaitEnd(sources_.grace)) {
         set_.log_.warn("a plugin that was stopped has not ended yet", {{"plugin", name}});
+    }
 }
 
 /// Takes it off the list.

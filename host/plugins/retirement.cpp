@@ -39,8 +39,9 @@ void Retirement::run() {
     allocateFirst();
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return unused_ || gate_ != nullptr; });
-    if (unused_)
+    if (unused_) {
         return;
+    }
     lock.unlock();
     try {
         plugin_->withdraw();

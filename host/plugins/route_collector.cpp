@@ -40,13 +40,16 @@ std::vector<std::shared_ptr<const http::Route>> RouteCollector::seal() {
 
 void RouteCollector::add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
                          const RouteOptions& options) {
-    if (sealed_)
+    if (sealed_) {
         throw std::logic_error("routes are named while the plugin starts, not later");
+    }
     constexpr std::array<std::string_view, 5> methods{"GET", "POST", "PUT", "PATCH", "DELETE"};
-    if (std::find(methods.begin(), methods.end(), method) == methods.end())
+    if (std::find(methods.begin(), methods.end(), method) == methods.end()) {
         throw std::invalid_argument("\"" + std::string(method) + "\" is not GET, POST, PUT, PATCH or DELETE");
-    if (!handler)
+    }
+    if (!handler) {
         throw std::invalid_argument("a route needs a handler");
+    }
     http::checkPattern(pattern);
 
     auto route = std::make_shared<http::Route>();
@@ -64,9 +67,10 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
     route->secret = options.secret;
     route->loopBody = options.loopBody;
     route->handler = std::move(handler);
-    if (const auto owner = taken_(*route); !owner.empty())
+    if (const auto owner = taken_(*route); !owner.empty()) {
         throw std::invalid_argument(route->method + " " + http::mountedPath(*route) +
                                     " is already a route of " + owner);
+    }
     // The collected routes among themselves: the table refuses two of the same.
     auto extended = routes_;
     extended.push_back(std::move(route));

@@ -72,8 +72,9 @@ void RunningPlugin::start(const Facilities& facilities, Context::Taken taken) {
     } catch (...) {
         problem = "it threw something that is no std::exception";
     }
-    if (mayPass)
+    if (mayPass) {
         throw Postponed("it did not start: " + problem);
+    }
     throw Refused("it did not start: " + problem);
 }
 
@@ -82,8 +83,9 @@ void RunningPlugin::makeAndStart() {
         const entry::Entry entry(gate_->owner(), "constructor");
         plugin_ = library_->descriptor().create();
     }
-    if (plugin_ == nullptr)
+    if (plugin_ == nullptr) {
         throw std::runtime_error("its factory made nothing");
+    }
     {
         const entry::Entry entry(gate_->owner(), "start");
         plugin_->start(*context_);
@@ -94,12 +96,14 @@ void RunningPlugin::makeAndStart() {
 }
 
 void RunningPlugin::stop() {
-    if (started_)
+    if (started_) {
         entry::guarded(gate_->owner(), "stop", nullptr, [this] { plugin_->stop(); });
+    }
     context_->release();
-    if (auto* const plugin = std::exchange(plugin_, nullptr))
+    if (auto* const plugin = std::exchange(plugin_, nullptr)) {
         entry::guarded(gate_->owner(), "destructor", nullptr,
                        [&] { library_->descriptor().destroy(plugin); });
+    }
     context_.reset();
 }
 
@@ -107,10 +111,12 @@ std::optional<std::string> RunningPlugin::trouble() {
     const auto ticket = gate_->enter();
     {
         const std::lock_guard lock(mutex_);
-        if (askedAt_ && Clock::now() - *askedAt_ >= patience)
+        if (askedAt_ && Clock::now() - *askedAt_ >= patience) {
             return "it does not say how it is: its trouble() has not returned";
-        if (askedAt_ || !ticket)
+        }
+        if (askedAt_ || !ticket) {
             return lastTrouble_;
+        }
         askedAt_ = Clock::now();
     }
     std::optional<std::string> answer;

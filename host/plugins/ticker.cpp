@@ -21,8 +21,9 @@ void Ticker::Repeated::run() {
     std::function<void()> task;
     {
         const std::lock_guard lock(mutex_);
-        if (running_ || ended_)
+        if (running_ || ended_) {
             return;
+        }
         running_ = true;
         task.swap(task_);
     }
@@ -33,8 +34,9 @@ void Ticker::Repeated::run() {
         ~Done() {
             {
                 const std::lock_guard lock(repeated.mutex_);
-                if (!repeated.ended_)
+                if (!repeated.ended_) {
                     task.swap(repeated.task_);
+                }
             }
             task = nullptr;
             const std::lock_guard lock(repeated.mutex_);
@@ -77,8 +79,9 @@ void Ticker::end(const void* owner) {
 }
 
 void Ticker::remove(const void* owner) {
-    for (const auto& entry : take(owner))
+    for (const auto& entry : take(owner)) {
         entry.repeated->awaitEnd();
+    }
 }
 
 /// Those of one owner, ended.
@@ -88,8 +91,9 @@ std::list<Ticker::Entry> Ticker::take(const void* owner) {
         const std::lock_guard lock(mutex_);
         for (auto next = entries_.begin(); next != entries_.end();) {
             const auto entry = next++;
-            if (entry->owner == owner)
+            if (entry->owner == owner) {
                 taken.splice(taken.end(), entries_, entry);
+            }
         }
     }
     for (auto& entry : taken) {

@@ -34,15 +34,18 @@ std::string contents(const std::string& file, const trust::Trust& trust) {
 TrustedSums::TrustedSums(std::string file, const trust::Trust& trust) : file_(std::move(file)) {
     std::istringstream lines(contents(file_, trust));
     std::size_t number = 0;
-    for (std::string line; std::getline(lines, line);)
+    for (std::string line; std::getline(lines, line);) {
         addLine(line.starts_with('\\') ? line.substr(1) : line, ++number);
+    }
 }
 
 void TrustedSums::addLine(const std::string& line, std::size_t number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos || line.front() == '#')
+    if (line.find_first_not_of(" \t\r") == std::string::npos || line.front() == '#') {
         return;
-    if (!isSumLine(line))
+    }
+    if (!isSumLine(line)) {
         throw std::runtime_error("its line " + std::to_string(number) + " is none");
+    }
     sums_.insert(ascii::lowered(std::string_view(line).substr(0, sumLength)));
 }
 

@@ -60,12 +60,14 @@ Watch::~Watch() {
 
 void Watch::watch(Watched watched) {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || (watched == watched_ && complete_))
+    if (stopped_ || (watched == watched_ && complete_)) {
         return;
+    }
     watched_ = std::move(watched);
     begin();
-    if (inotify_)
+    if (inotify_) {
         lookAgain();
+    }
 }
 
 bool Watch::isBeingWritten(const std::string& file) const {
@@ -78,8 +80,9 @@ void Watch::stop() {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
     }
-    if (!thread_.joinable())
+    if (!thread_.joinable()) {
         return;
+    }
     thread_.request_stop();
     const std::uint64_t one = 1;
     static_cast<void>(::write(wake_.get(), &one, sizeof one) == sizeof one);
@@ -88,8 +91,9 @@ void Watch::stop() {
 
 /// Nothing is spent on watching before it is asked for.
 void Watch::begin() {
-    if (inotify_ || (watched_.directories.empty() && watched_.files.empty()))
+    if (inotify_ || (watched_.directories.empty() && watched_.files.empty())) {
         return;
+    }
     FileDescriptor descriptor(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!descriptor.open() || !wake_.open()) {
         log_.warn("plugins cannot be watched; ask for a reload instead",
@@ -108,16 +112,18 @@ void Watch::lookAgain() {
         const auto steps = allSteps();
         addPlaces();
         for (const auto& [number, place] : before) {
-            if (!places_.contains(number))
+            if (!places_.contains(number)) {
                 ::inotify_rm_watch(inotify_->get(), number);
+            }
         }
         std::erase_if(beingWritten_, [&](const std::string& file) {
             return std::none_of(places_.begin(), places_.end(), [&](const auto& entry) {
                 return before.contains(entry.first) && entry.second.has(file);
             });
         });
-        if (allSteps() == steps)
+        if (allSteps() == steps) {
             return;
+        }
     }
 }
 
@@ -134,21 +140,25 @@ std::vector<trust::Step> Watch::allSteps() const {
 
 void Watch::addPlaces() {
     for (const auto& [directory, name] : allSteps()) {
-        if (auto* const found = place(directory, stepEvents))
+        if (auto* const found = place(directory, stepEvents)) {
             found->steps.insert(name);
+        }
     }
     for (const auto& directory : watched_.directories) {
         std::error_code missing;
         const auto real = fs::canonical(directory, missing);
-        if (auto* const found = missing ? nullptr : place(real.string(), fileEvents))
+        if (auto* const found = missing ? nullptr : place(real.string(), fileEvents)) {
             found->plugins.insert(directory);
+        }
     }
     for (const auto& file : watched_.files) {
         const auto way = trust::stepsTo(file);
-        if (way.empty())
+        if (way.empty()) {
             continue;
-        if (auto* const found = place(way.back().directory, fileEvents))
+        }
+        if (auto* const found = place(way.back().directory, fileEvents)) {
             found->files[way.back().name] = file;
+        }
     }
 }
 
@@ -173,8 +183,9 @@ void Watch::run(const std::stop_token& stopping) {
         std::array<pollfd, 2> descriptors{{{inotify_->get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
         ::poll(descriptors.data(), descriptors.size(), patience());
         readEvents();
-        if (stopping.stop_requested() || !takeDue())
+        if (stopping.stop_requested() || !takeDue()) {
             continue;
+        }
         try {
             changed_();
         } catch (const std::exception& error) {
@@ -185,13 +196,16 @@ void Watch::run(const std::stop_token& stopping) {
 
 int Watch::patience() const {
     const std::lock_guard lock(mutex_);
-    if (due_)
+    if (due_) {
         return 0;
+    }
     auto next = Clock::time_point::max();
-    for (const auto& [file, time] : settling_)
+    for (const auto& [file, time] : settling_) {
         next = std::min(next, time);
-    if (next == Clock::time_point::max())
+    }
+    if (next == Clock::time_point::max()) {
         return -1;
+    }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
@@ -201,8 +215,9 @@ void Watch::readEvents() {
     alignas(inotify_event) std::array<char, std::size_t{16} * 1024> buffer;
     for (;;) {
         const auto size = ::read(inotify_->get(), buffer.data(), buffer.size());
-        if (size <= 0)
+        if (size <= 0) {
             break;
+        }
         for (const char* next = buffer.data(); next < buffer.data() + size;) {
             const auto& event = *reinterpret_cast<const inotify_event*>(next);
             take(event);
@@ -223,20 +238,24 @@ void Watch::take(const inotify_event& event) {
         return;
     }
     const auto found = places_.find(event.wd);
-    if (found == places_.end())
+    if (found == places_.end()) {
         return;
+    }
     const auto& place = found->second;
     const std::string name = event.len == 0 ? "" : event.name;
     if (name.empty() || place.steps.contains(name)) {
         moved_ = moved_ || (event.mask & (placeIsGone | nameIsAnother)) != 0;
         settle(place.path);
     }
-    if (const auto file = place.files.find(name); file != place.files.end())
+    if (const auto file = place.files.find(name); file != place.files.end()) {
         takeFile(file->second, event.mask);
-    if (!isPluginFileName(name))
+    }
+    if (!isPluginFileName(name)) {
         return;
-    for (const auto& directory : place.plugins)
+    }
+    for (const auto& directory : place.plugins) {
         takeFile(inDirectory(directory, name), event.mask);
+    }
 }
 
 void Watch::takeFile(const std::string& file, std::uint32_t events) {

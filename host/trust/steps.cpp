@@ -15,8 +15,9 @@ constexpr int mostLinks = 40;
 
 std::list<std::string> namesIn(const fs::path& path) {
     std::list<std::string> names;
-    for (const auto& name : path.relative_path())
+    for (const auto& name : path.relative_path()) {
         names.push_back(name.string());
+    }
     return names;
 }
 
@@ -31,8 +32,9 @@ std::vector<Step> stepsTo(const std::string& path) {
     while (!left.empty()) {
         const std::string name = left.front();
         left.pop_front();
-        if (name.empty() || name == ".")
+        if (name.empty() || name == ".") {
             continue;
+        }
         if (name == "..") {
             place = place.parent_path();
             continue;
@@ -40,17 +42,20 @@ std::vector<Step> stepsTo(const std::string& path) {
         steps.push_back({place.string(), name});
         const auto next = place / name;
         const auto status = fs::symlink_status(next, error);
-        if (error || status.type() == fs::file_type::not_found)
+        if (error || status.type() == fs::file_type::not_found) {
             return steps;
+        }
         if (!fs::is_symlink(status)) {
             place = next;
             continue;
         }
         const auto target = fs::read_symlink(next, error);
-        if (error || ++links > mostLinks)
+        if (error || ++links > mostLinks) {
             return steps;
-        if (target.is_absolute())
+        }
+        if (target.is_absolute()) {
             place = "/";
+        }
         left.splice(left.begin(), namesIn(target));
     }
     return steps;

@@ -37,16 +37,19 @@ const OwnWay& ownWay() {
         std::error_code error;
         const std::string executable = std::filesystem::read_symlink("/proc/self/exe", error);
         struct stat status {};
-        if (error || ::stat(executable.c_str(), &status) != 0)
+        if (error || ::stat(executable.c_str(), &status) != 0) {
             return own;
+        }
         own.owners.insert(status.st_uid);
         own.steps = stepsTo(executable);
         for (const auto& step : own.steps) {
-            if (::stat(step.directory.c_str(), &status) != 0)
+            if (::stat(step.directory.c_str(), &status) != 0) {
                 continue;
+            }
             own.owners.insert(status.st_uid);
-            if ((status.st_mode & S_ISVTX) == 0)
+            if ((status.st_mode & S_ISVTX) == 0) {
                 own.open.insert(step.directory);
+            }
         }
         return own;
     }();
@@ -63,8 +66,9 @@ bool isOwn(const Step& step) {
 
 void Trust::requireFile(int descriptor, const std::string& path) const {
     struct stat status {};
-    if (::fstat(descriptor, &status) != 0)
+    if (::fstat(descriptor, &status) != 0) {
         throw Untrusted(path + " cannot be looked at: " + reason());
+    }
     requireOwner(status, path);
     requireClosed(status, path);
     requireWay(path);
@@ -72,10 +76,12 @@ void Trust::requireFile(int descriptor, const std::string& path) const {
 
 void Trust::requireDirectory(const std::string& directory) const {
     struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0)
+    if (::stat(directory.c_str(), &status) != 0) {
         throw Untrusted(directory + " cannot be looked at: " + reason());
-    if (!S_ISDIR(status.st_mode))
+    }
+    if (!S_ISDIR(status.st_mode)) {
         throw Untrusted(directory + " is no directory");
+    }
     requireOwner(status, directory);
     requireClosed(status, directory);
     requireWay(directory);
@@ -83,34 +89,39 @@ void Trust::requireDirectory(const std::string& directory) const {
 
 void Trust::requireWay(const std::string& path) const {
     for (const auto& step : stepsTo(path)) {
-        if (isOwn(step))
+        if (isOwn(step)) {
             continue;
+        }
         const auto& [directory, name] = step;
         struct stat status {};
-        if (::stat(directory.c_str(), &status) != 0)
+        if (::stat(directory.c_str(), &status) != 0) {
             throw Untrusted(directory + " cannot be looked at: " + reason());
+        }
         requireOwner(status, directory);
         if ((status.st_mode & S_ISVTX) == 0) {
             requireClosed(status, directory);
             continue;
         }
         const auto entry = std::string(directory).append("/").append(name);
-        if (othersMayWrite(status) && ::lstat(entry.c_str(), &status) == 0)
+        if (othersMayWrite(status) && ::lstat(entry.c_str(), &status) == 0) {
             requireOwner(status, entry);
+        }
     }
 }
 
 void Trust::requireOwner(const struct stat& status, const std::string& path) const {
-    if (status.st_uid == 0 || status.st_uid == user_ || ownWay().owners.contains(status.st_uid))
+    if (status.st_uid == 0 || status.st_uid == user_ || ownWay().owners.contains(status.st_uid)) {
         return;
+    }
     const std::string daemon = user_ == 0 ? "" : " nor the daemon's, " + std::to_string(user_);
     throw Untrusted(path + " belongs to user " + std::to_string(status.st_uid) + ", which is not root" +
                     daemon + "; run chown root " + path);
 }
 
 void Trust::requireClosed(const struct stat& status, const std::string& path) const {
-    if (othersMayWrite(status))
+    if (othersMayWrite(status)) {
         throw Untrusted("others may write to " + path + "; run chmod go-w " + path);
+    }
 }
 
 uid_t daemonUser(const std::string& dataDirectory) {

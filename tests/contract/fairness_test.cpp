@@ -42,16 +42,19 @@ class FairnessTest : public CppUnit::TestFixture {
             connection->send(client.request("GET", "/" + plugin + "/hang").bytes());
         }
         const Deadline deadline;
-        while (client.get("/" + plugin + "/hanging").body != share)
+        while (client.get("/" + plugin + "/hanging").body != share) {
             CPPUNIT_ASSERT(deadline.pollTimeout() > 0);
+        }
     }
 
     /// All that hang are answered.
     void release(const std::vector<std::string>& plugins) {
-        for (const auto& plugin : plugins)
+        for (const auto& plugin : plugins) {
             ASSERT_STATUS(204, admin().send("POST", "/" + plugin + "/release", {}));
-        for (auto& connection : hanging_)
+        }
+        for (auto& connection : hanging_) {
             ASSERT_STATUS(204, connection->receive());
+        }
         hanging_.clear();
     }
 

@@ -76,8 +76,9 @@ public:
         ASSERT_REFUSED(422, held.front().receive());
         held.clear();
         const Deadline deadline;
-        while (workerClient(daemon, greedy).post("/event", event).status != 200)
+        while (workerClient(daemon, greedy).post("/event", event).status != 200) {
             CPPUNIT_ASSERT_MESSAGE("it is never given back", deadline.pollTimeout() > 0);
+        }
     }
 
     void doorsLeaveMemoryToEachOther() {
@@ -109,8 +110,9 @@ public:
             held.back().trySend("GET /health HTTP/1.1\r\nX: " + std::string(5'000, 'x'));
         }
         const Deadline deadline;
-        while (!isAnyClosed())
+        while (!isAnyClosed()) {
             CPPUNIT_ASSERT_MESSAGE("the heads count for nothing", deadline.pollTimeout() > 0);
+        }
         ASSERT_STATUS(200, operatorClient(daemon).get("/jobs"));
     }
 
@@ -127,8 +129,9 @@ public:
                                    .bytes());
             ASSERT_STATUS(200, worker.post("/event", R"({"event_type":"x","data":1})"));
         }
-        for (Connection& connection : parked)
+        for (Connection& connection : parked) {
             CPPUNIT_ASSERT(!connection.readable());
+        }
     }
 
     /// It came fast and stops: the memory that it holds is wanted by others.
@@ -150,10 +153,12 @@ public:
             held.back().trySend(head(createJob(operators), body));
             const std::string piece(std::size_t{1} << 20U, ' ');
             bool taken = true;
-            for (std::size_t sent = piece.size(); taken && sent < body; sent += piece.size())
+            for (std::size_t sent = piece.size(); taken && sent < body; sent += piece.size()) {
                 taken = held.back().trySend(piece);
-            if (!taken)
+            }
+            if (!taken) {
                 break;
+            }
         }
         held.clear();
         ASSERT_STATUS(200, exchange(daemon.worker(), Request("GET", "/health")));
@@ -210,24 +215,28 @@ private:
                            beginning);
         const std::string& again = rest.empty() ? beginning : rest;
         std::string block;
-        while (block.size() < 100'000)
+        while (block.size() < 100'000) {
             block += again;
+        }
         const Deadline deadline;
         while (!connection.readable()) {
             CPPUNIT_ASSERT_MESSAGE("it may go on for ever", deadline.pollTimeout() > 0);
-            if (!connection.trySend(block))
+            if (!connection.trySend(block)) {
                 break;
+            }
         }
         return connection.receive();
     }
 
     static void assertCutOff(Connection& connection, const std::string& bytes) {
         std::string block;
-        while (block.size() < 100'000)
+        while (block.size() < 100'000) {
             block += bytes;
+        }
         const Deadline deadline;
-        while (!connection.readable() && connection.trySend(block))
+        while (!connection.readable() && connection.trySend(block)) {
             CPPUNIT_ASSERT_MESSAGE("it may go on for ever", deadline.pollTimeout() > 0);
+        }
     }
 };
 

@@ -36,16 +36,18 @@ class HostileConnectionsTest : public SharedDaemonTest {
     class Pipeliner {
     public:
         Pipeliner(const Endpoint& door, const std::string& request) : socket_(door.connect()) {
-            for (int i = 0; i < 4096; ++i)
+            for (int i = 0; i < 4096; ++i) {
                 block_ += request;
+            }
             threads_.emplace_back([this] { send(); });
             threads_.emplace_back([this] { receive(); });
         }
         ~Pipeliner() {
             stopped_ = true;
             ::shutdown(socket_.get(), SHUT_RDWR);
-            for (auto& thread : threads_)
+            for (auto& thread : threads_) {
                 thread.join();
+            }
         }
         Pipeliner(const Pipeliner&) = delete;
         Pipeliner& operator=(const Pipeliner&) = delete;
@@ -60,8 +62,9 @@ class HostileConnectionsTest : public SharedDaemonTest {
         void send() {
             for (std::size_t at = 0; await(POLLOUT);) {
                 const auto sent = ::send(socket_.get(), block_.data() + at, block_.size() - at, MSG_NOSIGNAL);
-                if (sent < 0 && errno != EAGAIN)
+                if (sent < 0 && errno != EAGAIN) {
                     return;
+                }
                 at = sent < 0 ? at : (at + static_cast<std::size_t>(sent)) % block_.size();
             }
         }
@@ -69,8 +72,9 @@ class HostileConnectionsTest : public SharedDaemonTest {
             std::vector<char> taken(std::size_t{1} << 20U);
             while (await(POLLIN)) {
                 const auto got = ::recv(socket_.get(), taken.data(), taken.size(), 0);
-                if (got == 0 || (got < 0 && errno != EAGAIN))
+                if (got == 0 || (got < 0 && errno != EAGAIN)) {
                     return;
+                }
                 received_ += got > 0 ? static_cast<std::size_t>(got) : 0;
             }
         }
@@ -94,8 +98,9 @@ public:
         }
         const Deadline deadline;
         for (const auto& one : crowd) {
-            while (one->received() < 1'000'000)
+            while (one->received() < 1'000'000) {
                 CPPUNIT_ASSERT_MESSAGE("pipelined requests are not answered", deadline.pollTimeout() > 0);
+            }
         }
         for (int i = 0; i < 20; ++i) {
             ASSERT_STATUS(200, exchange(daemon.worker(), workerClient(daemon, job).request("GET", "/job")));
@@ -132,11 +137,13 @@ public:
         for (const int count : {100, 350, 390}) {
             Connection connection(daemon.operators());
             std::string all;
-            for (int i = 0; i < count; ++i)
+            for (int i = 0; i < count; ++i) {
                 all += refused;
+            }
             std::thread sender([&] { connection.trySend(all); });
-            for (int i = 0; i < count; ++i)
+            for (int i = 0; i < count; ++i) {
                 ASSERT_REFUSED(404, connection.receive());
+            }
             sender.join();
         }
     }
@@ -153,8 +160,9 @@ public:
             Connection busy(door);
             const Deadline deadline;
             try {
-                while (busy.exchange(Request("GET", "/health")).keepAlive)
+                while (busy.exchange(Request("GET", "/health")).keepAlive) {
                     CPPUNIT_ASSERT_MESSAGE("each request extends it", deadline.pollTimeout() > 0);
+                }
             } catch (const ConnectionLost&) {
                 // It was closed just as it asked again.
             }
@@ -188,8 +196,9 @@ public:
         Connection known(daemon.worker());
         ASSERT_STATUS(200, known.exchange(worker.request("GET", "/job")));
         std::vector<Connection> silent;
-        for (int i = 0; i < 3; ++i)
+        for (int i = 0; i < 3; ++i) {
             silent.emplace_back(daemon.worker());
+        }
         awaitJob(daemon, worker);
         CPPUNIT_ASSERT_MESSAGE("the oldest is not the one that went", silent.front().closedByPeer());
         ASSERT_STATUS(200, known.exchange(worker.request("GET", "/job")));
@@ -204,12 +213,14 @@ public:
             ASSERT_STATUS(200, known.back().exchange(worker.request("GET", "/job")));
         }
         std::vector<Connection> silent;
-        for (int i = 0; i < 3; ++i)
+        for (int i = 0; i < 3; ++i) {
             silent.emplace_back(daemon.worker());
+        }
         awaitJob(daemon, worker);
         CPPUNIT_ASSERT(silent.front().closedByPeer());
-        for (Connection& connection : known)
+        for (Connection& connection : known) {
             ASSERT_STATUS(200, connection.exchange(worker.request("GET", "/job")));
+        }
     }
 
     void jobHasItsShareOfConnections() {
@@ -243,12 +254,14 @@ public:
         }
         // One of the four, whichever came last.
         std::vector<pollfd> watched;
-        for (const Connection& connection : parked)
+        for (const Connection& connection : parked) {
             watched.push_back({connection.descriptor(), POLLIN, 0});
+        }
         CPPUNIT_ASSERT_EQUAL(1, ::poll(watched.data(), watched.size(), Deadline().pollTimeout()));
         for (std::size_t i = 0; i < parked.size(); ++i) {
-            if (watched[i].revents != 0)
+            if (watched[i].revents != 0) {
                 ASSERT_ERROR(429, "too_many_connections", parked[i].receive());
+            }
         }
     }
 
@@ -273,10 +286,12 @@ public:
         Daemon daemon({.wrapper = {"/usr/bin/prlimit", "--nofile=256"}});
         ASSERT_CONTAINS("too few descriptors", daemon.log());
         std::vector<Connection> crowd;
-        for (int i = 0; i < 300; ++i)
+        for (int i = 0; i < 300; ++i) {
             crowd.emplace_back(daemon.worker());
-        for (int i = 0; i < 10; ++i)
+        }
+        for (int i = 0; i < 10; ++i) {
             ASSERT_STATUS(201, operatorClient(daemon).post("/jobs", R"({"task":"t"})"));
+        }
         Client worker = workerClient(daemon, createJob(daemon));
         awaitJob(daemon, worker);
     }
@@ -290,8 +305,9 @@ private:
         const Deadline deadline;
         for (;;) {
             try {
-                if (exchange(daemon.worker(), worker.request("GET", "/job")).status == 200)
+                if (exchange(daemon.worker(), worker.request("GET", "/job")).status == 200) {
                     return;
+                }
             } catch (const ConnectionLost&) {
                 // The door is full still.
                 CPPUNIT_ASSERT(deadline.pollTimeout() > 0);

@@ -22,8 +22,9 @@ CppUnit::Test& suite(const CppUnit::Test& all, std::string_view wanted) {
         CppUnit::Test& test = *all.getChildTestAt(i);
         const std::string name = test.getName();
         const auto colon = name.rfind(':');
-        if (wanted == name.substr(colon == std::string::npos ? 0 : colon + 1))
+        if (wanted == name.substr(colon == std::string::npos ? 0 : colon + 1)) {
             return test;
+        }
     }
     throw std::invalid_argument("there is no suite " + std::string(wanted));
 }
@@ -38,10 +39,12 @@ int main(int argc, char** argv) {
         CppUnit::BriefTestProgressListener progress;
         events.addListener(&results);
         events.addListener(&progress);
-        if (argc == 1)
+        if (argc == 1) {
             all->run(&events);
-        for (int i = 1; i < argc; ++i)
+        }
+        for (int i = 1; i < argc; ++i) {
             suite(*all, argv[i]).run(&events);
+        }
         CppUnit::CompilerOutputter(&results, std::cerr).write();
         return results.wasSuccessful() ? EXIT_SUCCESS : EXIT_FAILURE;
     } catch (const std::exception& error) {

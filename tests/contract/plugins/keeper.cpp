@@ -12,8 +12,9 @@ class Keeper final : public Plugin {
 public:
     void start(Host& host) override {
         std::vector<Migration> steps{{1, {"CREATE TABLE kept (text TEXT NOT NULL)"}}};
-        if (VERSION > 1)
+        if (VERSION > 1) {
             steps.push_back({2, {"ALTER TABLE kept ADD COLUMN number BIGINT"}});
+        }
         host.store().migrate("keeper", steps);
 #ifdef FAILS
         throw std::runtime_error("no start");

@@ -71,8 +71,9 @@ public:
         LiveHub hub(100'000);
         connect(hub);
         hub.joined("ann");
-        for (std::uint64_t id = 1; id <= 10; ++id)
+        for (std::uint64_t id = 1; id <= 10; ++id) {
             hub.publish(event(id, "ann", 30'000));
+        }
         CPPUNIT_ASSERT_EQUAL(std::size_t{10}, first_.size());
         CPPUNIT_ASSERT(!first_[2]->lost());
         CPPUNIT_ASSERT(first_[3]->lost());

@@ -18,8 +18,9 @@ namespace {
 class Sink final : public Subscriber {
 public:
     bool send(const FramePtr& frame) override {
-        if (!send(frame->text))
+        if (!send(frame->text)) {
             return false;
+        }
         if (slow) {
             waiting += frame->text.size();
             frames.push_back(frame);
@@ -27,8 +28,9 @@ public:
         return true;
     }
     bool send(std::string_view text) override {
-        if (full)
+        if (full) {
             return false;
+        }
         received += text;
         return true;
     }
@@ -117,18 +119,20 @@ class FanoutTest : public CppUnit::TestFixture {
                     constexpr std::size_t atOnce = 100;
                     StoredEvents found;
                     for (const auto& one : stored_) {
-                        if (one.id > from && found.events.size() < atOnce)
+                        if (one.id > from && found.events.size() < atOnce) {
                             found.events.push_back(one);
-                        else
+                        } else {
                             found.more |= one.id > from;
+                        }
                     }
                     return found;
                 }};
     }
 
     void publish(std::uint64_t id) {
-        if (id != 0)
+        if (id != 0) {
             stored_.push_back(event(id));
+        }
         fanout_.deliver(memory_.make(event(id)));
     }
 
@@ -139,8 +143,9 @@ class FanoutTest : public CppUnit::TestFixture {
     }
 
     void finishTurns() {
-        for (; turns_ > 0; --turns_)
+        for (; turns_ > 0; --turns_) {
             fanout_.turn();
+        }
     }
 
     void answerRead() {
@@ -176,8 +181,9 @@ public:
     }
 
     void resumesWhatWasMissed() {
-        for (std::uint64_t id = 1; id <= 5; ++id)
+        for (std::uint64_t id = 1; id <= 5; ++id) {
             publish(id);
+        }
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(3), 5);
         answerRead();
@@ -211,15 +217,17 @@ public:
             expected += wire(id);
         }
         read.done(&events);
-        while (!reads_.empty())
+        while (!reads_.empty()) {
             answerRead();
+        }
         publish(3001);
         CPPUNIT_ASSERT_EQUAL(expected + wire(3001), sink.received);
     }
 
     void readsOnOnlyAsTheClientTakesIt() {
-        for (std::uint64_t id = 1; id <= 600; ++id)
+        for (std::uint64_t id = 1; id <= 600; ++id) {
             publish(id);
+        }
         Sink sink;
         sink.waiting = 10'000'000;
         fanout_.attach(1, sink, "p", subscription(0), 600);
@@ -233,10 +241,12 @@ public:
         fanout_.drained(1);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, reads_.size());
         std::string expected;
-        for (std::uint64_t id = 1; id <= 600; ++id)
+        for (std::uint64_t id = 1; id <= 600; ++id) {
             expected += wire(id);
-        while (!reads_.empty())
+        }
+        while (!reads_.empty()) {
             answerRead();
+        }
         CPPUNIT_ASSERT_EQUAL(expected, sink.received);
     }
 
@@ -311,8 +321,9 @@ public:
         fanout_.attach(1, slow, "p", {"ann", std::nullopt, 0, nullptr}, 0);
         fanout_.attach(2, slower, "p", {"ann", std::nullopt, 0, nullptr}, 0);
         std::uint64_t id = 0;
-        while (id < 4)
+        while (id < 4) {
             publish(large(++id));
+        }
         slow.take();
         while (!slower.cut) {
             publish(large(++id));
@@ -343,8 +354,9 @@ public:
         fanout_.attach(1, ann, "p", {"ann", std::nullopt, 0, nullptr}, 0);
         fanout_.attach(2, bob, "p", {"bob", std::nullopt, 0, nullptr}, 0);
         std::vector<FramePtr> elsewhere;
-        for (int i = 0; i < 10; ++i)
+        for (int i = 0; i < 10; ++i) {
             elsewhere.push_back(memory_.make(large(1)));
+        }
         publish(large(2));
         CPPUNIT_ASSERT(ann.cut);
         CPPUNIT_ASSERT_EQUAL(std::string(), ann.received);
@@ -360,8 +372,9 @@ public:
         reads_.clear();
         const auto events = read.read();
         std::vector<FramePtr> elsewhere;
-        for (int i = 0; i < 10; ++i)
+        for (int i = 0; i < 10; ++i) {
             elsewhere.push_back(memory_.make(large(1)));
+        }
         publish(large(1));
         elsewhere.clear();
         read.done(&events);
@@ -374,8 +387,9 @@ public:
     void resumingWaitsForMemory() {
         stored_.push_back(event(1));
         std::vector<FramePtr> elsewhere;
-        for (int i = 0; i < 10; ++i)
+        for (int i = 0; i < 10; ++i) {
             elsewhere.push_back(memory_.make(large(1)));
+        }
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 1);
         answerRead();
@@ -418,8 +432,9 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE("asked for once", 1, turns_);
         finishTurns();
         const auto first = memory_.make(large(1))->text;
-        for (const auto& sink : sinks)
+        for (const auto& sink : sinks) {
             CPPUNIT_ASSERT_EQUAL(first + wire(2), sink->received);
+        }
         CPPUNIT_ASSERT_EQUAL(wire(2), late.received);
     }
 
@@ -430,8 +445,9 @@ public:
             fanout_.attach(key, *sinks.back(), "p", {"ann", jobA, 0, nullptr}, 0);
         }
         fanout_.deliver(memory_.make(large(1)));
-        for (Fanout::Key key = 1; key <= 20; ++key)
+        for (Fanout::Key key = 1; key <= 20; ++key) {
             fanout_.detach(key);
+        }
         sinks.clear();
         finishTurns();
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, memory_.used());

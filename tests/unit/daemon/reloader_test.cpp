@@ -44,8 +44,9 @@ public:
         int reloads = 0;
         std::vector<std::string> answers;
         Reloader reloader([&] {
-            if (++reloads == 1)
+            if (++reloads == 1) {
                 begun.count_down();
+            }
             goOn.acquire();
             return numbered(reloads);
         });
@@ -63,8 +64,9 @@ public:
         goOn.release(2);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), first.get_future().get());
         answered.wait();
-        for (const auto& answer : answers)
+        for (const auto& answer : answers) {
             CPPUNIT_ASSERT_EQUAL(std::string("2"), answer);
+        }
     }
 
     void whoWaitsForAnotherIsToldOfTheEnd() {

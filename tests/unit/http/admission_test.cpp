@@ -22,8 +22,9 @@ RequestHead request(std::string method, std::string path) {
 
 std::string headerOf(const Reply& reply, std::string_view name) {
     for (const auto& [other, value] : reply.headers()) {
-        if (other == name)
+        if (other == name) {
             return value;
+        }
     }
     return {};
 }
@@ -99,15 +100,17 @@ public:
         const auto refused = publicAnswer(request("POST", "/health"));
         CPPUNIT_ASSERT_EQUAL(405, refused->status());
         CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, OPTIONS"), headerOf(*refused, "Allow"));
-        for (const char* path : {"/", "/healthy", "/health/", "/worker/x/health"})
+        for (const char* path : {"/", "/healthy", "/health/", "/worker/x/health"}) {
             CPPUNIT_ASSERT_MESSAGE(path, !publicAnswer(request("GET", path)));
+        }
     }
 
     void realmsHaveTheirOwnPaths() {
         CPPUNIT_ASSERT_EQUAL(std::string_view("/x/job"), *pathInside(Realm::worker, "/worker/x/job"));
         CPPUNIT_ASSERT_EQUAL(std::string_view("/jobs"), *pathInside(Realm::operators, "/api/jobs"));
-        for (const char* path : {"/api/jobs", "/worker", "/workers/x", "/", "*"})
+        for (const char* path : {"/api/jobs", "/worker", "/workers/x", "/", "*"}) {
             CPPUNIT_ASSERT_MESSAGE(path, !pathInside(Realm::worker, path));
+        }
         CPPUNIT_ASSERT(!pathInside(Realm::operators, "/worker/x/job"));
     }
 
@@ -130,8 +133,9 @@ public:
 
     void repeatedCredentialsAreRefused() {
         auto head = request("GET", "/worker/" + job_.str() + "/job");
-        for (int i = 0; i < 2; ++i)
+        for (int i = 0; i < 2; ++i) {
             head.headers.emplace_back("authorization", "Bearer " + token_);
+        }
         CPPUNIT_ASSERT_EQUAL(401, statusOf(http::authenticate(filter_, Realm::worker, head,
                                                               *pathInside(Realm::worker, head.path))));
     }

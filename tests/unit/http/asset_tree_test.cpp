@@ -59,8 +59,9 @@ class AssetTreeTest : public CppUnit::TestFixture {
     }
     static std::string headerOf(const Reply& reply, std::string_view name) {
         for (const auto& [key, value] : reply.headers()) {
-            if (key == name)
+            if (key == name) {
                 return value;
+            }
         }
         return "none";
     }
@@ -102,8 +103,10 @@ public:
 
     void leavesOtherPathsAlone() {
         read();
-        for (const char* path : {"/", "/consoles/", "/consol", "/api/jobs", "/api/console/", "*", "/health"})
+        for (const char* path :
+             {"/", "/consoles/", "/consol", "/api/jobs", "/api/console/", "*", "/health"}) {
             CPPUNIT_ASSERT_MESSAGE(path, !tree_->answer({"GET", path, "", ""}));
+        }
     }
 
     void knowsNoSpellingButOne() {
@@ -111,8 +114,9 @@ public:
         for (const char* path :
              {"/console/../console/app.js", "/console/%2e%2e/console/app.js", "/console//app.js",
               "/console/./app.js", "/console/app%2ejs", "/console/APP.JS", "/console/app.js/",
-              "/console/pages", "/console/nothing", "/console/pages/../app.js"})
+              "/console/pages", "/console/nothing", "/console/pages/../app.js"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 404, get(path).status());
+        }
     }
 
     void refusesOtherMethods() {
@@ -181,8 +185,9 @@ public:
         const std::string forGood = "public, max-age=31536000, immutable";
         CPPUNIT_ASSERT_EQUAL(forGood, headerOf(get("/console/app-3f2b8c1e.js"), "Cache-Control"));
         CPPUNIT_ASSERT_EQUAL(forGood, headerOf(get("/console/style.0123456789ab.css"), "Cache-Control"));
-        for (const char* path : {"/console/", "/console/app.js", "/console/not-hashed-at-all.css"})
+        for (const char* path : {"/console/", "/console/app.js", "/console/not-hashed-at-all.css"}) {
             CPPUNIT_ASSERT_EQUAL(std::string("no-cache"), headerOf(get(path), "Cache-Control"));
+        }
     }
 
     void keepsWhatItHasRead() {
@@ -231,8 +236,9 @@ public:
     }
 
     void refusesTooMany() {
-        for (int i = 0; i < 2000; ++i)
+        for (int i = 0; i < 2000; ++i) {
             put("many/" + std::to_string(i) + ".txt", "");
+        }
         ASSERT_CONTAINS("more than 2000 files", refusal());
     }
 };

@@ -37,8 +37,9 @@ public:
         BodyBudget budget(16 * mib);
         const auto greedy = newJob();
         std::vector<Share> held;
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < 4; ++i) {
             CPPUNIT_ASSERT(held.emplace_back(budget, Realm::worker, greedy).grow(mib) == Outcome::granted);
+        }
         CPPUNIT_ASSERT(held.emplace_back(budget, Realm::worker, greedy).grow(1) == Outcome::jobHasTooMuch);
         CPPUNIT_ASSERT(held.emplace_back(budget, Realm::worker, newJob()).grow(mib) == Outcome::granted);
         CPPUNIT_ASSERT(held.emplace_back(budget, Realm::operators).grow(mib) == Outcome::granted);
@@ -49,8 +50,9 @@ public:
              {std::pair(Realm::worker, Realm::operators), std::pair(Realm::operators, Realm::worker)}) {
             BodyBudget budget(16 * mib);
             std::vector<Share> held;
-            for (int i = 0; i < 12; ++i)
+            for (int i = 0; i < 12; ++i) {
                 CPPUNIT_ASSERT(held.emplace_back(budget, full).grow(mib) == Outcome::granted);
+            }
             CPPUNIT_ASSERT(held.emplace_back(budget, full).grow(1) == Outcome::allTaken);
             CPPUNIT_ASSERT(held.emplace_back(budget, other).grow(4 * mib) == Outcome::granted);
             CPPUNIT_ASSERT(held.emplace_back(budget, other).grow(1) == Outcome::allTaken);
@@ -87,8 +89,9 @@ public:
         Share other(budget, Realm::worker, job);
         CPPUNIT_ASSERT(share.grow(mib / 2) == Outcome::granted);
         CPPUNIT_ASSERT(other.grow(mib / 4) == Outcome::granted);
-        for (int i = 0; i < 100; ++i)
+        for (int i = 0; i < 100; ++i) {
             CPPUNIT_ASSERT(share.grow(mib) == Outcome::jobHasTooMuch);
+        }
         CPPUNIT_ASSERT_EQUAL(mib / 4 * 3, job->load());
         other.release();
         CPPUNIT_ASSERT(share.grow(mib) == Outcome::granted);

@@ -33,8 +33,9 @@ struct Outcome {
 Outcome feed(const RequestHead& head, std::string_view input, std::size_t piece, std::uint64_t limit = 1000) {
     BodyDecoder decoder(head, limit);
     Outcome outcome{decoder.state(), 0, {}};
-    for (std::size_t at = 0; at < input.size() && decoder.state() == State::reading; at += piece)
+    for (std::size_t at = 0; at < input.size() && decoder.state() == State::reading; at += piece) {
         outcome.used += decoder.feed(input.substr(at, piece), outcome.body);
+    }
     outcome.state = decoder.state();
     return outcome;
 }
@@ -112,8 +113,9 @@ public:
     void malformedChunks() {
         for (const char* input : {"\r\n", "g\r\n", "-1\r\n", "0x5\r\nhello", "5\nhello\r\n",
                                   "5\r\nhelloX\r\n", "5\r\nhello\n", "5 5\r\nhello\r\n", "+5\r\nhello\r\n",
-                                  " 5\r\nhello\r\n", "10000000000000000\r\n", "5\r\r\nhello\r\n"})
+                                  " 5\r\nhello\r\n", "10000000000000000\r\n", "5\r\r\nhello\r\n"}) {
             CPPUNIT_ASSERT_MESSAGE(input, feed(chunked(), input, 4).state == State::malformed);
+        }
     }
 
     void chunksOverTheLimit() {
@@ -150,8 +152,9 @@ public:
     void endlessLinesAndTrailersAreCut() {
         CPPUNIT_ASSERT(feed(chunked(), "5;" + std::string(10000, 'a'), 100).state == State::malformed);
         std::string trailers = "0\r\n";
-        for (int i = 0; i < 1000; ++i)
+        for (int i = 0; i < 1000; ++i) {
             trailers += "X: aaaaaaaaaaaaaaaaaaaaaa\r\n";
+        }
         CPPUNIT_ASSERT(feed(chunked(), trailers, 100).state == State::malformed);
     }
 };

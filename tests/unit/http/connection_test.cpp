@@ -22,8 +22,9 @@ namespace {
 
 std::size_t count(const std::string& text, std::string_view part) {
     std::size_t found = 0;
-    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size()))
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) {
         ++found;
+    }
     return found;
 }
 
@@ -92,8 +93,9 @@ class ConnectionTest : public CppUnit::TestFixture {
     std::int64_t answered(const std::string& statusClass) {
         for (const auto& metric : registry_.read()) {
             for (const auto& reading : metric.readings) {
-                if (reading.values == std::vector<std::string>{"operator", statusClass})
+                if (reading.values == std::vector<std::string>{"operator", statusClass}) {
                     return reading.number;
+                }
             }
         }
         return 0;
@@ -134,8 +136,9 @@ public:
         connect();
         // More than are answered in a row, so that the connection gives way in between.
         std::string text;
-        for (int i = 0; i < 100; ++i)
+        for (int i = 0; i < 100; ++i) {
             text += request("GET", "/hello") + request("GET", "/nowhere");
+        }
         peer_.send(text + "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         const auto output = peer_.awaitEnd();
         CPPUNIT_ASSERT_EQUAL(std::size_t{100}, count(output, "HTTP/1.1 200 OK\r\n") - 1);
@@ -164,8 +167,9 @@ public:
     void unwantedBodiesAreDroppedBetweenAnswers() {
         connect(10);
         std::string text;
-        for (int i = 0; i < 20; ++i)
+        for (int i = 0; i < 20; ++i) {
             text += request("POST", "/nowhere", "Content-Length: 5\r\n\r\nhello");
+        }
         peer_.send(text + request("GET", "/hello", "Connection: close\r\n\r\n"));
         const auto output = peer_.awaitEnd();
         CPPUNIT_ASSERT_EQUAL(std::size_t{20}, count(output, "HTTP/1.1 404 "));

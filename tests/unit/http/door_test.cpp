@@ -145,8 +145,9 @@ public:
         const auto three = enter(door, "b");
         CPPUNIT_ASSERT_EQUAL(newcomersAccount, one->account());
         CPPUNIT_ASSERT_EQUAL(newcomersAccount, three->account());
-        for (const auto* place : {&one, &two, &three})
+        for (const auto* place : {&one, &two, &three}) {
             (*place)->asked();
+        }
         const auto anonymous = one->account();
         CPPUNIT_ASSERT(anonymous != newcomersAccount);
         CPPUNIT_ASSERT_EQUAL(anonymous, two->account());

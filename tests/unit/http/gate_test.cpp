@@ -86,11 +86,13 @@ public:
             callers.emplace_back([&] {
                 while (!stop) {
                     const auto ticket = gate->enter();
-                    if (!ticket)
+                    if (!ticket) {
                         continue;
+                    }
                     ++inside;
-                    if (closed)
+                    if (closed) {
                         seenInside = true;
+                    }
                     --inside;
                 }
             });
@@ -104,8 +106,9 @@ public:
             gate->release();
         }
         stop = true;
-        for (auto& caller : callers)
+        for (auto& caller : callers) {
             caller.join();
+        }
         CPPUNIT_ASSERT(!seenInside);
     }
 };

@@ -20,8 +20,9 @@ class JsonMemoryTest : public CppUnit::TestFixture {
 
     static std::string repeated(std::string_view unit, std::size_t times) {
         std::string text;
-        for (; times > 0; --times)
+        for (; times > 0; --times) {
             text += unit;
+        }
         return text;
     }
 
@@ -66,8 +67,9 @@ public:
         CPPUNIT_ASSERT(needed(text) > 0);
         for (std::size_t size = 1; size < 40; ++size) {
             JsonMemory memory;
-            for (std::size_t at = 0; at < text.size(); at += size)
+            for (std::size_t at = 0; at < text.size(); at += size) {
                 memory.add(std::string_view(text).substr(at, size));
+            }
             CPPUNIT_ASSERT_EQUAL(needed(text), memory.bytes());
         }
     }

@@ -23,16 +23,18 @@ class ListenAddressTest : public CppUnit::TestFixture {
     }
 
     static void testTellsAddressesFromOthers() {
-        for (const std::string text : {"127.0.0.1:0", "0.0.0.0:50051", "[::1]:1", "[::]:65535", "unix:/s"})
+        for (const std::string text : {"127.0.0.1:0", "0.0.0.0:50051", "[::1]:1", "[::]:65535", "unix:/s"}) {
             CPPUNIT_ASSERT_EQUAL(text, parsed(text).text());
+        }
         const std::string longest(107, 'x');
         CPPUNIT_ASSERT(ListenAddress::parse("unix:/" + longest.substr(1)));
         for (const std::string& text :
              {std::string(), std::string("127.0.0.1"), std::string("127.0.0.1:"), std::string(":1"),
               std::string("127.0.0.1:65536"), std::string("127.0.0.1:-1"), std::string("300.0.0.1:1"),
               std::string("http://127.0.0.1:1"), std::string("unix:"), std::string("unix:relative"),
-              std::string("unix:@abstract"), std::string("unix:\0abstract", 14), "unix:/" + longest})
+              std::string("unix:@abstract"), std::string("unix:\0abstract", 14), "unix:/" + longest}) {
             CPPUNIT_ASSERT_MESSAGE(text, !ListenAddress::parse(text));
+        }
         CPPUNIT_ASSERT(parsed("unix:/s").isUnix());
         CPPUNIT_ASSERT_EQUAL(std::string("/s"), parsed("unix:/s").path());
         CPPUNIT_ASSERT(!parsed("127.0.0.1:5").isUnix());
@@ -45,8 +47,9 @@ class ListenAddressTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, several->size());
         CPPUNIT_ASSERT_EQUAL(std::string("unix:/run/s"), (*several)[1].text());
         for (const char* text : {"", " ", ",", "127.0.0.1:1,", ",127.0.0.1:1", "127.0.0.1:1,,127.0.0.1:2",
-                                 "127.0.0.1:1 127.0.0.1:2"})
+                                 "127.0.0.1:1 127.0.0.1:2"}) {
             CPPUNIT_ASSERT_MESSAGE(text, !parseListenAddresses(text));
+        }
     }
 
     static void testFindsClashes() {
@@ -77,11 +80,13 @@ class ListenAddressTest : public CppUnit::TestFixture {
     }
 
     static void testKnowsWhichThisMachineHas() {
-        for (const char* text : {"127.0.0.1:1", "127.9.9.9:1", "0.0.0.0:1", "[::]:1", "unix:/s"})
+        for (const char* text : {"127.0.0.1:1", "127.9.9.9:1", "0.0.0.0:1", "[::]:1", "unix:/s"}) {
             CPPUNIT_ASSERT_MESSAGE(text, parsed(text).isPresent());
+        }
         // Of networks for documentation (RFC 5737, RFC 3849): nobody has them.
-        for (const char* text : {"192.0.2.1:1", "[2001:db8::1]:1"})
+        for (const char* text : {"192.0.2.1:1", "[2001:db8::1]:1"}) {
             CPPUNIT_ASSERT_MESSAGE(text, !parsed(text).isPresent());
+        }
     }
 };
 

@@ -63,8 +63,9 @@ class ListeningSocketTest : public CppUnit::TestFixture {
         for (const ListenAddress& other :
              {same.withPort(another), at("127.0.0.2:" + std::to_string(same.port())),
               at("0.0.0.0:" + std::to_string(same.port())), at("[::1]:" + std::to_string(same.port())),
-              file()})
+              file()}) {
             CPPUNIT_ASSERT_MESSAGE(other.text(), !ListeningSocket::matches(socket.descriptor(), other, {}));
+        }
         // Goes on as the same.
         const ListeningSocket next(copyOf(socket), same, {});
         CPPUNIT_ASSERT_EQUAL(socket.url(), next.url());

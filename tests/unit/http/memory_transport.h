@@ -82,14 +82,16 @@ private:
             f();
         }
         const std::uint64_t one = 1;
-        if (::write(descriptor_, &one, sizeof one) < 0)
+        if (::write(descriptor_, &one, sizeof one) < 0) {
             throw std::runtime_error("eventfd");
+        }
     }
     template <class F>
     std::string awaitUntil(F reached) {
         std::unique_lock lock(mutex_);
-        if (!changed_.wait_for(lock, failureLimit(), reached))
+        if (!changed_.wait_for(lock, failureLimit(), reached)) {
             throw std::runtime_error("did not come; sent so far: " + output_);
+        }
         return output_;
     }
 
@@ -126,8 +128,9 @@ public:
 
     [[nodiscard]] Result read(std::span<char> into) override {
         const std::lock_guard lock(peer_.mutex_);
-        if (peer_.input_.empty())
+        if (peer_.input_.empty()) {
             return {peer_.finished_ ? Status::ended : Status::wouldBlock};
+        }
         const auto bytes = std::min({into.size(), piece_, peer_.input_.size()});
         peer_.input_.copy(into.data(), bytes);
         peer_.input_.erase(0, bytes);
@@ -136,8 +139,9 @@ public:
 
     [[nodiscard]] Result write(std::span<const std::string_view> buffers) override {
         const std::lock_guard lock(peer_.mutex_);
-        if (peer_.failed_ || peer_.left_)
+        if (peer_.failed_ || peer_.left_) {
             return {Status::failed};
+        }
         const auto limit = std::min(piece_, peer_.room_);
         std::size_t bytes = 0;
         for (const auto buffer : buffers) {
@@ -145,8 +149,9 @@ public:
             peer_.output_ += part;
             bytes += part.size();
         }
-        if (peer_.room_ != std::string::npos)
+        if (peer_.room_ != std::string::npos) {
             peer_.room_ -= bytes;
+        }
         peer_.changed_.notify_all();
         return {bytes > 0 ? Status::moved : Status::wouldBlock, bytes};
     }

@@ -29,8 +29,9 @@ Parsed parse(std::string_view text, const Limits& limits = {}, std::size_t piece
         used += parser.feed(text.substr(used, end - used));
     }
     Parsed parsed{parser.state(), used, {}, parser.error()};
-    if (parsed.state == State::complete)
+    if (parsed.state == State::complete) {
         parsed.head = parser.take();
+    }
     return parsed;
 }
 
@@ -99,8 +100,9 @@ public:
 
     void incompleteInEveryPrefix() {
         const std::string text = request("Content-Length: 3\r\nExpect: 100-continue\r\n");
-        for (std::size_t size = 0; size < text.size(); ++size)
+        for (std::size_t size = 0; size < text.size(); ++size) {
             CPPUNIT_ASSERT_MESSAGE(text.substr(0, size), parse(text.substr(0, size)).state == State::reading);
+        }
         CPPUNIT_ASSERT(parse(text).state == State::complete);
     }
 
@@ -140,8 +142,9 @@ public:
         for (const char* line :
              {"GET * HTTP/1.1", "CONNECT h:1 HTTP/1.1", "GET ftp://h/ HTTP/1.1", "GET a HTTP/1.1",
               "GET /a b HTTP/1.1", "GET /a#b HTTP/1.1", "GET /\x01 HTTP/1.1", "GET /\xc3\xa4 HTTP/1.1",
-              "GET http:///p HTTP/1.1", " / HTTP/1.1", "GET /", "G(T / HTTP/1.1", "GET  HTTP/1.1"})
+              "GET http:///p HTTP/1.1", " / HTTP/1.1", "GET /", "G(T / HTTP/1.1", "GET  HTTP/1.1"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(line, 400, refusal(std::string(line) + "\r\nHost: h\r\n\r\n"));
+        }
     }
 
     void versions() {
@@ -164,9 +167,11 @@ public:
         CPPUNIT_ASSERT(counted.framing == Framing::length);
         CPPUNIT_ASSERT_EQUAL(UINT64_MAX, counted.length);
         CPPUNIT_ASSERT(accepted(request("Content-Length: 0\r\n")).framing == Framing::none);
-        for (const char* value : {"", "-1", "+1", "1 2", "1,1", "0x1", "1.0", "18446744073709551616", "abc"})
+        for (const char* value :
+             {"", "-1", "+1", "1 2", "1,1", "0x1", "1.0", "18446744073709551616", "abc"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(value, 400,
                                          refusal(request("Content-Length: " + std::string(value) + "\r\n")));
+        }
     }
 
     void ambiguousLengthsAreRefused() {
@@ -208,8 +213,10 @@ public:
     }
 
     void fieldsAreStrict() {
-        for (const char* field : {"Na me: v", "Name : v", " Name: v", "\tName: v", ": v", "Name", "N\xc3: v"})
+        for (const char* field :
+             {"Na me: v", "Name : v", " Name: v", "\tName: v", ": v", "Name", "N\xc3: v"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(field, 400, refusal(request(std::string(field) + "\r\n")));
+        }
         CPPUNIT_ASSERT_EQUAL(400, refusal(request(std::string("Name: a\0b\r\n", 11))));
         CPPUNIT_ASSERT_EQUAL(400, refusal(request("Name: a\x1b[1m\r\n")));
         CPPUNIT_ASSERT_EQUAL(std::string("\xc3\xa4"), *accepted(request("Name: \xc3\xa4\r\n")).find("name"));
@@ -239,8 +246,9 @@ public:
         const std::string fields = "Host: h\r\nX: " + std::string(200 - 9 - 5, 'a') + "\r\n\r\n";
         for (const std::string& text : {longest + "Host: h\r\n\r\n", "GET / HTTP/1.1\r\n" + fields}) {
             CPPUNIT_ASSERT(parse(text, limits).state == State::complete);
-            for (std::size_t piece = 1; piece < text.size(); ++piece)
+            for (std::size_t piece = 1; piece < text.size(); ++piece) {
                 CPPUNIT_ASSERT(parse(text, limits, piece).state == State::complete);
+            }
         }
     }
 };

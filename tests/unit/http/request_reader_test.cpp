@@ -105,8 +105,9 @@ public:
     void pipelinedRequestsComeInOrder() {
         RequestReader reader(limits_, share());
         std::string text;
-        for (int i = 0; i < 5; ++i)
+        for (int i = 0; i < 5; ++i) {
             text += post(std::to_string(i), "/" + std::to_string(i));
+        }
         auto progress = supply(reader, text);
         for (int i = 0; i < 5; ++i) {
             CPPUNIT_ASSERT(progress == Progress::head);
@@ -196,8 +197,9 @@ public:
             return reader.advance() == Progress::body ? 200 : reader.error().status();
         };
         std::string numbers = "[0";
-        while (numbers.size() < size - 3)
+        while (numbers.size() < size - 3) {
             numbers += ",0";
+        }
         CPPUNIT_ASSERT_EQUAL(200, read('"' + std::string(size - 2, 'x') + '"'));
         // 20,000 values need more than a megabyte once each has been looked at, which is never to be had
         // here.

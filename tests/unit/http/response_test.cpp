@@ -75,8 +75,9 @@ public:
         const auto written = text(made);
         CPPUNIT_ASSERT(contains(written, "X-Ok: 1\r\n"));
         for (const char* part :
-             {"LENGTH", "Transfer-Encoding", "X-Bad", "B: c", "Y: z", "Connection", "\r\n: "})
+             {"LENGTH", "Transfer-Encoding", "X-Bad", "B: c", "Y: z", "Connection", "\r\n: "}) {
             CPPUNIT_ASSERT_MESSAGE(part, !contains(written, part));
+        }
     }
 
     void chunkSizes() {

@@ -152,10 +152,11 @@ public:
         std::string expected;
         for (int i = 0; i < 3000; ++i) {
             const auto text = std::to_string(i) + std::string(50, '.');
-            if (i % 3 == 0)
+            if (i % 3 == 0) {
                 writer_.writeShared(std::make_shared<const std::string>(text));
-            else
+            } else {
                 writer_.write(text);
+            }
             expected += text;
             peer_.take(40);
             CPPUNIT_ASSERT(writer_.flush() == Outcome::blocked);

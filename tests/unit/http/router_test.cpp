@@ -81,8 +81,9 @@ public:
 
     void noSpellingReachesAnotherRoute() {
         for (const char* path : {"/%70rompt", "/Prompt", "/prompt/", "//prompt", "/./prompt", "/x/../prompt",
-                                 "/prompt%00", "/prompt%2f", "", "/", "/openai/v1/", "/openai/v1"})
+                                 "/prompt%00", "/prompt%2f", "", "/", "/openai/v1/", "/openai/v1"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(path, std::string("none"), found(Realm::worker, "GET", path));
+        }
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::operators, "GET", "/jobs/"));
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::operators, "GET", "/jobs/a/b"));
     }
@@ -131,17 +132,20 @@ public:
 
     void patternsAreChecked() {
         for (const char* pattern : {"", "a", "/", "/a/", "//a", "/../health", "/a/./b", "/a%41", "/{a", "/{}",
-                                    "/{A}", "/{a}/{a}", "/{a...}/b", "/a b", "/a?b"})
+                                    "/{A}", "/{a}/{a}", "/{a...}/b", "/a b", "/a?b"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(pattern, checkPattern(pattern), std::invalid_argument);
-        for (const char* pattern : {"/a", "/a/{b}", "/a/{b}/c", "/{rest...}", "/v1.0/x-y_z~"})
+        }
+        for (const char* pattern : {"/a", "/a/{b}", "/a/{b}/c", "/{rest...}", "/v1.0/x-y_z~"}) {
             CPPUNIT_ASSERT_NO_THROW_MESSAGE(pattern, checkPattern(pattern));
+        }
     }
 
     void percentDecoding() {
         CPPUNIT_ASSERT_EQUAL(std::string("a b\n"), *percentDecode("a%20b%0A"));
         CPPUNIT_ASSERT_EQUAL(std::string("a+b"), *percentDecode("a+b"));
-        for (const char* text : {"%", "%4", "%4g", "%%41"})
+        for (const char* text : {"%", "%4", "%4g", "%%41"}) {
             CPPUNIT_ASSERT_MESSAGE(text, !percentDecode(text));
+        }
     }
 };
 

@@ -47,11 +47,13 @@ public:
                                                 [released] { released.wait(); }));
         }
         const Deadline deadline;
-        while (server.responsive(failureLimit()))
+        while (server.responsive(failureLimit())) {
             CPPUNIT_ASSERT(deadline.pollTimeout() > 0);
+        }
         release.set_value();
-        while (!server.responsive(failureLimit()))
+        while (!server.responsive(failureLimit())) {
             CPPUNIT_ASSERT(deadline.pollTimeout() > 0);
+        }
     }
 
     /// There is always one left, and it posts another when it is destroyed.

@@ -44,15 +44,17 @@ class TaskQueueTest : public CppUnit::TestFixture {
     Origin begin(TaskQueue& queue) {
         auto taken = queue.take(now_);
         CPPUNIT_ASSERT_EQUAL(taken.has_value(), taken && !taken->origin.account.empty());
-        if (!taken)
+        if (!taken) {
             return {};
+        }
         taken->task();
         return taken->origin;
     }
 
     void runAll(TaskQueue& queue) {
-        while (queue.ready(now_))
+        while (queue.ready(now_)) {
             queue.ended(begin(queue), used_, now_);
+        }
     }
 
     static Origin worker(const std::string& account, const std::string& plugin = "p") {
@@ -75,8 +77,9 @@ class TaskQueueTest : public CppUnit::TestFixture {
 public:
     void oneAccountsTasksKeepTheirOrder() {
         TaskQueue queue({1, 10});
-        for (const char* name : {"a", "b", "c"})
+        for (const char* name : {"a", "b", "c"}) {
             CPPUNIT_ASSERT(push(queue, worker("one"), name));
+        }
         runAll(queue);
         CPPUNIT_ASSERT_EQUAL(std::string("abc"), ran_);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, queue.waiting());
@@ -84,8 +87,9 @@ public:
 
     void accountsTakeTurns() {
         TaskQueue queue({1, 100});
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < 4; ++i) {
             CPPUNIT_ASSERT(push(queue, worker("greedy"), "g"));
+        }
         CPPUNIT_ASSERT(push(queue, worker("modest"), "m"));
         CPPUNIT_ASSERT(push(queue, worker("other"), "o"));
         runAll(queue);
@@ -94,8 +98,9 @@ public:
 
     void lanesTakeTurns() {
         TaskQueue queue({1, 100});
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < 4; ++i) {
             CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i)), "w"));
+        }
         CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", "p"}, "o"));
         CPPUNIT_ASSERT(push(queue, {Lane::background, "p", "p"}, "b"));
         runAll(queue);
@@ -104,8 +109,9 @@ public:
 
     void aPluginRunsNoMoreThanItsShare() {
         TaskQueue queue({2, 100});
-        for (int i = 0; i < 3; ++i)
+        for (int i = 0; i < 3; ++i) {
             CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i), "bad"), "b"));
+        }
         const auto first = begin(queue);
         begin(queue);
         CPPUNIT_ASSERT(!queue.ready(now_));
@@ -119,8 +125,9 @@ public:
 
     void aJobRunsNoMoreThanItsShare() {
         TaskQueue queue({2, 100});
-        for (const char* plugin : {"a", "b", "c"})
+        for (const char* plugin : {"a", "b", "c"}) {
             CPPUNIT_ASSERT(push(queue, worker("greedy", plugin), plugin));
+        }
         begin(queue);
         begin(queue);
         CPPUNIT_ASSERT(!queue.ready(now_));
@@ -164,8 +171,9 @@ public:
         TaskQueue queue({1, 100});
         const auto fill = [&](const Origin& origin) {
             std::size_t count = 0;
-            while (push(queue, origin, ""))
+            while (push(queue, origin, "")) {
                 ++count;
+            }
             return count;
         };
         CPPUNIT_ASSERT_EQUAL(std::size_t{50}, fill(worker("first", "a")));
@@ -177,8 +185,9 @@ public:
     void aPluginsFloodLeavesPlacesForOthers() {
         TaskQueue queue({1, 100});
         std::size_t count = 0;
-        while (push(queue, worker("job" + std::to_string(count), "bad"), ""))
+        while (push(queue, worker("job" + std::to_string(count), "bad"), "")) {
             ++count;
+        }
         CPPUNIT_ASSERT_EQUAL(std::size_t{50}, count);
         CPPUNIT_ASSERT(push(queue, worker("job", "good"), ""));
     }

@@ -37,8 +37,9 @@ class TurnsTest : public CppUnit::TestFixture {
         std::string taken;
         for (int i = 0; i < count; ++i) {
             const auto turn = turns_.take(now_);
-            if (!turn)
+            if (!turn) {
                 break;
+            }
             taken += (taken.empty() ? "" : " ") + std::to_string(turn->connection);
         }
         return taken;
@@ -52,25 +53,29 @@ class TurnsTest : public CppUnit::TestFixture {
 
 public:
     void connectionsOfAnAccountKeepTheirOrder() {
-        for (const Turns::ConnectionId connection : {3, 1, 2})
+        for (const Turns::ConnectionId connection : {3, 1, 2}) {
             add(connection, 7);
+        }
         CPPUNIT_ASSERT(turns_.due() < now_);
         CPPUNIT_ASSERT_EQUAL(std::string("3 1 2"), take(4));
         CPPUNIT_ASSERT(turns_.due() == Turns::Clock::time_point::max());
     }
 
     void accountsTakeTurns() {
-        for (const Turns::ConnectionId connection : {11, 12, 13})
+        for (const Turns::ConnectionId connection : {11, 12, 13}) {
             add(connection, 1);
-        for (const Turns::ConnectionId connection : {21, 22})
+        }
+        for (const Turns::ConnectionId connection : {21, 22}) {
             add(connection, 2);
+        }
         add(31, 3);
         CPPUNIT_ASSERT_EQUAL(std::string("11 21 31 12 22 13"), take(6));
     }
 
     void aNewcomerWaitsForOneTurnOfEach() {
-        for (Turns::ConnectionId connection = 100; connection < 300; ++connection)
+        for (Turns::ConnectionId connection = 100; connection < 300; ++connection) {
             add(connection, 1);
+        }
         CPPUNIT_ASSERT_EQUAL(std::string("100 101"), take(2));
         add(1, 2);
         CPPUNIT_ASSERT_EQUAL(std::string("102 1 103"), take(3));
@@ -87,8 +92,9 @@ public:
         CPPUNIT_ASSERT(turn);
         CPPUNIT_ASSERT_EQUAL(5U, turn->events);
         CPPUNIT_ASSERT(!turn->again);
-        for (auto& task : turn->tasks)
+        for (auto& task : turn->tasks) {
             task();
+        }
         CPPUNIT_ASSERT_EQUAL(std::string("ab"), ran);
         CPPUNIT_ASSERT(!turns_.take(now_));
     }

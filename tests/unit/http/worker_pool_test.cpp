@@ -57,8 +57,9 @@ class WorkerPoolTest : public CppUnit::TestFixture {
         }
 
         void letGo() {
-            if (!std::exchange(gone_, true))
+            if (!std::exchange(gone_, true)) {
                 release_.set_value();
+            }
         }
 
     private:
@@ -97,8 +98,9 @@ class WorkerPoolTest : public CppUnit::TestFixture {
         auto ended = burnt->get_future();
         CPPUNIT_ASSERT(pool.submit({Lane::worker, "job", "p"}, [burnt] {
             const auto start = std::clock();
-            while (std::clock() - start < CLOCKS_PER_SEC / 50)
+            while (std::clock() - start < CLOCKS_PER_SEC / 50) {
                 continue;
+            }
             burnt->set_value();
         }));
         await(ended);
@@ -170,8 +172,9 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE("stuck, and goes on", std::size_t{2}, log_.lines().size());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count(LogLevel::error));
         for (const auto& line : log_.lines()) {
-            if (line.level == LogLevel::error)
+            if (line.level == LogLevel::error) {
                 CPPUNIT_ASSERT_EQUAL(std::string("bad (1), worse (1)"), line.fields.at(1).value);
+            }
         }
     }
 
@@ -181,8 +184,9 @@ public:
         {
             Hanging hanging(pool);
             hanging.hang("p", 1);
-            for (int i = 0; i < 10; ++i)
+            for (int i = 0; i < 10; ++i) {
                 CPPUNIT_ASSERT(pool.submit({Lane::worker, "job", "p"}, [&ran] { ++ran; }));
+            }
         }
         pool.stop();
         CPPUNIT_ASSERT_EQUAL(10, ran.load());

@@ -184,10 +184,12 @@ public:
             }
         });
         for (const char* path : {"/pool/query", "/pool/find", "/pool/write", "/pool/run", "/pool/submit",
-                                 "/loop/run", "/loop/submit"})
+                                 "/loop/run", "/loop/submit"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(path, 200, get(path).status());
-        for (const char* path : {"/loop/query", "/loop/find", "/loop/write", "/loop/defer", "/pool/defer"})
+        }
+        for (const char* path : {"/loop/query", "/loop/find", "/loop/write", "/loop/defer", "/pool/defer"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(path, static_cast<void>(get(path)), std::logic_error);
+        }
         try {
             static_cast<void>(get("/loop/query"));
         } catch (const std::logic_error& error) {
