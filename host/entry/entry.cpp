@@ -172,20 +172,6 @@ std::vector<Running> newlySlow(std::chrono::milliseconds atLeast) {
     return Threads::all().longerThan(atLeast, Threads::Which::untold);
 }
 
-std::string textOf(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const StoreError& problem) {
-        return problem.detail();
-    } catch (const Poco::Exception& problem) {
-        return problem.displayText();
-    } catch (const std::exception& problem) {
-        return problem.what();
-    } catch (...) {
-        return "not a std::exception";
-    }
-}
-
 void logFailure(const Entry& entry, const std::exception_ptr& error) noexcept {
     auto* const logger = entry.plugin().log;
     if (logger == nullptr) {

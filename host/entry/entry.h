@@ -101,9 +101,6 @@ struct Running {
 /// The same without those that an earlier call has told of. Their ends are logged. [any thread]
 [[nodiscard]] std::vector<Running> newlySlow(std::chrono::milliseconds atLeast);
 
-/// What an exception says, for an operator: of a StoreError, its detail.
-[[nodiscard]] std::string textOf(const std::exception_ptr& error);
-
 /// Tells the plugin's log what came out of its code. Never throws.
 void logFailure(const Entry& entry, const std::exception_ptr& error) noexcept;
 

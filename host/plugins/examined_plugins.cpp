@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <sallyport/error_text.h>
 #include <sallyport/plugin.h>
 
 #include "host/entry/entry.h"
@@ -75,7 +76,7 @@ void examineHere(const std::vector<const Inspected*>& plugins, const config::Con
             tell({Kind::finding,
                   name,
                   {"plugins", Verdict::failed,
-                   name + " could not be examined: " + entry::textOf(std::current_exception())}});
+                   name + " could not be examined: " + errorText(std::current_exception())}});
         }
         tell({Kind::examined, name, {}});
     }

@@ -11,6 +11,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/file_descriptor.h>
 #include <sallyport/secrets.h>
 #include <sallyport/testing/fake_host.h>
 
@@ -260,7 +261,7 @@ class LlmExaminationTest : public CppUnit::TestFixture {
         }
         const tests::DeafPort plain;
         std::thread server([&plain] {
-            const tests::FileDescriptor client = plain.accept();
+            const FileDescriptor client = plain.accept();
             std::array<char, 1024> greeting{};
             static_cast<void>(::read(client.get(), greeting.data(), greeting.size()));
             static_cast<void>(::write(client.get(), "HTTP/1.1 400 Bad Request\r\n\r\n", 28));
