@@ -7,7 +7,7 @@
 namespace sallyport::host::doctor {
 
 /// Opens the plugins, which the others need, and looks what is set and known.
-void inspectConfiguration(Subject& subject);
+void lookAtConfiguration(Subject& subject);
 /// What was found by that, and what the plugins say of their settings.
 void checkConfiguration(const Subject& subject, Report& report);
 /// Who owns the files, and who else may read or write them.

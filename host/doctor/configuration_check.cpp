@@ -5,8 +5,8 @@
 
 namespace sallyport::host::doctor {
 
-void inspectConfiguration(Subject& subject) {
-    subject.inspection = host::inspectConfiguration(subject.configuration, subject.options, subject.trust);
+void lookAtConfiguration(Subject& subject) {
+    subject.inspection = inspectConfiguration(subject.configuration, subject.options, subject.trust);
 }
 
 void checkConfiguration(const Subject& subject, Report& report) {

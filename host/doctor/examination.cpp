@@ -64,7 +64,7 @@ void examineAll(Subject& subject, bool offline, Report& report) {
             [&] { subject.environment = DaemonEnvironment::around(subject.options.dataDirectory); });
     attempt("user", subject, report, [&] { takeRights(subject, report); });
     Report later;
-    attempt(configurationCheck, subject, report, [&] { inspectConfiguration(subject); });
+    attempt(configurationCheck, subject, report, [&] { lookAtConfiguration(subject); });
     attempt("doors", subject, later, [&] { checkDoors(subject, later); });
     attempt(pluginsCheck, subject, later, [&] { examinePlugins(subject, offline); });
     attempt(configurationCheck, subject, report, [&] { checkConfiguration(subject, report); });

@@ -1,6 +1,7 @@
 // An examination as the plugin sees it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ public:
     /// Takes back what the plugin provides. Its code is still there.
     ~OwnExamination() override;
 
+    [[nodiscard]] std::uint32_t version() const override { return currentVersion; }
     [[nodiscard]] Scope scope() const override { return surroundings_.scope; }
     [[nodiscard]] bool mayUseNetwork() const override { return surroundings_.network; }
     [[nodiscard]] const Settings& settings() const override { return *settings_; }

@@ -24,7 +24,7 @@ std::string whyNot() {
     return std::generic_category().message(errno);
 }
 
-void writeAll(int descriptor, std::string_view bytes) {
+void writeCopy(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto written = ::write(descriptor, bytes.data(), bytes.size());
         if (written < 0 && errno != EINTR) {
@@ -43,34 +43,33 @@ std::string stemOf(const std::string& file) {
 PrivateCopy PrivateCopy::inDirectory(const std::string& bytes, const std::string& file,
                                      const std::string& directory) {
     static std::atomic<unsigned> serial{0};
-    PrivateCopy copy(directory + "/" + stemOf(file) + "." + std::to_string(++serial) + ".so", -1);
+    PrivateCopy copy(directory + "/" + stemOf(file) + "." + std::to_string(++serial) + ".so",
+                     FileDescriptor());
     ::unlink(copy.path().c_str());
     const FileDescriptor target(
         ::open(copy.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IXUSR));
     if (!target.open()) {
         throw Postponed("the private copy " + copy.path() + " cannot be written: " + whyNot());
     }
-    writeAll(target.get(), bytes);
+    writeCopy(target.get(), bytes);
     return copy;
 }
 
 PrivateCopy PrivateCopy::inMemory(const std::string& bytes, const std::string& file) {
-    const int memory = ::memfd_create(stemOf(file).c_str(), MFD_CLOEXEC);
-    if (memory < 0) {
+    FileDescriptor memory(::memfd_create(stemOf(file).c_str(), MFD_CLOEXEC));
+    if (!memory.open()) {
         throw Postponed("there is no memory for a private copy: " + whyNot());
     }
-    PrivateCopy copy("/proc/self/fd/" + std::to_string(memory), memory);
-    writeAll(memory, bytes);
-    return copy;
+    writeCopy(memory.get(), bytes);
+    std::string path = "/proc/self/fd/" + std::to_string(memory.get());
+    return {std::move(path), std::move(memory)};
 }
 
 PrivateCopy::PrivateCopy(PrivateCopy&& other) noexcept
-    : path_(std::exchange(other.path_, {})), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : path_(std::exchange(other.path_, {})), memory_(std::move(other.memory_)) {}
 
 PrivateCopy::~PrivateCopy() {
-    if (descriptor_ >= 0) {
-        ::close(descriptor_);
-    } else if (!path_.empty()) {
+    if (!memory_.open() && !path_.empty()) {
         ::unlink(path_.c_str());
     }
 }

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <string>
+#include <utility>
+
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::host::plugins {
 
@@ -24,10 +27,11 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
 private:
-    PrivateCopy(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+    PrivateCopy(std::string path, FileDescriptor memory)
+        : path_(std::move(path)), memory_(std::move(memory)) {}
 
     std::string path_;  ///< empty once it has been moved from
-    int descriptor_;    ///< of one in memory; else -1
+    FileDescriptor memory_;
 };
 
 }  // namespace sallyport::host::plugins

@@ -3,8 +3,30 @@
 #include <stdexcept>
 
 #include <sallyport/errors.h>
+#include <sallyport/testing/fake_host.h>
 
 namespace sallyport::testing {
+
+std::vector<Finding> FakeHost::examine(const ExaminationOptions& options) {
+    return examined(*made(), options);
+}
+
+std::vector<Finding> FakeHost::examine(std::unique_ptr<Plugin> plugin, const ExaminationOptions& options) {
+    return examined(*plugin, options);
+}
+
+std::vector<Finding> FakeHost::examined(Plugin& plugin, const ExaminationOptions& options) {
+    FakeExamination examination({.settings = settings(),
+                                 .dataDirectory = dataDirectory(),
+                                 .store = store(),
+                                 .find = [this](std::string_view service) { return offeredRaw(service); }},
+                                options);
+    plugin.examine(examination);
+    if (options.then) {
+        options.then(examination);
+    }
+    return examination.takeFindings();
+}
 
 bool FakeExamination::hasTable(std::string_view table) {
     return options_.store &&

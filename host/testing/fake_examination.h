@@ -1,6 +1,7 @@
 // An examination as a test wants it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,6 +29,7 @@ public:
     FakeExamination(Surroundings surroundings, const ExaminationOptions& options)
         : surroundings_(std::move(surroundings)), options_(options) {}
 
+    [[nodiscard]] std::uint32_t version() const override { return currentVersion; }
     [[nodiscard]] Scope scope() const override { return options_.scope; }
     [[nodiscard]] bool mayUseNetwork() const override { return options_.network; }
     [[nodiscard]] const Settings& settings() const override { return surroundings_.settings; }

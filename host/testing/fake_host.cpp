@@ -24,7 +24,6 @@
 #include "host/plugins/extensions.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
-#include "host/testing/fake_examination.h"
 #include "host/testing/io_thread.h"
 
 namespace sallyport::testing {
@@ -199,20 +198,6 @@ public:
         return answerOf(*route, std::make_shared<OwnedCall>(caller, std::move(parts)));
     }
 
-    /// What the test offers as another plugin; null if it does not.
-    std::shared_ptr<void> offer(std::string_view service) const {
-        const auto found = offered.find(service);
-        return found == offered.end() ? nullptr : found->second;
-    }
-
-    /// A plugin of the descriptor.
-    std::shared_ptr<Plugin> made() const {
-        if (!make) {
-            throw std::logic_error("this host was made without a plugin's descriptor");
-        }
-        return make();
-    }
-
     std::string operatorToken(const std::string& user, Role role) {
         const std::lock_guard lock(mutex);
         auto& token = operatorTokens[{user, role}];
@@ -314,8 +299,15 @@ FakeHost::~FakeHost() {
     impl_->stop();
 }
 
+std::shared_ptr<Plugin> FakeHost::made() const {
+    if (!impl_->make) {
+        throw std::logic_error("this host was made without a plugin's descriptor");
+    }
+    return impl_->make();
+}
+
 void FakeHost::start() {
-    impl_->start(*this, impl_->made());
+    impl_->start(*this, made());
 }
 
 void FakeHost::start(std::unique_ptr<Plugin> plugin) {
@@ -328,27 +320,6 @@ void FakeHost::crash() {
 
 Plugin& FakeHost::plugin() {
     return *impl_->plugin;
-}
-
-std::vector<Finding> FakeHost::examine(const ExaminationOptions& options) {
-    return examined(*impl_->made(), options);
-}
-
-std::vector<Finding> FakeHost::examine(std::unique_ptr<Plugin> plugin, const ExaminationOptions& options) {
-    return examined(*plugin, options);
-}
-
-std::vector<Finding> FakeHost::examined(Plugin& plugin, const ExaminationOptions& options) {
-    FakeExamination examination({.settings = settings(),
-                                 .dataDirectory = dataDirectory(),
-                                 .store = impl_->database,
-                                 .find = [this](std::string_view service) { return impl_->offer(service); }},
-                                options);
-    plugin.examine(examination);
-    if (options.then) {
-        options.then(examination);
-    }
-    return examination.takeFindings();
 }
 
 Routes& FakeHost::routes() {
@@ -544,9 +515,14 @@ void FakeHost::provideRaw(std::string_view service, std::shared_ptr<void> provid
     impl_->provided[std::string(service)] = std::move(provider);
 }
 
+std::shared_ptr<void> FakeHost::offeredRaw(std::string_view service) const {
+    const auto found = impl_->offered.find(service);
+    return found == impl_->offered.end() ? nullptr : found->second;
+}
+
 std::shared_ptr<void> FakeHost::findRaw(std::string_view service) const {
     const auto found = impl_->provided.find(service);
-    return found == impl_->provided.end() ? impl_->offer(service) : found->second;
+    return found == impl_->provided.end() ? offeredRaw(service) : found->second;
 }
 
 }  // namespace sallyport::testing

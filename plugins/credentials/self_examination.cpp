@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* ofKeys = "keys";
 constexpr const char* ofTrail = "audit";
-constexpr std::size_t page = 100;
+constexpr std::size_t secretsAtOnce = 100;
 constexpr std::size_t namedAtMost = 3;
 
 using Presence = Examination::Given::Presence;
@@ -166,8 +166,8 @@ void SelfExamination::examineSecrets() {
     std::vector<std::string> damaged;
     std::size_t all = 0;
     std::int64_t last = 0;
-    for (auto secrets = SecretTable::next(snapshot, last, page); !secrets.empty();
-         secrets = SecretTable::next(snapshot, last, page)) {
+    for (auto secrets = SecretTable::next(snapshot, last, secretsAtOnce); !secrets.empty();
+         secrets = SecretTable::next(snapshot, last, secretsAtOnce)) {
         for (const StoredSecret& secret : secrets) {
             last = secret.id;
             ++all;

@@ -12,8 +12,7 @@
 
 #include <sys/stat.h>
 
-#include <Poco/String.h>
-
+#include <sallyport/ascii.h>
 #include <sallyport/errors.h>
 #include <sallyport/secrets.h>
 
@@ -129,7 +128,7 @@ private:
     /// Empty if there is none, or the plugin that keeps the secrets says it of all of them.
     [[nodiscard]] std::string problemWithSecret(const Provider& provider) const {
         const KeySource& source = provider.key;
-        const std::string name = Poco::toLower(source.name);
+        const std::string name = ascii::lowered(source.name);
         const std::string which = "the secret " + name + " of user " + source.user;
         const std::string set = ": run sallyport secret set --user " + source.user + " " + name;
         const auto vault = examination_.find<SecretVault>();

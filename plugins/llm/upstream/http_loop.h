@@ -21,7 +21,6 @@
 #include <sallyport/log.h>
 
 #include "connection_pool.h"
-#include "descriptor.h"
 #include "http_call.h"
 #include "resolver.h"
 #include "socket.h"

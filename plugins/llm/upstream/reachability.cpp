@@ -18,7 +18,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "descriptor.h"
+#include <sallyport/ext/io.h>
+#include <sallyport/file_descriptor.h>
 
 namespace sallyport::plugins::llm {
 
@@ -26,7 +27,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-int required(int result, const char* what) {
+int orThrow(int result, const char* what) {
     if (result < 0) {
         throw std::system_error(errno, std::generic_category(), what);
     }
@@ -38,7 +39,7 @@ class Mailbox final : public IoLoop {
 public:
     Mailbox()
         : owner_(std::this_thread::get_id()),
-          filled_(required(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
+          filled_(orThrow(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
 
     [[nodiscard]] bool isCurrent() const noexcept override { return std::this_thread::get_id() == owner_; }
 
@@ -72,7 +73,7 @@ public:
 
 private:
     const std::thread::id owner_;
-    const Descriptor filled_;
+    const FileDescriptor filled_;
     std::mutex mutex_;
     std::vector<std::function<void()>> tasks_;
 };
@@ -80,18 +81,18 @@ private:
 class Sockets final : public SocketSet {
 public:
     explicit Sockets(Mailbox& mailbox)
-        : mailbox_(mailbox), epoll_(required(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+        : mailbox_(mailbox), epoll_(orThrow(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.u64 = mail;
-        required(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.descriptor(), &event), "epoll_ctl");
+        orThrow(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.descriptor(), &event), "epoll_ctl");
     }
 
     std::uint64_t watch(int descriptor, Watcher& watcher) override {
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.u64 = last_ + 1;
-        required(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+        orThrow(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
         watchers_[++last_] = &watcher;
         return last_;
     }
@@ -118,7 +119,7 @@ private:
     static constexpr std::uint64_t mail = 0;
 
     Mailbox& mailbox_;
-    const Descriptor epoll_;
+    const FileDescriptor epoll_;
     std::uint64_t last_ = mail;
     std::unordered_map<std::uint64_t, Watcher*> watchers_;
 };

@@ -7,9 +7,9 @@
 
 #include <unistd.h>
 
-#include <Poco/String.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/ascii.h>
 #include <sallyport/errors.h>
 #include <sallyport/file_descriptor.h>
 #include <sallyport/secrets.h>
@@ -36,7 +36,7 @@ using tests::writeFile;
 class OneSecret final : public SecretVault {
 public:
     SecretText reveal(std::string_view plugin, const std::string& user, const std::string& asked) override {
-        const std::string name = Poco::toLower(asked);
+        const std::string name = ascii::lowered(asked);
         CPPUNIT_ASSERT_EQUAL(std::string("llm"), std::string(plugin));
         if (user == "default" && name == "long") {
             return SecretText::copyOf("sk-in-the-vault");

@@ -1,6 +1,8 @@
-// How a plugin looks itself over, for `sallyport doctor` and `sallyportd --check-config`.
+// How a plugin looks itself over, for `sallyport doctor` and `sallyportd --check-config`: see
+// Plugin::examine.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,7 +68,13 @@ public:
         std::optional<std::string> trouble;  ///< see Plugin::trouble
     };
 
+    /// Of this header. The interface grows at its end, and this with it.
+    static constexpr std::uint32_t currentVersion = 1;
+
     virtual ~Examination() = default;
+
+    /// The version of the host that examines: what came later than that must not be called.
+    [[nodiscard]] virtual std::uint32_t version() const = 0;
 
     /// How much is asked.
     [[nodiscard]] virtual Scope scope() const = 0;

@@ -167,7 +167,9 @@ public:
 private:
     class Impl;
 
+    [[nodiscard]] std::shared_ptr<Plugin> made() const;
     [[nodiscard]] std::vector<Finding> examined(Plugin& plugin, const ExaminationOptions& options);
+    [[nodiscard]] std::shared_ptr<void> offeredRaw(std::string_view service) const;
     void offerRaw(std::string_view service, std::shared_ptr<void> provider);
     [[nodiscard]] void* extensionRaw(std::string_view name, std::uint32_t version) override;
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
