@@ -114,12 +114,10 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
     if (auto answer = publicAnswer(head_)) {
         return answer;
     }
-    if (auto answer = asset()) {
-        return answer;
-    }
     const auto inside = pathInside(door_.options().realm, head_.path);
     if (!inside) {
-        return refuse(notFound("there is nothing at this path"));
+        auto answer = asset();
+        return answer ? std::move(answer) : refuse(notFound("there is nothing at this path"));
     }
     auto result = authenticate(loop_.services().filter, door_.options().realm, head_, *inside);
     if (const auto* denied = std::get_if<RequestError>(&result)) {
