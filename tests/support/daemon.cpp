@@ -1,20 +1,11 @@
 #include "tests/support/daemon.h"
 
-#include <array>
-#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <iterator>
 #include <mutex>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
-
-#include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
-
-#include <sallyport/file_descriptor.h>
 
 #include "tests/support/deadline.h"
 
@@ -155,21 +146,7 @@ void Daemon::awaitNotification(std::string_view line) {
 }
 
 void Daemon::awaitLog(std::string_view text, std::size_t from) const {
-    const FileDescriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (::inotify_add_watch(changes.get(), (directory_ / "stderr.log").c_str(), IN_MODIFY) < 0) {
-        throw std::system_error(errno, std::generic_category(), "inotify_add_watch");
-    }
-    const std::string what = "\"" + std::string(text) + "\" in the log";
-    const Deadline deadline;
-    while (log().find(text, from) == std::string::npos) {
-        try {
-            deadline.await(changes.get(), POLLIN, what.c_str());
-        } catch (const TimedOut& error) {
-            throw TimedOut(error.what() + std::string(":\n") + log());
-        }
-        std::array<char, 4096> events{};
-        static_cast<void>(::read(changes.get(), events.data(), events.size()));
-    }
+    awaitText(directory_ / "stderr.log", text, from);
 }
 
 std::string Daemon::log() const {

@@ -1,6 +1,7 @@
 // A directory of a test's own.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -26,5 +27,9 @@ private:
 /// The whole file; empty when there is none.
 [[nodiscard]] std::string readFile(const std::filesystem::path& file);
 void writeFile(const std::filesystem::path& file, std::string_view content);
+
+/// Awaits that another process has written `text` to `file`, which is there, behind its first `from` bytes.
+/// @throws TimedOut with the whole file
+void awaitText(const std::filesystem::path& file, std::string_view text, std::size_t from = 0);
 
 }  // namespace sallyport::tests
