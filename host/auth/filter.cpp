@@ -7,6 +7,8 @@
 #include <sallyport/ascii.h>
 #include <sallyport/timestamp.h>
 
+#include "host/auth/permissions.h"
+
 namespace sallyport::host::auth {
 
 namespace {
@@ -109,7 +111,7 @@ std::variant<Identity, RequestError> Filter::worker(std::string_view job, const 
     if (!matched || !lease || lease->revoked) {
         return unauthorized(notThisJobs);
     }
-    std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, Role::viewer));
+    std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, noPermissions()));
     return Identity{std::move(caller), Presence::of(std::move(lease)), nullptr};
 }
 
@@ -123,7 +125,7 @@ std::variant<Identity, RequestError> Filter::operators(const Presented& presente
         return unauthorized(notAnOperators);
     }
     std::shared_ptr<const Caller> caller(
-        new Caller(Realm::operators, std::move(token->user), JobId{}, token->role));
+        new Caller(Realm::operators, std::move(token->user), JobId{}, permissionsOf(token->role)));
     return Identity{std::move(caller), nullptr, std::move(token->lease)};
 }
 

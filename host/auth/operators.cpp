@@ -20,6 +20,8 @@
 #include <sallyport/new_file.h>
 #include <sallyport/private_file.h>
 
+#include "host/auth/permissions.h"
+
 namespace sallyport::host::auth {
 
 namespace {
@@ -150,15 +152,6 @@ std::pair<Digest, Entry> readRow(const Row& row) {
 }
 
 }  // namespace
-
-std::optional<Role> parseRole(std::string_view text) {
-    for (const Role role : {Role::viewer, Role::user, Role::admin}) {
-        if (text == name(role)) {
-            return role;
-        }
-    }
-    return std::nullopt;
-}
 
 struct Operators::State {
     State(Store& database, store::IntentLog* log) : store(database), intents(log) {}

@@ -20,9 +20,6 @@
 
 namespace sallyport::host::auth {
 
-/// `viewer`, `user` or `admin`; nothing for any other word.
-[[nodiscard]] std::optional<Role> parseRole(std::string_view text);
-
 /// One operator token's right to call. Connections keep it while they serve a request, and look at `revoked`
 /// before they act. [any thread]
 struct OperatorLease {

@@ -9,8 +9,11 @@
 #include <Poco/JSON/Object.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/permission.h>
 #include <sallyport/timestamp.h>
 #include <sallyport/user_id.h>
+
+#include "host/auth/permissions.h"
 
 namespace sallyport::host {
 
@@ -93,6 +96,7 @@ Object describe(const plugins::PluginInfo& info, const Faults& faults) {
         auto route = object();
         route.set("method", info.methods[i]);
         route.set("path", info.paths[i]);
+        route.set("permission", orNull(info.permissions[i], !info.permissions[i].empty()));
         routes.add(route);
     }
     auto result = object();
@@ -266,15 +270,9 @@ public:
 
     [[nodiscard]] Reply createToken(const Call& call) const {
         const auto body = call.json();
-        const auto role = body.optionalString("role").value_or("user");
-        std::optional<Role> chosen;
-        for (const auto candidate : {Role::viewer, Role::user, Role::admin}) {
-            if (role == name(candidate)) {
-                chosen = candidate;
-            }
-        }
+        const auto chosen = auth::parseRole(body.optionalString("role").value_or("user"));
         if (!chosen) {
-            throw invalidField("role", "must be viewer, user or admin");
+            throw invalidField("role", "must be " + auth::roleNames());
         }
         const auto created =
             view_.operators.create(label(body, "name"), userIn(body).value_or("default"), *chosen);
@@ -357,33 +355,36 @@ http::RouteTable::Routes hostRoutes(HostView view) {
     const auto handlers = std::make_shared<const HostHandlers>(std::move(view));
     const auto gate = std::make_shared<http::Gate>(http::hostName, version, &handlers->log());
     http::RouteTable::Routes routes;
-    const auto add = [&](const char* method, const char* pattern, Role role, Body body, Handler handler,
-                         Run run = Run::pool) {
+    const auto add = [&](const char* method, const char* pattern, std::string_view permission, Body body,
+                         Handler handler, Run run = Run::pool) {
         auto route = std::make_shared<http::Route>();
         route->gate = gate;
         route->realm = Realm::operators;
         route->method = method;
         route->pattern = pattern;
         route->label = std::string(method) + " " + http::mountedPath(*route);
-        route->role = role;
+        route->permission = permission;
         route->body = body;
         route->run = run;
         route->handler = std::move(handler);
         routes.push_back(std::move(route));
     };
-    add("GET", "/status", Role::viewer, Body::none, [handlers](const Call&) { return handlers->status(); });
-    add("GET", "/plugins", Role::viewer, Body::none, [handlers](const Call&) { return handlers->plugins(); });
+    add("GET", "/status", permission::statusRead, Body::none,
+        [handlers](const Call&) { return handlers->status(); });
+    add("GET", "/plugins", permission::pluginsRead, Body::none,
+        [handlers](const Call&) { return handlers->plugins(); });
     add(
-        "POST", "/plugins/reload", Role::admin, Body::none,
+        "POST", "/plugins/reload", permission::pluginsReload, Body::none,
         [handlers](const Call&) { return handlers->reload(); }, Run::loop);
-    add("POST", "/plugins/{name}/acknowledge", Role::admin, Body::none,
+    add("POST", "/plugins/{name}/acknowledge", permission::pluginsAcknowledge, Body::none,
         [handlers](const Call& call) { return handlers->acknowledge(call); });
-    add("POST", "/jobs/{job_id}/release", Role::admin, Body::none,
+    add("POST", "/jobs/{job_id}/release", permission::jobsRelease, Body::none,
         [handlers](const Call& call) { return handlers->release(call); });
-    add("GET", "/tokens", Role::admin, Body::none, [handlers](const Call&) { return handlers->tokens(); });
-    add("POST", "/tokens", Role::admin, Body::json,
+    add("GET", "/tokens", permission::tokensRead, Body::none,
+        [handlers](const Call&) { return handlers->tokens(); });
+    add("POST", "/tokens", permission::tokensWrite, Body::json,
         [handlers](const Call& call) { return handlers->createToken(call); });
-    add("DELETE", "/tokens/{token_id}", Role::admin, Body::none,
+    add("DELETE", "/tokens/{token_id}", permission::tokensWrite, Body::none,
         [handlers](const Call& call) { return handlers->revokeToken(call); });
     return routes;
 }

@@ -91,9 +91,8 @@ Routed route(const RouteTable& routes, Realm realm, std::string_view method, con
         routed.answer =
             Reply::error(RequestError(405, "method_not_allowed", "the method is not one of: " + match.allow))
                 .header("Allow", match.allow);
-    } else if (realm == Realm::operators && who.identity.caller->role() < match.route->role) {
-        routed.answer = refusal(
-            forbidden(std::string("this needs an operator token with the role ") + name(match.route->role)));
+    } else if (const auto denied = denial(*match.route, *who.identity.caller)) {
+        routed.answer = refusal(*denied);
     } else if (match.badEncoding) {
         routed.answer = refusal(badRequest("the path's percent-encoding is malformed"));
     }

@@ -106,6 +106,13 @@ Route::~Route() {
     }
 }
 
+std::optional<RequestError> denial(const Route& route, const Caller& caller) {
+    if (route.realm == Realm::worker || route.permission.empty() || caller.may(route.permission)) {
+        return std::nullopt;
+    }
+    return lacksPermission(route.permission);
+}
+
 std::string mountedPath(const Route& route) {
     return (route.realm == Realm::worker ? "/worker/{job_id}" : "/api") + route.pattern;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sallyport/errors.h>
 #include <sallyport/route.h>
 
 #include "host/http/asset_tree.h"
@@ -33,12 +34,15 @@ struct Route {
     std::string label;    ///< method and mounted path, for people
     Run run = Run::pool;
     Body body = Body::none;
-    Role role = Role::viewer;
+    std::string permission;  ///< that an operator needs; empty: none
     bool head = true;
     bool secret = false;
     std::size_t loopBody = 0;
     Handler handler;
 };
+
+/// Why that caller, of the route's realm, may not have it: 403, naming the permission. Nothing if it may.
+[[nodiscard]] std::optional<RequestError> denial(const Route& route, const Caller& caller);
 
 /// A route as a client sees it: `/worker/{job_id}/prompt`.
 [[nodiscard]] std::string mountedPath(const Route& route);

@@ -25,10 +25,12 @@ PluginInfo describe(RunningPlugin& running) {
                     false,
                     running.trouble(),
                     {},
+                    {},
                     {}};
     for (const auto& route : running.routes()) {
         info.methods.push_back(route->method);
         info.paths.push_back(http::mountedPath(*route));
+        info.permissions.push_back(route->permission);
     }
     return info;
 }

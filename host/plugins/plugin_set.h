@@ -33,6 +33,7 @@ struct PluginInfo {
     std::optional<std::string> trouble;  ///< what a running plugin complains about
     std::vector<std::string> methods;    ///< with `paths`, its routes
     std::vector<std::string> paths;
+    std::vector<std::string> permissions;  ///< empty ones for workers' routes
 };
 
 /// What a reload did, by plugin name.

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "host/auth/permissions.h"
+
 namespace sallyport::host::plugins {
 
 namespace {
@@ -38,6 +40,21 @@ std::vector<std::shared_ptr<const http::Route>> RouteCollector::seal() {
     return std::move(routes_);
 }
 
+void RouteCollector::checkPermission(Realm realm, std::string_view permission) const {
+    if (permission.empty()) {
+        return;
+    }
+    if (realm == Realm::worker) {
+        throw std::invalid_argument("a route of workers needs no permission: they have none");
+    }
+    if (!auth::isPermission(permission, gate_->plugin())) {
+        throw std::invalid_argument(
+            "\"" + std::string(permission) +
+            "\" is neither a permission of Sallyport's nor one of the plugin's own: " +
+            auth::permissionOf(gate_->plugin(), "verb"));
+    }
+}
+
 void RouteCollector::add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
                          const RouteOptions& options) {
     if (sealed_) {
@@ -51,6 +68,7 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
         throw std::invalid_argument("a route needs a handler");
     }
     http::checkPattern(pattern);
+    checkPermission(realm, options.permission);
 
     auto route = std::make_shared<http::Route>();
     route->gate = gate_;
@@ -62,7 +80,11 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
     route->run = options.run;
     const bool reads = method == "GET";
     route->body = options.body.value_or(reads || method == "DELETE" ? Body::none : Body::json);
-    route->role = options.role.value_or(reads ? Role::viewer : Role::user);
+    if (realm == Realm::operators) {
+        route->permission = options.permission.empty()
+                                ? auth::permissionOf(gate_->plugin(), reads ? "read" : "write")
+                                : std::string(options.permission);
+    }
     route->head = options.head;
     route->secret = options.secret;
     route->loopBody = options.loopBody;

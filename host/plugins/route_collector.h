@@ -34,6 +34,7 @@ public:
 private:
     void add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
              const RouteOptions& options);
+    void checkPermission(Realm realm, std::string_view permission) const;
 
     std::shared_ptr<void> code_;
     std::shared_ptr<http::Gate> gate_;

@@ -184,10 +184,8 @@ public:
             return {std::move(*refusal), nullptr};
         }
         const auto route = std::get<std::shared_ptr<const host::http::Route>>(match);
-        if (realm == Realm::operators && caller->role() < route->role) {
-            return {Reply::error(forbidden("this needs an operator token with the role " +
-                                           std::string(sallyport::name(route->role)))),
-                    nullptr};
+        if (const auto denied = host::http::denial(*route, *caller)) {
+            return {Reply::error(*denied), nullptr};
         }
         if (route->body == Body::none) {
             parts.body.clear();
@@ -494,7 +492,7 @@ RouteOptions FakeHost::options(Realm realm, const std::string& method, const std
             if (route->realm == realm && route->method == method && route->pattern == pattern) {
                 return {.run = route->run,
                         .body = route->body,
-                        .role = route->role,
+                        .permission = route->permission,
                         .head = route->head,
                         .secret = route->secret,
                         .loopBody = route->loopBody};

@@ -158,19 +158,25 @@ void CredentialsPlugin::addRoutes(Routes& routes) {
         return [this, action, answer](const Call& call) { return auditingDenial(action, answer, call); };
     };
     routes.operators("PUT", "/secrets/{name}", auditing(audit::change, &CredentialsPlugin::putSecret),
-                     {.secret = true});
-    routes.operators("GET", "/secrets/{name}", auditing(audit::show, &CredentialsPlugin::showSecret));
-    routes.operators("DELETE", "/secrets/{name}", auditing(audit::remove, &CredentialsPlugin::deleteSecret));
-    routes.operators("GET", "/secrets", auditing(audit::list, &CredentialsPlugin::listSecrets));
+                     {.permission = permission::secretsWrite, .secret = true});
+    const RouteOptions readingSecrets{.permission = permission::secretsRead};
+    routes.operators("GET", "/secrets/{name}", auditing(audit::show, &CredentialsPlugin::showSecret),
+                     readingSecrets);
+    routes.operators("DELETE", "/secrets/{name}", auditing(audit::remove, &CredentialsPlugin::deleteSecret),
+                     {.permission = permission::secretsWrite});
+    routes.operators("GET", "/secrets", auditing(audit::list, &CredentialsPlugin::listSecrets),
+                     readingSecrets);
+    // As when the job is created with them.
     routes.operators("PUT", "/jobs/{job_id}/credentials",
-                     [this](const Call& call) { return setGrants(call); });
-    const RouteOptions adminReads{.role = Role::admin};
+                     [this](const Call& call) { return setGrants(call); },
+                     {.permission = permission::jobsWrite});
     routes.operators("POST", "/vault/rekey", [this](const Call& call) { return rekey(call); },
-                     {.body = Body::none, .role = Role::admin});
+                     {.body = Body::none, .permission = permission::secretsRekey});
+    const RouteOptions readingAudit{.permission = permission::auditRead};
     routes.operators(
-        "GET", "/audit", [this](const Call& call) { return listAudit(call); }, adminReads);
+        "GET", "/audit", [this](const Call& call) { return listAudit(call); }, readingAudit);
     routes.operators(
-        "GET", "/audit/verify", [this](const Call& call) { return verifyAudit(call); }, adminReads);
+        "GET", "/audit/verify", [this](const Call& call) { return verifyAudit(call); }, readingAudit);
 }
 
 std::optional<std::string> CredentialsPlugin::trouble() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <sallyport/permission.h>
 #include <sallyport/user_id.h>
 
 #include "grant_rules.h"
@@ -15,20 +16,13 @@ using Poco::Dynamic::Var;
 
 constexpr std::size_t maxProvider = 128;
 
-/// A job that an admin creates for nobody in particular belongs to this user, and so do its secrets.
-constexpr const char* defaultUser = "default";
-
-std::string ownerFor(const Caller& caller) {
-    return caller.role() == Role::admin ? defaultUser : caller.user();
-}
-
 std::string ownerIn(const json::Object& body, const Caller& caller) {
     auto named = userIn(body);
     if (named && !caller.mayAccess(*named)) {
         throw OtherUser(*std::move(named),
-                        forbidden("only an administrator may store secrets of another user"));
+                        lacksPermission(permission::usersAll, "storing secrets of another user"));
     }
-    return named ? *std::move(named) : ownerFor(caller);
+    return named ? *std::move(named) : ownerByDefault(caller);
 }
 
 std::optional<std::string> readProvider(const json::Object& body) {
@@ -105,7 +99,7 @@ std::string secretsOwner(const Call& call) {
         throw badRequest("query parameter 'user_id' must name one user");
     }
     try {
-        return userInQuery(call).value_or(ownerFor(call.caller()));
+        return userInQuery(call).value_or(ownerByDefault(call.caller()));
     } catch (const RequestError& refusal) {
         throw OtherUser(*named, refusal);
     }

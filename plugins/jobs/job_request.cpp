@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <sallyport/errors.h>
+#include <sallyport/permission.h>
 #include <sallyport/user_id.h>
 
 namespace sallyport::plugins {
@@ -56,10 +57,10 @@ std::optional<std::string> readTitle(const json::Object& body) {
 std::string readUser(const json::Object& body, const Caller& caller) {
     auto user = userIn(body);
     if (!user) {
-        return caller.role() == Role::admin ? "default" : caller.user();
+        return ownerByDefault(caller);
     }
     if (!caller.mayAccess(*user)) {
-        throw forbidden("only an administrator may create jobs for another user");
+        throw lacksPermission(permission::usersAll, "creating jobs for another user");
     }
     return *std::move(user);
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <sallyport/errors.h>
+#include <sallyport/permission.h>
 
 #include "job_json.h"
 
@@ -96,9 +97,11 @@ JobLimits changedLimits(JobLimits own, const json::Object& body, const Caller& c
             throw invalidField(name, "must be an integer from 0, for any amount, to " +
                                          std::to_string(largest) + ", or null for the default");
         }
-        if (caller.role() != Role::admin && isAbove(*number, (defaults.*limit).value_or(0))) {
-            throw forbidden(std::string("only an administrator may set ") + name + " above its default, " +
-                            std::to_string((defaults.*limit).value_or(0)));
+        const std::int64_t byDefault = (defaults.*limit).value_or(0);
+        if (isAbove(*number, byDefault) && !caller.may(permission::limitsRaise)) {
+            throw lacksPermission(
+                permission::limitsRaise,
+                std::string("setting ") + name + " above its default, " + std::to_string(byDefault) + ",");
         }
         own.*limit = number;
     }

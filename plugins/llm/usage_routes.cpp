@@ -6,6 +6,7 @@
 #include <Poco/JSON/Object.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/permission.h>
 #include <sallyport/user_id.h>
 
 namespace sallyport::plugins::llm {
@@ -44,11 +45,12 @@ UsageBy readBy(const Call& call) {
     return *by;
 }
 
-/// Whose usage is asked for: the caller's own, but everybody's for an admin; `*` says so as elsewhere.
+/// Whose usage is asked for: the caller's own, but everybody's for who acts for all users; `*` says so as
+/// elsewhere.
 std::optional<std::string> readUser(const Call& call) {
     const auto named = userInQuery(call);
     if (!named) {
-        return call.caller().role() == Role::admin ? std::nullopt : std::optional(call.caller().user());
+        return call.caller().may(permission::usersAll) ? std::nullopt : std::optional(call.caller().user());
     }
     return *named == "*" ? std::nullopt : named;
 }
@@ -119,14 +121,15 @@ private:
 }  // namespace
 
 void addUsageRoutes(Routes& routes, CallLog& log, const UsageReport& report) {
-    routes.operators("GET", "/usage", [&log, &report](const Call& call) {
+    const auto answer = [&log, &report](const Call& call) {
         const UsageBy by = readBy(call);
         const UsageFilter filter = readFilter(call);
         const auto limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
         log.flush();
         const UsagePage page = report.page(by, filter, limit, call.query("cursor").value_or(""));
         return Reply::json(200, *pageJson(by, page));
-    });
+    };
+    routes.operators("GET", "/usage", answer, {.permission = permission::usageRead});
 }
 
 std::shared_ptr<JobUsage> jobUsage(CallLog& log, const UsageReport& report) {

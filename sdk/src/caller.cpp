@@ -1,6 +1,7 @@
 #include <utility>
 
 #include <sallyport/caller.h>
+#include <sallyport/permission.h>
 
 namespace sallyport {
 
@@ -12,15 +13,19 @@ const char* name(Role role) {
             return "user";
         case Role::admin:
             return "admin";
+        case Role::auditor:
+            return "auditor";
+        case Role::runner:
+            return "runner";
     }
     return "viewer";
 }
 
-Caller::Caller(Realm realm, std::string user, const JobId& job, Role role)
-    : realm_(realm), role_(role), job_(job), user_(std::move(user)) {}
+Caller::Caller(Realm realm, std::string user, const JobId& job, const PermissionSet& permissions)
+    : realm_(realm), permissions_(&permissions), job_(job), user_(std::move(user)) {}
 
 bool Caller::mayAccess(const std::string& owner) const {
-    return role_ == Role::admin || user_ == owner;
+    return user_ == owner || may(permission::usersAll);
 }
 
 }  // namespace sallyport

@@ -22,6 +22,11 @@ RequestError forbidden(const std::string& message) {
     return {403, "forbidden", message};
 }
 
+RequestError lacksPermission(std::string_view permission, std::string_view what) {
+    return forbidden(std::string(what) + " needs the permission '" + std::string(permission) +
+                     "', which the token's role does not have");
+}
+
 RequestError notFound(const std::string& message) {
     return {404, "not_found", message};
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <sallyport/errors.h>
+#include <sallyport/permission.h>
 #include <sallyport/user_id.h>
 
 namespace sallyport {
@@ -15,6 +16,10 @@ bool isUserCharacter(char c) {
 }
 
 }  // namespace
+
+std::string ownerByDefault(const Caller& caller) {
+    return caller.may(permission::usersAll) ? "default" : caller.user();
+}
 
 bool isUserId(std::string_view text) noexcept {
     return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), isUserCharacter);
@@ -31,11 +36,11 @@ std::optional<std::string> userIn(const json::Object& body) {
 
 std::optional<std::string> userInQuery(const Call& call) {
     auto user = call.query("user_id");
-    if (!user || call.caller().role() == Role::admin) {
+    if (!user || call.caller().may(permission::usersAll)) {
         return user;
     }
     if (*user == "*") {
-        throw forbidden("only an administrator may ask about all users");
+        throw lacksPermission(permission::usersAll, "asking about all users");
     }
     if (!call.caller().mayAccess(*user)) {
         throw notFound("there is no such user");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <sallyport/job_id.h>
 
@@ -17,15 +18,28 @@ enum class Realm {
     operators,  ///< people and their tools, by an operator's token; mounted at `/api`
 };
 
-/// What an operator may do. Each role may do what those before it may.
+/// What an operator's token is for: a named set of permissions, which only the host knows. A handler asks
+/// Caller::may; a test says with it who calls.
 enum class Role {
-    viewer,  ///< read what its user owns
-    user,    ///< create and steer jobs of its user
-    admin,   ///< everything, for any user
+    viewer,   ///< reads what its user owns
+    user,     ///< creates and steers jobs of its user as well
+    admin,    ///< everything, for any user
+    auditor,  ///< reads everything, of any user, and changes nothing
+    runner,   ///< runs jobs of any user in sandboxes, and no more
 };
 
-/// The word used in answers and on the command line: `viewer`, `user` or `admin`.
+/// The word used in answers and on the command line: `viewer`, `user`, `admin`, `auditor` or `runner`.
 [[nodiscard]] const char* name(Role role);
+
+/// Permissions, as the host keeps them: a plugin asks this daemon's, whatever it was built with. [any thread]
+class PermissionSet {
+public:
+    /// Whether that permission is among them; see permission.h.
+    [[nodiscard]] virtual bool has(std::string_view permission) const noexcept = 0;
+
+protected:
+    ~PermissionSet() = default;
+};
 
 /// An authenticated identity, made by the host's filter for one request.
 ///
@@ -46,19 +60,24 @@ public:
     /// The worker's job. The nil id for an operator.
     [[nodiscard]] const JobId& job() const noexcept { return job_; }
 
-    /// What an operator may do. A worker is `viewer` and passes no operator route anyway.
-    [[nodiscard]] Role role() const noexcept { return role_; }
+    /// Whether an operator has that permission, one of Sallyport's (permission.h) or of the plugin's own. A
+    /// worker has none: what it may do is decided by its job.
+    [[nodiscard]] bool may(std::string_view permission) const noexcept {
+        return permissions_->has(permission);
+    }
 
-    /// Whether it may see what `owner` owns: its own, or anyone's for an admin.
+    /// Whether it may see what `owner` owns: its own, or anyone's with the permission `users.all`. What it
+    /// may not is answered as what is not there.
     [[nodiscard]] bool mayAccess(const std::string& owner) const;
 
 private:
     friend class host::auth::Filter;
-    Caller(Realm realm, std::string user, const JobId& job, Role role);
+    /// @param permissions outlive every caller.
+    Caller(Realm realm, std::string user, const JobId& job, const PermissionSet& permissions);
     Caller(Caller&&) = default;
 
     Realm realm_;
-    Role role_;
+    const PermissionSet* permissions_;
     JobId job_;
     std::string user_;
 };

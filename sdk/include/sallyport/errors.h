@@ -43,6 +43,10 @@ private:
 [[nodiscard]] SALLYPORT_API RequestError badRequest(const std::string& message);
 /// `403 forbidden`: the caller is known, and may not.
 [[nodiscard]] SALLYPORT_API RequestError forbidden(const std::string& message);
+/// `403 forbidden`, naming the permission that the caller lacks (see Caller::may).
+/// @param what what it is needed for, as the subject of the sentence.
+[[nodiscard]] SALLYPORT_API RequestError lacksPermission(std::string_view permission,
+                                                         std::string_view what = "this");
 /// `404 not_found`.
 [[nodiscard]] SALLYPORT_API RequestError notFound(const std::string& message);
 /// `409` with a code that says what stands in the way.

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <sallyport/call.h>
+#include <sallyport/permission.h>
 #include <sallyport/reply.h>
 
 namespace sallyport {
@@ -38,8 +39,10 @@ struct RouteOptions {
     Run run = Run::pool;
     /// Unset: `none` for GET and DELETE, `json` for the others.
     std::optional<Body> body{};
-    /// Unset: `viewer` for GET, `user` for the others. Operator routes only.
-    std::optional<Role> role{};
+    /// What an operator needs to be let in: one of Sallyport's permissions (permission.h), or one of the
+    /// plugin's own, `NAME.verb`. Unset: `NAME.read` for GET, `NAME.write` for the others, where NAME is the
+    /// plugin's name. Operator routes only. It is copied.
+    std::string_view permission{};
     /// Whether HEAD is answered by running a GET handler and dropping the body. Set false where
     /// reading uses something up.
     bool head = true;
@@ -55,7 +58,8 @@ struct RouteOptions {
 ///
 /// A pattern is `/`-separated literals and `{name}` segments, each matching one whole segment; a last
 /// segment `{name...}` matches the rest of the path. Where two patterns fit, literals win.
-/// @throws std::invalid_argument for a malformed pattern, and one that is already taken, by whomever.
+/// @throws std::invalid_argument for a malformed pattern, one that is already taken, by whomever, and a
+///         permission that is neither Sallyport's nor the plugin's own.
 class Routes {
 public:
     virtual ~Routes() = default;

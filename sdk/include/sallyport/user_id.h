@@ -9,6 +9,10 @@
 
 namespace sallyport {
 
+/// Whose is what a request makes, or asks for, without naming a user: the caller's own user; `default` where
+/// the caller acts for every user (the permission `users.all`). [any thread]
+[[nodiscard]] std::string ownerByDefault(const Caller& caller);
+
 /// Whether a user can be called so: 1 to 128 ASCII letters, digits and characters of `. _ @ + : -`. What
 /// stands for all users, `*`, is no name. [any thread]
 [[nodiscard]] bool isUserId(std::string_view text) noexcept;
@@ -20,9 +24,8 @@ namespace sallyport {
 
 /// The query parameter `user_id`: whom a request is about, or `*` for all users; nothing when it was left
 /// out. [any thread]
-/// @throws RequestError 404 for another user than the caller's own, 403 for `*`, unless it is an admin's;
-/// both
-///         whether there is such a user or not.
+/// @throws RequestError 404 for another user than the caller's own, 403 for `*`, both whether there is such a
+///         user or not; neither for a caller who has the permission `users.all`.
 [[nodiscard]] std::optional<std::string> userInQuery(const Call& call);
 
 }  // namespace sallyport

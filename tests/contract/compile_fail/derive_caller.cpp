@@ -2,7 +2,6 @@
 #include <sallyport/caller.h>
 
 struct Forged : sallyport::Caller {
-    Forged()
-        : sallyport::Caller(sallyport::Realm::operators, "admin", sallyport::JobId(),
-                            sallyport::Role::admin) {}
+    explicit Forged(const sallyport::PermissionSet& all)
+        : sallyport::Caller(sallyport::Realm::operators, "admin", sallyport::JobId(), all) {}
 };

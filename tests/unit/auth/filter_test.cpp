@@ -6,8 +6,10 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/permission.h>
 #include <sallyport/timestamp.h>
 
+#include "host/auth/permissions.h"
 #include "tests/support/assertions.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/auth/database_fixture.h"
@@ -15,7 +17,7 @@
 namespace sallyport::host::auth {
 namespace {
 
-static_assert(!std::is_constructible_v<Caller, Realm, std::string, JobId, Role>,
+static_assert(!std::is_constructible_v<Caller, Realm, std::string, JobId, const PermissionSet&>,
               "only the filter makes a caller");
 static_assert(!std::is_copy_constructible_v<Caller> && !std::is_move_constructible_v<Caller>,
               "and nobody copies one");
@@ -125,7 +127,7 @@ class FilterTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(identity.caller->realm() == Realm::worker);
         CPPUNIT_ASSERT(identity.caller->job() == job_);
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), identity.caller->user());
-        CPPUNIT_ASSERT(identity.caller->role() == Role::viewer);
+        CPPUNIT_ASSERT(!identity.caller->may(permission::jobsRead));
     }
 
     void testEveryFormOfJobId() {
@@ -285,14 +287,16 @@ class FilterTest : public CppUnit::TestFixture {
     }
 
     void testOperator() {
-        for (const Role role : {Role::viewer, Role::user, Role::admin}) {
+        for (const Role role : roles()) {
             const auto made = operators_.create("laptop", "carol", role);
             const std::string authorization = "bearer  " + made.secret;
             const auto outcome = filter_.operators({authorization, std::nullopt});
             const Identity& identity = accepted(outcome);
             CPPUNIT_ASSERT(!identity.lease);
             CPPUNIT_ASSERT(identity.caller->realm() == Realm::operators);
-            CPPUNIT_ASSERT(identity.caller->role() == role);
+            for (const auto permission : permissionNames()) {
+                CPPUNIT_ASSERT(identity.caller->may(permission) == permissionsOf(role).has(permission));
+            }
             CPPUNIT_ASSERT(identity.caller->job() == JobId{});
             CPPUNIT_ASSERT_EQUAL(std::string("carol"), identity.caller->user());
         }

@@ -41,7 +41,6 @@ class OperatorsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testUnknownRoleInDatabase);
     CPPUNIT_TEST(testRevokeWhileOthersLookUp);
     CPPUNIT_TEST(testAdminsRevokedAtOnce);
-    CPPUNIT_TEST(testRoleNames);
     CPPUNIT_TEST(testLocalTokenAtFirstStart);
     CPPUNIT_TEST(testLocalTokenIsKept);
     CPPUNIT_TEST(testLocalTokenWhenDeleted);
@@ -289,14 +288,6 @@ class OperatorsTest : public CppUnit::TestFixture {
         two.join();
         CPPUNIT_ASSERT_EQUAL(1, refused.load());
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, operators_->list().size());
-    }
-
-    static void testRoleNames() {
-        CPPUNIT_ASSERT(parseRole("viewer") == Role::viewer);
-        CPPUNIT_ASSERT(parseRole("user") == Role::user);
-        CPPUNIT_ASSERT(parseRole("admin") == Role::admin);
-        CPPUNIT_ASSERT(!parseRole("Admin"));
-        CPPUNIT_ASSERT(!parseRole(""));
     }
 
     void testLocalTokenAtFirstStart() {

@@ -3,6 +3,7 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "tests/support/assertions.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/auth/database_fixture.h"
 
@@ -30,12 +31,12 @@ std::string headerOf(const Reply& reply, std::string_view name) {
 }
 
 std::shared_ptr<const Route> routeFor(Realm realm, std::string method, std::string pattern,
-                                      Role role = Role::viewer, Body body = Body::none) {
+                                      std::string permission = {}, Body body = Body::none) {
     auto made = std::make_shared<Route>();
     made->realm = realm;
     made->method = std::move(method);
     made->pattern = std::move(pattern);
-    made->role = role;
+    made->permission = std::move(permission);
     made->body = body;
     return made;
 }
@@ -51,7 +52,7 @@ class AdmissionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(repeatedCredentialsAreRefused);
     CPPUNIT_TEST(refusalsCarryTheChallenge);
     CPPUNIT_TEST(routesAndWhatIsNone);
-    CPPUNIT_TEST(rolesAreDemanded);
+    CPPUNIT_TEST(permissionsAreDemanded);
     CPPUNIT_TEST(bodiesAreAdmittedByLengthAndType);
     CPPUNIT_TEST(whatAWorkerCannotDoWithoutIsNotPaced);
     CPPUNIT_TEST_SUITE_END();
@@ -163,16 +164,17 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, http::route(routes, Realm::operators, "GET", who).answer->status());
     }
 
-    void rolesAreDemanded() {
-        const RouteTable routes({routeFor(Realm::operators, "GET", "/things", Role::admin)});
-        CPPUNIT_ASSERT_EQUAL(
-            403, http::route(routes, Realm::operators, "GET", operatorWith(Role::user)).answer->status());
+    void permissionsAreDemanded() {
+        const RouteTable routes({routeFor(Realm::operators, "GET", "/things", "tokens.read")});
+        const auto denied = http::route(routes, Realm::operators, "GET", operatorWith(Role::user)).answer;
+        CPPUNIT_ASSERT_EQUAL(403, denied->status());
+        ASSERT_CONTAINS("'tokens.read'", std::get<Reply::Whole>(denied->content()).body);
         CPPUNIT_ASSERT(!http::route(routes, Realm::operators, "GET", operatorWith(Role::admin)).answer);
     }
 
     void bodiesAreAdmittedByLengthAndType() {
         constexpr std::uint64_t limit = 1000;
-        const auto json = routeFor(Realm::worker, "POST", "/x", Role::viewer, Body::json);
+        const auto json = routeFor(Realm::worker, "POST", "/x", {}, Body::json);
         const auto none = routeFor(Realm::worker, "GET", "/x");
         auto head = request("POST", "/x");
         CPPUNIT_ASSERT(!admitBody(head, *json, limit).refusal);

@@ -6,6 +6,7 @@
 
 #include <sallyport/call.h>
 #include <sallyport/errors.h>
+#include <sallyport/permission.h>
 
 #include "host/auth/filter.h"
 #include "tests/support/temporary_directory.h"
@@ -43,6 +44,7 @@ class CallTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testOptionalJson);
     CPPUNIT_TEST(testShare);
     CPPUNIT_TEST(testMayAccess);
+    CPPUNIT_TEST(testMay);
     CPPUNIT_TEST(testRoleNames);
     CPPUNIT_TEST_SUITE_END();
 
@@ -251,6 +253,19 @@ class CallTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("viewer"), std::string(name(Role::viewer)));
         CPPUNIT_ASSERT_EQUAL(std::string("user"), std::string(name(Role::user)));
         CPPUNIT_ASSERT_EQUAL(std::string("admin"), std::string(name(Role::admin)));
+        CPPUNIT_ASSERT_EQUAL(std::string("auditor"), std::string(name(Role::auditor)));
+        CPPUNIT_ASSERT_EQUAL(std::string("runner"), std::string(name(Role::runner)));
+    }
+
+    void testMay() {
+        CPPUNIT_ASSERT(alice_.caller->may(permission::jobsWrite));
+        CPPUNIT_ASSERT(!alice_.caller->may(permission::tokensWrite));
+        CPPUNIT_ASSERT(admin_.caller->may(permission::tokensWrite));
+        CPPUNIT_ASSERT(alice_.caller->may("notes.write"));
+        CPPUNIT_ASSERT(!alice_.caller->may("notes.admin"));
+        CPPUNIT_ASSERT(!worker_.caller->may(permission::jobsRead));
+        CPPUNIT_ASSERT(operatorIdentity("ada", Role::auditor).caller->mayAccess("bob"));
+        CPPUNIT_ASSERT(!operatorIdentity("vic", Role::viewer).caller->mayAccess("bob"));
     }
 };
 

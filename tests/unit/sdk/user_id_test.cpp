@@ -14,6 +14,7 @@ class UserIdTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testWhatUsersAreCalled);
     CPPUNIT_TEST(testBody);
     CPPUNIT_TEST(testQuery);
+    CPPUNIT_TEST(testDefault);
     CPPUNIT_TEST_SUITE_END();
 
     testing::FakeHost host_{"demo", {}};
@@ -54,11 +55,21 @@ class UserIdTest : public CppUnit::TestFixture {
         }
     }
 
+    void testDefault() {
+        const auto owner = [this](Role role) { return ownerByDefault(*host_.callerOf("alice", role)); };
+        CPPUNIT_ASSERT_EQUAL(std::string("alice"), owner(Role::viewer));
+        CPPUNIT_ASSERT_EQUAL(std::string("alice"), owner(Role::user));
+        CPPUNIT_ASSERT_EQUAL(std::string("default"), owner(Role::admin));
+        CPPUNIT_ASSERT_EQUAL(std::string("default"), owner(Role::auditor));
+    }
+
     void testQuery() {
         CPPUNIT_ASSERT(!asked("limit=1", "alice", Role::user));
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), asked("user_id=alice", "alice", Role::viewer).value());
         CPPUNIT_ASSERT_EQUAL(std::string("bob"), asked("user_id=bob", "root", Role::admin).value());
         CPPUNIT_ASSERT_EQUAL(std::string("*"), asked("user_id=*", "root", Role::admin).value());
+        CPPUNIT_ASSERT_EQUAL(std::string("*"), asked("user_id=*", "ada", Role::auditor).value());
+        CPPUNIT_ASSERT_EQUAL(std::string("bob"), asked("user_id=bob", "box", Role::runner).value());
         for (const Role role : {Role::viewer, Role::user}) {
             CPPUNIT_ASSERT_EQUAL(404, refused("user_id=bob", "alice", role));
             CPPUNIT_ASSERT_EQUAL(404, refused("user_id=", "alice", role));

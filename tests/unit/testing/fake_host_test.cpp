@@ -77,7 +77,7 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(routesAsTheDaemonDoes);
     CPPUNIT_TEST(givesParametersAndQueries);
     CPPUNIT_TEST(limitsJsonAsTheDaemonDoes);
-    CPPUNIT_TEST(asksForTheRole);
+    CPPUNIT_TEST(asksForThePermission);
     CPPUNIT_TEST(letsInNobodyWhoseJobIsOver);
     CPPUNIT_TEST(refusesRoutesThatTheDaemonRefuses);
     CPPUNIT_TEST(fillsInTheDefaultsOfARoute);
@@ -252,17 +252,21 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("too_many_members"), more.code());
     }
 
-    void asksForTheRole() {
+    void asksForThePermission() {
         start([](Host& host) {
             host.routes().operators("GET", "/x", ok);
             host.routes().operators("POST", "/x", ok);
-            host.routes().operators("PUT", "/x", ok, {.role = Role::admin});
+            host.routes().operators("PUT", "/x", ok, {.permission = "scripted.admin"});
+            host.routes().operators("DELETE", "/x", ok, {.permission = permission::auditRead});
         });
         CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::viewer, "GET", "/x").status());
         CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::viewer, "POST", "/x").status());
         CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::user, "POST", "/x").status());
         CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::user, "PUT", "/x").status());
         CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::admin, "PUT", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::user, "DELETE", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(200, host_.operators("a", Role::auditor, "DELETE", "/x").status());
+        CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::runner, "GET", "/x").status());
     }
 
     void letsInNobodyWhoseJobIsOver() {
@@ -284,6 +288,16 @@ public:
                                  host.routes().worker("GET", "/{b}", ok);
                              }),
                              std::invalid_argument);
+        for (const char* permission : {"tokens.wrte", "other.read", "scripted.", "read"}) {
+            CPPUNIT_ASSERT_THROW_MESSAGE(permission, start([permission](Host& host) {
+                                             host.routes().operators("GET", "/x", ok,
+                                                                     {.permission = permission});
+                                         }),
+                                         std::invalid_argument);
+        }
+        CPPUNIT_ASSERT_THROW(
+            start([](Host& host) { host.routes().worker("GET", "/x", ok, {.permission = "scripted.read"}); }),
+            std::invalid_argument);
         start([](Host&) {});
         CPPUNIT_ASSERT_THROW(host_.routes().worker("GET", "/late", ok), std::logic_error);
     }
@@ -294,9 +308,9 @@ public:
             host.routes().operators("POST", "/x", ok);
         });
         CPPUNIT_ASSERT(Run::loop == host_.options(Realm::operators, "GET", "/x").run);
-        CPPUNIT_ASSERT(Role::viewer == host_.options(Realm::operators, "GET", "/x").role);
+        CPPUNIT_ASSERT("scripted.read" == host_.options(Realm::operators, "GET", "/x").permission);
         CPPUNIT_ASSERT(Body::json == host_.options(Realm::operators, "POST", "/x").body);
-        CPPUNIT_ASSERT(Role::user == host_.options(Realm::operators, "POST", "/x").role);
+        CPPUNIT_ASSERT("scripted.write" == host_.options(Realm::operators, "POST", "/x").permission);
         CPPUNIT_ASSERT_THROW(static_cast<void>(host_.options(Realm::worker, "GET", "/x")), std::out_of_range);
     }
 

@@ -124,6 +124,9 @@ public:
         host.routes().worker("GET", "/notes/text", [this](const Call& call) { return text(call); });
         host.routes().operators("GET", "/jobs/{job_id}/notes",
                                 [this](const Call& call) { return show(call); });
+        host.routes().operators("DELETE", "/jobs/{job_id}/notes",
+                                [this](const Call& call) { return erase(call); },
+                                {.permission = "notes.admin"});
 
         host.bus().subscribe<JobFinished>(
             [this](const JobFinished& finished) { counts_->forget(finished.job); });
@@ -257,6 +260,16 @@ private:
         }
         return notesOf(call.jobId())
             .header("X-Signature", signature(call.caller().user(), call.jobId().str()));
+    }
+
+    /// DELETE /api/jobs/{job_id}/notes
+    Reply erase(const Call& call) {
+        const JobId job = call.jobId();
+        host_->store().write([job](Transaction& transaction) {
+            transaction.execute("DELETE FROM notes WHERE job_id = ?", {jobKey(job)});
+        });
+        counts_->forget(job);
+        return Reply::empty(204);
     }
 
     [[nodiscard]] std::string signature(const std::string& user, const std::string& text) const {

@@ -36,6 +36,7 @@ class NotesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(waitsForTheNextNote);
     CPPUNIT_TEST(writesAllAsText);
     CPPUNIT_TEST(showsThemToTheOwnerSigned);
+    CPPUNIT_TEST(erasesThemForAnAdmin);
     CPPUNIT_TEST(tellsSubscribers);
     CPPUNIT_TEST(deletesThemWithTheirJob);
     CPPUNIT_TEST(deletesThemWhenTheyAreOld);
@@ -92,6 +93,15 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::size_t{40}, answer.header("X-Signature").value().size());
         CPPUNIT_ASSERT_EQUAL(404, host_.operators("bob", Role::user, "GET", path).status());
+    }
+
+    void erasesThemForAnAdmin() {
+        host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
+        const std::string path = "/jobs/" + job_.job.id.str() + "/notes";
+        const Answer refused = host_.operators("alice", Role::user, "DELETE", path);
+        CPPUNIT_ASSERT_EQUAL(403, refused.status());
+        CPPUNIT_ASSERT_EQUAL(204, host_.operators("root", Role::admin, "DELETE", path).status());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM notes"));
     }
 
     void tellsSubscribers() {

@@ -160,7 +160,8 @@ public:
     [[nodiscard]] static std::shared_ptr<const Call> call(std::shared_ptr<const Caller> caller,
                                                           Call::Parts parts = {});
 
-    /// How a route was registered, defaults filled in. @throws std::out_of_range if there is no such route.
+    /// How a route was registered, defaults filled in. Its permission is there until the plugin ends.
+    /// @throws std::out_of_range if there is no such route.
     [[nodiscard]] RouteOptions options(Realm realm, const std::string& method,
                                        const std::string& pattern) const;
 
