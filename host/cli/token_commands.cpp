@@ -108,7 +108,8 @@ void addTokenCommands(CLI::App& app, Command& chosen) {
     const auto options = std::make_shared<NewToken>();
     creating.add_option("NAME", options->name, "What it is for")->required()->type_name("");
     creating.add_option("--user", options->user, "The user it acts for (default)")->type_name("USER");
-    creating.add_option("--role", options->role, "What it may do: viewer, user or admin (user)")
+    creating
+        .add_option("--role", options->role, "What it may do: viewer, user, admin, auditor or runner (user)")
         ->type_name("ROLE");
     creating.callback([&chosen, options] {
         chosen = [options](Context& context) { return createToken(context, *options); };

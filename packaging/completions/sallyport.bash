@@ -58,7 +58,7 @@ _sallyport() {
             ;;
         --by) mapfile -t COMPREPLY < <(compgen -W 'job user model day' -- "$current") && return ;;
         --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code' -- "$current") && return ;;
-        --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin' -- "$current") && return ;;
+        --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin auditor runner' -- "$current") && return ;;
         --state)
             mapfile -t COMPREPLY < <(compgen -W \
                 'pending running completed failed cancelled interrupted' -- "$current")

@@ -98,7 +98,7 @@ complete -c sallyport -n '__sallyport_at plugin new' -l directory -x -a '(__fish
 complete -c sallyport -n '__sallyport_at plugin verify' -F
 complete -c sallyport -n '__sallyport_at plugin verify' -l sums -d 'Print SHA-256 sums for plugins.trusted'
 complete -c sallyport -n '__sallyport_at token create' -l user -x -d 'The user it acts for'
-complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin' -d 'What it may do'
+complete -c sallyport -n '__sallyport_at token create' -l role -x -a 'viewer user admin auditor runner' -d 'What it may do'
 complete -c sallyport -n '__sallyport_at usage' -l by -x -a 'job user model day' -d 'What each line is about'
 complete -c sallyport -n '__sallyport_at usage' -l job -x -a '(__sallyport_jobs)' -d 'Only this job'
 complete -c sallyport -n '__sallyport_at usage' -l user -x -d "Only this user's jobs"

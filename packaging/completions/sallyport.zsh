@@ -120,7 +120,7 @@ _sallyport() {
             ;;
         'token create')
             spec+=('--user[the user it acts for]:user:'
-                '--role[what it may do]:role:(viewer user admin)' '3:name:')
+                '--role[what it may do]:role:(viewer user admin auditor runner)' '3:name:')
             ;;
         'token revoke') spec+=('3:id:') ;;
         usage)

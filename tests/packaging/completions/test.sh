@@ -96,7 +96,7 @@ done
 expect "sallyport --color " exactly "always auto never"
 expect "sallyport job create --mode " exactly "claude_code worker"
 expect "sallyport job list --state " exactly "cancelled completed failed interrupted pending running"
-expect "sallyport token create --role " exactly "admin user viewer"
+expect "sallyport token create --role " exactly "admin auditor runner user viewer"
 expect "sallyport usage --by " exactly "day job model user"
 
 ask() { # SHELL
