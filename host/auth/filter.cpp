@@ -91,8 +91,8 @@ bool matches(const Candidates& candidates, const Digest& expected) {
 
 }  // namespace
 
-Filter::Filter(const WorkerTokens& workers, const Operators& operators)
-    : workers_(workers), operators_(operators) {}
+Filter::Filter(const WorkerTokens& workers, const Operators& operators, BrowserDoor* browsers)
+    : workers_(workers), operators_(operators), browsers_(browsers) {}
 
 std::variant<Identity, RequestError> Filter::worker(std::string_view job, const Presented& presented) const {
     const auto id = JobId::parse(job);
@@ -112,21 +112,64 @@ std::variant<Identity, RequestError> Filter::worker(std::string_view job, const 
         return unauthorized(notThisJobs);
     }
     std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, noPermissions()));
-    return Identity{std::move(caller), Presence::of(std::move(lease)), nullptr};
+    return Identity{.caller = std::move(caller), .lease = Presence::of(std::move(lease))};
 }
 
-std::variant<Identity, RequestError> Filter::operators(const Presented& presented) const {
-    const Candidates candidates = candidatesIn(presented, false);
-    if (candidates.none()) {
-        return unauthorized(candidates.refusal);
+std::variant<Identity, RequestError> Filter::operators(const Presented& presented,
+                                                       Clock::time_point now) const {
+    std::shared_ptr<const Session> browser;
+    if (browsers_ != nullptr && !presented.authorization) {
+        auto found = browsers_->session(presented, now);
+        if (auto* const refusal = std::get_if<RequestError>(&found)) {
+            return std::move(*refusal);
+        }
+        browser = std::get<0>(std::move(found));
     }
-    auto token = operators_.find(*candidates.authorization);
+    std::shared_ptr<const OperatorToken> token;
+    if (browser) {
+        token = {browser, &browser->token};
+    } else {
+        const Candidates candidates = candidatesIn(presented, false);
+        if (candidates.none()) {
+            return unauthorized(candidates.refusal);
+        }
+        // A page has no token unless somebody typed it in: then it was asked for under another name.
+        if (BrowserDoor::isBrowsers(presented)) {
+            if (auto refusal = misdirected(presented)) {
+                return *std::move(refusal);
+            }
+        }
+        if (auto found = operators_.find(*candidates.authorization)) {
+            token = std::make_shared<const OperatorToken>(*std::move(found));
+        }
+    }
     if (!token) {
         return unauthorized(notAnOperators);
     }
     std::shared_ptr<const Caller> caller(
-        new Caller(Realm::operators, std::move(token->user), JobId{}, permissionsOf(token->role)));
-    return Identity{std::move(caller), nullptr, std::move(token->lease)};
+        new Caller(Realm::operators, token->user, JobId{}, permissionsOf(token->role)));
+    return Identity{.caller = std::move(caller),
+                    .token = std::move(token),
+                    .browser = std::move(browser),
+                    .secure = presented.secure};
+}
+
+std::variant<Identity, RequestError> Filter::stranger(const Presented& presented,
+                                                      Clock::time_point now) const {
+    if (browsers_ == nullptr) {
+        return unauthorized(noToken);
+    }
+    if (auto refusal = browsers_->signInRefusal(presented, now)) {
+        return *std::move(refusal);
+    }
+    std::shared_ptr<const Caller> caller(new Caller(Realm::operators, {}, JobId{}, noPermissions()));
+    return Identity{.caller = std::move(caller),
+                    .browser = browsers_->replaced(presented, now),
+                    .secure = presented.secure};
+}
+
+std::optional<RequestError> Filter::misdirected(const Presented& presented) const {
+    return browsers_ != nullptr ? browsers_->misdirected(presented) : std::nullopt;
 }
 
 }  // namespace sallyport::host::auth

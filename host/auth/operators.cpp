@@ -44,19 +44,6 @@ const std::vector<Migration>& migrations() {
     return steps;
 }
 
-/// Digests are uniformly distributed, so any part of one is a hash of it.
-struct DigestHash {
-    std::size_t operator()(const Digest& digest) const noexcept {
-        std::size_t value = 0;
-        std::memcpy(&value, digest.data(), sizeof value);
-        return value;
-    }
-};
-
-struct DigestEqual {
-    bool operator()(const Digest& a, const Digest& b) const noexcept { return equal(a, b); }
-};
-
 struct Entry {
     OperatorToken token;
     bool localFile = false;

@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sallyport/caller.h>
@@ -20,10 +21,16 @@
 
 namespace sallyport::host::auth {
 
-/// One operator token's right to call. Connections keep it while they serve a request, and look at `revoked`
-/// before they act. [any thread]
+/// An operator token's right to call, or that of a session of it. Connections keep it while they serve a
+/// request, and look whether it has `ended` before they act. [any thread]
 struct OperatorLease {
+    /// @param whose the right without which this one is none: a token's, for a session.
+    explicit OperatorLease(std::shared_ptr<const OperatorLease> whose = nullptr) : of(std::move(whose)) {}
+
+    [[nodiscard]] bool ended() const { return revoked || (of && of->ended()); }
+
     std::atomic<bool> revoked{false};
+    const std::shared_ptr<const OperatorLease> of;
 };
 
 /// An operator token without its secret.

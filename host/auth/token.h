@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,19 @@ using Digest = std::array<std::uint8_t, 32>;
 
 /// In constant time.
 [[nodiscard]] bool equal(const Digest& a, const Digest& b);
+
+/// Digests are uniformly distributed, so any part of one is a hash of it.
+struct DigestHash {
+    std::size_t operator()(const Digest& digest) const noexcept {
+        std::size_t value = 0;
+        std::memcpy(&value, digest.data(), sizeof value);
+        return value;
+    }
+};
+
+struct DigestEqual {
+    bool operator()(const Digest& a, const Digest& b) const noexcept { return equal(a, b); }
+};
 
 /// The stored form: 64 lower-case hex characters.
 [[nodiscard]] std::string hex(const Digest& digest);
