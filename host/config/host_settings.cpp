@@ -42,6 +42,18 @@ constexpr Setting settings[] = {
     {"operator.socket_mode", SettingKind::text, "0660",
      "Who may connect to its Unix sockets, as a mode in octal; all need a token as well"},
 
+    {"operator.hosts", SettingKind::list, "",
+     "Host names and addresses by which browsers reach it, besides sallyport.localhost, comma-separated"},
+
+    {"session.idle_timeout", SettingKind::duration, "2h",
+     "A browser's session ends so long after its last request", 100, 365 * day},
+    {"session.lifetime", SettingKind::duration, "12h", "And so long after its sign-in in any case", 100,
+     365 * day},
+    {"session.max_per_token", SettingKind::integer, "16",
+     "Sessions of one operator token at once; one more ends the oldest", 1, 1000},
+    {"session.max", SettingKind::integer, "256", "Sessions of all tokens together; one more ends the oldest",
+     1, 10'000},
+
     {"jobs.keep", SettingKind::duration, "0",
      "A job that ended so long ago is deleted with all that belongs to it, but for sums of its usage; 0: "
      "never",

@@ -28,6 +28,7 @@
 #include "host/daemon/host_routes.h"
 #include "host/daemon/last_resort.h"
 #include "host/daemon/reloader.h"
+#include "host/daemon/session_routes.h"
 #include "host/entry/slow_calls.h"
 #include "host/jobs/job_retention.h"
 #include "host/jobs/registry.h"
@@ -51,6 +52,7 @@ constexpr auto silenceCheck = 1min;
 constexpr auto retentionBeat = 1s;
 constexpr auto logBeat = 1s;
 constexpr auto timeoutBeat = 1s;
+constexpr auto sessionBeat = 1s;
 constexpr auto unwrittenBeat = 1s;
 constexpr auto retryBeat = 1s;
 constexpr std::chrono::seconds longestRetry = 30s;
@@ -133,7 +135,9 @@ public:
           registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits, &intents_),
           terms_(registry_, tokens_, options_.server.limits.longestHold),
           retention_(registry_, database_, *jobsLog_, options_.keepJobs),
-          filter_(tokens_, operators_),
+          sessions_(options_.sessions),
+          browsers_(sessions_, auth::OwnNames(options_.operatorHosts)),
+          filter_(tokens_, operators_, &browsers_),
           server_(
               options_.server, filter_,
               [this](const JobId& job, std::function<void(std::exception_ptr)> done) {
@@ -146,7 +150,7 @@ public:
           plugins_({registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_,
                     metrics_, options_.dataDirectory, options_.plugins.assets,
                     [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
-                   hostRoutes(view()), *pluginLog_),
+                   ownRoutes(), *pluginLog_),
           doors_(options_, std::move(inherited), *hostLog_) {
         if (!options_.coreDumps) {
             closeMemory();
@@ -159,6 +163,7 @@ public:
         bus_.onWake([this](std::string_view topic) { server_.wake(topic); });
         tokens_.onRevoked([this](const JobId& job) { server_.endRevoked(job); });
         operators_.onRevoked([this] { server_.endRevoked(std::nullopt); });
+        sessions_.onEnded([this] { server_.endRevoked(std::nullopt); });
         services_.add(JobTermsService::serviceName, this, std::make_shared<http::Gate>("sallyportd"),
                       {std::shared_ptr<void>(), static_cast<JobTermsService*>(&terms_)});
         crashes_.begin();
@@ -171,6 +176,7 @@ public:
             ticker_.add(this, http::hostName, silenceCheck,
                         [this] { registry_.interruptSilent(options_.workerSilence); });
         }
+        ticker_.add(this, http::hostName, sessionBeat, [this] { sessions_.endOverdue(); });
         ticker_.add(this, http::hostName, timeoutBeat, [this] { registry_.interruptOverdue(); });
         ticker_.add(this, http::hostName, logBeat, [this] { log_.writeHeld(); });
         ticker_.add(this, http::hostName, retentionBeat, [this] { retention_.turn(); });
@@ -305,6 +311,13 @@ private:
         // What a daemon before it has left there is wrong.
         std::error_code ignored;
         fs::remove(dataFile(name), ignored);
+    }
+
+    http::RouteTable::Routes ownRoutes() {
+        auto routes = hostRoutes(view());
+        auto ofSessions = sessionRoutes({operators_, sessions_, codes_, *hostLog_});
+        routes.insert(routes.end(), ofSessions.begin(), ofSessions.end());
+        return routes;
     }
 
     HostView view() {
@@ -476,6 +489,9 @@ private:
     jobs::Registry registry_;
     jobs::Terms terms_;
     jobs::JobRetention retention_;
+    auth::Sessions sessions_;
+    auth::SignInCodes codes_;
+    auth::BrowserDoor browsers_;
     auth::Filter filter_;
     metrics::Registry metrics_;
     std::unique_ptr<Metrics> hostMetrics_ = metrics_.of({});

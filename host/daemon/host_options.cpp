@@ -10,6 +10,9 @@
 #include <thread>
 #include <utility>
 
+#include <Poco/Net/IPAddress.h>
+
+#include "host/auth/own_names.h"
 #include "host/config/host_settings.h"
 
 namespace sallyport::host {
@@ -124,6 +127,30 @@ ListenOptions readListen(const config::Configuration& configuration, const Setti
             readMode(configuration, settings, door + ".socket_mode"), options};
 }
 
+/// Those of `operator.hosts`, and the names at which the door listens. Not the addresses: those it shares
+/// with all else on the machine.
+std::vector<std::string> readHosts(const config::Configuration& configuration, const Settings& settings,
+                                   std::span<const http::ListenAddress> addresses) {
+    auto hosts = settings.list("operator.hosts");
+    if (!std::ranges::all_of(hosts, auth::isHost)) {
+        throw configuration.badValue("operator.hosts",
+                                     "names and addresses of hosts without ports, with commas between them");
+    }
+    for (const auto& address : addresses) {
+        const auto host = address.isUnix() ? std::nullopt : auth::hostIn(address.text());
+        if (Poco::Net::IPAddress ignored; host && !Poco::Net::IPAddress::tryParse(*host, ignored)) {
+            hosts.push_back(*host);
+        }
+    }
+    return hosts;
+}
+
+auth::Sessions::Options readSessions(const Settings& settings) {
+    return {settings.duration("session.idle_timeout"), settings.duration("session.lifetime"),
+            static_cast<std::size_t>(settings.integer("session.max_per_token")),
+            static_cast<std::size_t>(settings.integer("session.max"))};
+}
+
 }  // namespace
 
 HostOptions readHostOptions(const config::Configuration& configuration, const trust::Trust& trust) {
@@ -142,6 +169,8 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
             throw configuration.badValue("operator.listen", "addresses that worker.listen does not have");
         }
     }
+    options.operatorHosts = readHosts(configuration, settings, options.operators.addresses);
+    options.sessions = readSessions(settings);
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");
     options.keepJobs = settings.duration("jobs.keep");

@@ -10,6 +10,7 @@
 
 #include <sallyport/job_terms.h>
 
+#include "host/auth/sessions.h"
 #include "host/config/configuration.h"
 #include "host/http/listen_address.h"
 #include "host/http/server.h"
@@ -31,6 +32,8 @@ struct HostOptions {
     std::string dataDirectory;
     ListenOptions worker;
     ListenOptions operators;
+    std::vector<std::string> operatorHosts;  ///< by which browsers reach the operator door
+    auth::Sessions::Options sessions;
     std::string workerPublicUrl;
     std::chrono::milliseconds workerSilence{0};  ///< 0: never interrupt
     std::chrono::milliseconds keepJobs{0};       ///< after their end; 0: for ever

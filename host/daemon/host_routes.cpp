@@ -351,22 +351,28 @@ private:
 
 }  // namespace
 
+std::shared_ptr<http::Route> hostRoute(std::shared_ptr<http::Gate> gate, const char* method,
+                                       const char* pattern, Handler handler) {
+    auto route = std::make_shared<http::Route>();
+    route->gate = std::move(gate);
+    route->realm = Realm::operators;
+    route->method = method;
+    route->pattern = pattern;
+    route->label = route->method + " " + http::mountedPath(*route);
+    route->handler = std::move(handler);
+    return route;
+}
+
 http::RouteTable::Routes hostRoutes(HostView view) {
     const auto handlers = std::make_shared<const HostHandlers>(std::move(view));
     const auto gate = std::make_shared<http::Gate>(http::hostName, version, &handlers->log());
     http::RouteTable::Routes routes;
     const auto add = [&](const char* method, const char* pattern, std::string_view permission, Body body,
                          Handler handler, Run run = Run::pool) {
-        auto route = std::make_shared<http::Route>();
-        route->gate = gate;
-        route->realm = Realm::operators;
-        route->method = method;
-        route->pattern = pattern;
-        route->label = std::string(method) + " " + http::mountedPath(*route);
+        auto route = hostRoute(gate, method, pattern, std::move(handler));
         route->permission = permission;
         route->body = body;
         route->run = run;
-        route->handler = std::move(handler);
         routes.push_back(std::move(route));
     };
     add("GET", "/status", permission::statusRead, Body::none,

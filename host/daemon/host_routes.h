@@ -35,6 +35,10 @@ struct HostView {
     std::function<std::vector<std::pair<std::string, std::string>>()> listeners;
 };
 
+/// A route of the host's own at the operator door, to be filled in further.
+[[nodiscard]] std::shared_ptr<http::Route> hostRoute(std::shared_ptr<http::Gate> gate, const char* method,
+                                                     const char* pattern, Handler handler);
+
 /// `/api/status`, `/api/plugins`, `/api/plugins/reload`, `/api/plugins/{name}/acknowledge`,
 /// `/api/jobs/{job_id}/release`, `/api/tokens`.
 [[nodiscard]] http::RouteTable::Routes hostRoutes(HostView view);

@@ -16,19 +16,55 @@ constexpr std::uint64_t unwantedBody = std::uint64_t{64} * 1024;
 
 constexpr std::string_view healthMethods = "GET, HEAD, OPTIONS";
 
+/// What of the headers the filter looks at.
 auth::Presented presented(const RequestHead& head) {
-    auth::Presented found;
+    using Field = std::optional<std::string_view> auth::Presented::*;
+    struct Known {
+        std::string_view name;
+        Field field;
+        bool auth::Presented::*repeated;
+    };
+    using auth::Presented;
+    static constexpr Known known[] = {
+        {"authorization", &Presented::authorization, &Presented::repeated},
+        {"x-api-key", &Presented::apiKey, &Presented::repeated},
+        {"cookie", &Presented::cookie, &Presented::browserRepeated},
+        {"host", &Presented::host, &Presented::browserRepeated},
+        {"origin", &Presented::origin, &Presented::browserRepeated},
+        {"sec-fetch-site", &Presented::fetchSite, &Presented::browserRepeated},
+        {"x-csrf-token", &Presented::csrfToken, &Presented::browserRepeated},
+    };
+    Presented found;
+    found.method = head.method;
     for (const auto& [name, value] : head.headers) {
-        auto* field = name == "authorization" ? &found.authorization
-                      : name == "x-api-key"   ? &found.apiKey
-                                              : nullptr;
-        if (field == nullptr) {
-            continue;
+        for (const auto& [wanted, field, repeated] : known) {
+            if (name == wanted) {
+                found.*repeated |= (found.*field).has_value();
+                found.*field = value;
+            }
         }
-        found.repeated |= field->has_value();
-        *field = value;
     }
     return found;
+}
+
+/// The one request that is answered without a token, and not by the host alone.
+bool isSignIn(const RequestHead& head, std::string_view inside) {
+    return head.method == "POST" && inside == "/session";
+}
+
+std::variant<auth::Identity, RequestError> authenticateOperator(const auth::Filter& filter,
+                                                                const RequestHead& head,
+                                                                std::string_view inside,
+                                                                const Transport& transport) {
+    auto shown = presented(head);
+    shown.secure = transport.isSecure();
+    if (!isSignIn(head, inside)) {
+        return filter.operators(shown);
+    }
+    std::string peer = transport.peer();
+    peer.resize(std::min(peer.rfind(':'), peer.size()));
+    shown.peer = peer;
+    return filter.stranger(shown);
 }
 
 }  // namespace
@@ -59,11 +95,12 @@ std::optional<std::string_view> pathInside(Realm realm, std::string_view path) {
 }
 
 std::variant<Authenticated, RequestError> authenticate(const auth::Filter& filter, Realm realm,
-                                                       const RequestHead& head, std::string_view inside) {
+                                                       const RequestHead& head, std::string_view inside,
+                                                       const Transport& transport) {
     std::string_view subpath = inside;
     auto result = [&] {
         if (realm == Realm::operators) {
-            return filter.operators(presented(head));
+            return authenticateOperator(filter, head, inside, transport);
         }
         const auto end = inside.find('/', 1);
         subpath = end == std::string_view::npos ? std::string_view{} : inside.substr(end);
@@ -75,6 +112,10 @@ std::variant<Authenticated, RequestError> authenticate(const auth::Filter& filte
         return std::move(*denied);
     }
     return Authenticated{std::move(std::get<auth::Identity>(result)), std::string(subpath)};
+}
+
+std::optional<RequestError> misdirected(const auth::Filter& filter, const RequestHead& head) {
+    return filter.misdirected(presented(head));
 }
 
 Routed route(const RouteTable& routes, Realm realm, std::string_view method, const Authenticated& who) {
@@ -106,7 +147,9 @@ bool isPaced(const Route& route) {
 
 BodyAdmission admitBody(const RequestHead& head, const Route& route, std::uint64_t maxBody) {
     const bool wanted = route.body != Body::none;
-    BodyAdmission admission{wanted ? maxBody : unwantedBody, std::nullopt};
+    const std::uint64_t wantedBody =
+        route.maxBody != 0 ? std::min<std::uint64_t>(route.maxBody, maxBody) : maxBody;
+    BodyAdmission admission{wanted ? wantedBody : unwantedBody, std::nullopt};
     if (head.framing == Framing::length && head.length > admission.limit) {
         admission.refusal = tooLarge("the request body is larger than is accepted here");
         return admission;

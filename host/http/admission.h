@@ -13,6 +13,7 @@
 #include "host/auth/filter.h"
 #include "host/http/request_head.h"
 #include "host/http/router.h"
+#include "host/http/transport.h"
 
 // The checks come in the order of the contract; each is a function of what it is given. [any thread]
 namespace sallyport::host::http {
@@ -32,7 +33,11 @@ struct Authenticated {
 /// Who asks. @param inside see pathInside. @return what the filter said otherwise.
 [[nodiscard]] std::variant<Authenticated, RequestError> authenticate(const auth::Filter& filter, Realm realm,
                                                                      const RequestHead& head,
-                                                                     std::string_view inside);
+                                                                     std::string_view inside,
+                                                                     const Transport& transport);
+
+/// Why the operator door does not show its public files for that request, if it is meant for another host.
+[[nodiscard]] std::optional<RequestError> misdirected(const auth::Filter& filter, const RequestHead& head);
 
 /// Where a request goes, or the answer if it goes nowhere.
 struct Routed {

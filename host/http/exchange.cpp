@@ -117,15 +117,20 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
     const auto inside = pathInside(door_.options().realm, head_.path);
     if (!inside) {
         auto answer = asset();
-        return answer ? std::move(answer) : refuse(notFound("there is nothing at this path"));
+        if (!answer) {
+            return refuse(notFound("there is nothing at this path"));
+        }
+        const auto wrongDoor = misdirected(loop_.services().filter, head_);
+        return wrongDoor ? refuse(*wrongDoor) : std::move(answer);
     }
-    auto result = authenticate(loop_.services().filter, door_.options().realm, head_, *inside);
+    auto result = authenticate(loop_.services().filter, door_.options().realm, head_, *inside, transport);
     if (const auto* denied = std::get_if<RequestError>(&result)) {
         loop_.logDenial(requestId_, head_.path, transport);
         return refuse(*denied);
     }
     who_ = std::move(std::get<Authenticated>(result));
-    if (!place.authenticate(identity().lease ? &identity().lease->job : nullptr)) {
+    const bool stranger = identity().isStranger();
+    if (!stranger && !place.authenticate(identity().lease ? &identity().lease->job : nullptr)) {
         closeAfterwards();
         return refuse(tooManyConnections());
     }

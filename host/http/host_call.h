@@ -22,6 +22,7 @@ public:
 
     [[nodiscard]] const Route& route() const noexcept { return *kept_->route; }
     [[nodiscard]] const std::shared_ptr<auth::Lease>& lease() const noexcept { return kept_->identity.lease; }
+    [[nodiscard]] const auth::Identity& identity() const noexcept { return kept_->identity; }
     /// For entering the plugin's code.
     [[nodiscard]] const entry::Origin& origin() const noexcept { return kept_->origin; }
     /// The reply has become a stream, which a reload of the plugin does not wait for.

@@ -38,6 +38,7 @@ struct Route {
     bool head = true;
     bool secret = false;
     std::size_t loopBody = 0;
+    std::size_t maxBody = 0;  ///< bytes, where the door's own limit is too much; 0: it is not
     Handler handler;
 };
 

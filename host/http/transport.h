@@ -60,6 +60,10 @@ public:
     /// Whether the peer has shut down its sending side and all that it sent has been read. Takes no bytes.
     [[nodiscard]] virtual bool peerHasClosed() = 0;
 
+    /// Whether nobody between could read or change what goes over: TLS, of which there is none yet. Cookies
+    /// are made by this.
+    [[nodiscard]] virtual bool isSecure() const { return false; }
+
     /// Who the peer is, for the log: `address:port`, or a word when that cannot be told.
     [[nodiscard]] virtual std::string peer() const = 0;
 };

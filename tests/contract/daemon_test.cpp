@@ -31,6 +31,7 @@ class DaemonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(checkConfigNamesTheNearestKey);
     CPPUNIT_TEST(checkConfigLooksAtProvidersAndTheirKeys);
     CPPUNIT_TEST(badValueStopsTheStart);
+    CPPUNIT_TEST(badHostStopsTheStart);
     CPPUNIT_TEST(badOverrideStopsTheStart);
     CPPUNIT_TEST(missingConfigurationFileStopsTheStart);
     CPPUNIT_TEST(overrideWinsOverTheFile);
@@ -149,6 +150,16 @@ public:
             ASSERT_CONTAINS(part, refused.errors);
         }
         CPPUNIT_ASSERT(!std::filesystem::exists(directory_ / "data" / "sallyport.db"));
+    }
+
+    void badHostStopsTheStart() {
+        writeFile(file(), "data.dir = " + (directory_ / "data").string() + "\n");
+        for (const std::string value : {"http://console.example", "console.example:80", "a,*"}) {
+            const Finished refused = runDaemon({"--config=" + file().string(), "-Doperator.hosts=" + value});
+            CPPUNIT_ASSERT_MESSAGE(refused.describe(), refused.status > 0 && refused.status < 128);
+            ASSERT_CONTAINS("operator.hosts", refused.errors);
+            ASSERT_CONTAINS(value, refused.errors);
+        }
     }
 
     void badOverrideStopsTheStart() {

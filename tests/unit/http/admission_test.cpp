@@ -30,6 +30,18 @@ std::string headerOf(const Reply& reply, std::string_view name) {
     return {};
 }
 
+/// Comes from nowhere in particular.
+class Nowhere final : public Transport {
+public:
+    [[nodiscard]] int descriptor() const noexcept override { return -1; }
+    [[nodiscard]] Readiness onEvents(std::uint32_t /*events*/) override { return {}; }
+    [[nodiscard]] Result read(std::span<char> /*into*/) override { return {}; }
+    [[nodiscard]] Result write(std::span<const std::string_view> /*buffers*/) override { return {}; }
+    void shutDownSending() override {}
+    [[nodiscard]] bool peerHasClosed() override { return false; }
+    [[nodiscard]] std::string peer() const override { return "192.0.2.1:50000"; }
+};
+
 std::shared_ptr<const Route> routeFor(Realm realm, std::string method, std::string pattern,
                                       std::string permission = {}, Body body = Body::none) {
     auto made = std::make_shared<Route>();
@@ -69,14 +81,16 @@ class AdmissionTest : public CppUnit::TestFixture {
                                                                    const std::string& token) const {
         auto head = request("GET", path);
         head.headers.emplace_back("authorization", "Bearer " + token);
-        return http::authenticate(filter_, Realm::worker, head, *pathInside(Realm::worker, head.path));
+        return http::authenticate(filter_, Realm::worker, head, *pathInside(Realm::worker, head.path),
+                                  Nowhere());
     }
 
     Authenticated operatorWith(Role role) {
         const auto created = operators_.create("t", "ann", role);
         auto head = request("GET", "/api/things");
         head.headers.emplace_back("authorization", "Bearer " + created.secret);
-        return std::get<Authenticated>(http::authenticate(filter_, Realm::operators, head, "/things"));
+        return std::get<Authenticated>(
+            http::authenticate(filter_, Realm::operators, head, "/things", Nowhere()));
     }
 
     static int statusOf(const std::variant<Authenticated, RequestError>& result) {
@@ -137,8 +151,9 @@ public:
         for (int i = 0; i < 2; ++i) {
             head.headers.emplace_back("authorization", "Bearer " + token_);
         }
-        CPPUNIT_ASSERT_EQUAL(401, statusOf(http::authenticate(filter_, Realm::worker, head,
-                                                              *pathInside(Realm::worker, head.path))));
+        CPPUNIT_ASSERT_EQUAL(401,
+                             statusOf(http::authenticate(filter_, Realm::worker, head,
+                                                         *pathInside(Realm::worker, head.path), Nowhere())));
     }
 
     void refusalsCarryTheChallenge() {
