@@ -12,11 +12,11 @@
 #include <Poco/JSON/Object.h>
 
 #include "host/cli/client_names.h"
+#include "host/cli/event_display.h"
 #include "host/cli/grant_argument.h"
 #include "host/cli/job_event.h"
 #include "host/cli/job_reference.h"
 #include "host/cli/text_input.h"
-#include "host/cli/watch.h"
 
 namespace sallyport::host::cli {
 
@@ -85,13 +85,14 @@ ExitCode release(Context& context, const std::string& reference) {
     return ExitCode::ok;
 }
 
-ExitCode watch(Context& context, const std::string& reference, Watch::Options options) {
+ExitCode watch(Context& context, const std::string& reference, EventDisplay::Options options) {
     Interruption interruption;
     const InterruptOnSignal ctrlC(interruption, SIGINT);
     const JobId job = resolveJob(context.connect(), reference);
     options.json = context.options.json;
-    Watch watch([&] { return context.connect(); }, job, options, context.out, context.err, interruption);
-    return watch.run();
+    EventDisplay display([&] { return context.connect(); }, job, options, context.out, context.err,
+                         interruption);
+    return display.run();
 }
 
 }  // namespace
@@ -147,7 +148,7 @@ void addJobWatch(CLI::App& job, Command& chosen) {
     CLI::App& command = *job.add_subcommand("watch", "Show a job's events as they come, until it is over");
     command.footer("Ends with 0 if the job completed, 4 if it ended otherwise, 130 after Ctrl-C.");
     const auto reference = std::make_shared<std::string>();
-    const auto options = std::make_shared<Watch::Options>();
+    const auto options = std::make_shared<EventDisplay::Options>();
     command.add_option("JOB", *reference, "Id of the job, or its first six or more characters")
         ->required()
         ->type_name("");

@@ -123,12 +123,12 @@ Target& Target::query(std::string_view name, std::string_view value) {
 
 EventStream::EventStream(const Access& access, std::chrono::milliseconds timeout, const Target& target,
                          std::uint64_t lastEventId, std::chrono::milliseconds idle)
-    : connection_(access, timeout) {
-    connection_.ask("GET", target.text(), {}, std::to_string(lastEventId));
-    if (connection_.contentType() != "text/event-stream") {
-        throw Refused(200, "expected a stream of events, got " + connection_.contentType());
+    : exchange_(access, timeout) {
+    exchange_.ask("GET", target.text(), {}, std::to_string(lastEventId));
+    if (exchange_.contentType() != "text/event-stream") {
+        throw Refused(200, "expected a stream of events, got " + exchange_.contentType());
     }
-    connection_.setReadTimeout(idle);
+    exchange_.setReadTimeout(idle);
 }
 
 std::optional<SseEvent> EventStream::next() {
@@ -136,7 +136,7 @@ std::optional<SseEvent> EventStream::next() {
         if (std::optional<SseEvent> event = parser_.next()) {
             return event;
         }
-        const std::string bytes = connection_.read();
+        const std::string bytes = exchange_.read();
         if (bytes.empty()) {
             return std::nullopt;
         }
@@ -161,9 +161,9 @@ Answer Client::patch(const Target& target, const Poco::JSON::Object& body) const
 }
 
 Answer Client::ask(const std::string& method, const Target& target, const std::string& body) const {
-    Connection connection(access_, timeout_);
-    connection.ask(method, target.text(), body);
-    return Answer(connection.readAll());
+    HttpExchange exchange(access_, timeout_);
+    exchange.ask(method, target.text(), body);
+    return Answer(exchange.readAll());
 }
 
 }  // namespace sallyport::host::client

@@ -13,7 +13,7 @@
 
 #include <sallyport/json.h>
 
-#include "host/client/connection.h"
+#include "host/client/http_exchange.h"
 #include "host/client/locate.h"
 #include "host/client/sse_parser.h"
 
@@ -80,10 +80,10 @@ public:
     /// @throws Unreachable when it breaks or stays silent too long.
     [[nodiscard]] std::optional<SseEvent> next();
 
-    [[nodiscard]] int descriptor() { return connection_.descriptor(); }
+    [[nodiscard]] int descriptor() { return exchange_.descriptor(); }
 
 private:
-    Connection connection_;
+    HttpExchange exchange_;
     SseParser parser_;
 };
 

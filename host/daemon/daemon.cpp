@@ -36,7 +36,7 @@
 #include "host/log/attempt.h"
 #include "host/metrics/registry.h"
 #include "host/plugins/ticker.h"
-#include "host/plugins/watch.h"
+#include "host/plugins/directory_watch.h"
 #include "host/store/intent_log.h"
 #include "host/store/on_behalf_of.h"
 #include "host/trust/trust.h"
@@ -509,7 +509,7 @@ private:
     bool stopped_ = false;
     bool ended_ = false;
     Reloader reloader_{[this] { return reloadNow(); }};
-    plugins::Watch watch_{*pluginLog_, [this] {
+    plugins::DirectoryWatch watch_{*pluginLog_, [this] {
                               pluginLog_->info("plugin files have changed");
                               reload();
                           }};

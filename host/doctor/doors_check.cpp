@@ -17,8 +17,8 @@
 
 #include <sallyport/new_file.h>
 
-#include "host/client/connection.h"
 #include "host/client/failure.h"
+#include "host/client/http_exchange.h"
 #include "host/client/locate.h"
 #include "host/doctor/checks.h"
 #include "host/http/listen_address.h"
@@ -77,13 +77,13 @@ std::vector<std::string> addressesOf(const Door& door) {
 /// Why there is no right answer; empty if there is. No token is shown: it need not be the daemon who listens.
 std::string problemOf(const std::string& address) {
     try {
-        client::Connection connection({.address = client::Address::parse(address),
+        client::HttpExchange exchange({.address = client::Address::parse(address),
                                        .addressOrigin = address,
                                        .token = {},
                                        .tokenOrigin = {}},
                                       patience);
-        connection.ask("GET", "/health", {});
-        return connection.readAll() == "ok" ? "" : address + " answers, but not as Sallyport does";
+        exchange.ask("GET", "/health", {});
+        return exchange.readAll() == "ok" ? "" : address + " answers, but not as Sallyport does";
     } catch (const std::exception& problem) {
         return problem.what();
     }

@@ -94,7 +94,7 @@ void appendToolUse(std::string& out, const PastToolCall& call) {
 }
 
 bool isResult(const ChatMessage& message) {
-    return message.role == Role::tool && !message.orphan;
+    return message.role == ChatRole::tool && !message.orphan;
 }
 
 /// Messages of one side that follow each other.
@@ -113,7 +113,7 @@ void appendBlocks(std::string& out, Turn turn) {
         } else if (!isResult(*message)) {
             appendContent(out, *message);
         }
-        if (message->role == Role::assistant) {
+        if (message->role == ChatRole::assistant) {
             for (const PastToolCall& call : message->toolCalls) {
                 appendToolUse(out, call);
             }
@@ -123,8 +123,8 @@ void appendBlocks(std::string& out, Turn turn) {
 
 void appendTurn(std::string& out, Turn turn) {
     const std::size_t start = out.size();
-    out += turn.front()->role == Role::assistant ? R"({"role":"assistant","content":[)"
-                                                 : R"({"role":"user","content":[)";
+    out += turn.front()->role == ChatRole::assistant ? R"({"role":"assistant","content":[)"
+                                                     : R"({"role":"user","content":[)";
     const std::size_t blocks = out.size();
     appendBlocks(out, turn);
     if (out.size() == blocks) {
@@ -138,15 +138,15 @@ void appendTurn(std::string& out, Turn turn) {
 void appendMessages(std::string& out, const std::vector<ChatMessage>& messages) {
     std::vector<const ChatMessage*> spoken;
     for (const ChatMessage& message : messages) {
-        if (message.role != Role::system) {
+        if (message.role != ChatRole::system) {
             spoken.push_back(&message);
         }
     }
     out += '[';
     for (Turn rest = spoken; !rest.empty();) {
-        const bool assistant = rest.front()->role == Role::assistant;
+        const bool assistant = rest.front()->role == ChatRole::assistant;
         std::size_t length = 1;
-        while (length < rest.size() && (rest[length]->role == Role::assistant) == assistant) {
+        while (length < rest.size() && (rest[length]->role == ChatRole::assistant) == assistant) {
             ++length;
         }
         appendTurn(out, rest.first(length));
@@ -158,7 +158,7 @@ void appendMessages(std::string& out, const std::vector<ChatMessage>& messages) 
 void appendSystem(std::string& out, MemberWriter& members, const ChatRequest& request, bool cached) {
     std::string blocks;
     for (const ChatMessage& message : request.messages) {
-        if (message.role == Role::system) {
+        if (message.role == ChatRole::system) {
             appendContent(blocks, message);
         }
     }

@@ -7,15 +7,15 @@ namespace sallyport::plugins::llm {
 
 namespace {
 
-const char* name(Role role) {
+const char* name(ChatRole role) {
     switch (role) {
-        case Role::system:
+        case ChatRole::system:
             return "system";
-        case Role::user:
+        case ChatRole::user:
             return "user";
-        case Role::assistant:
+        case ChatRole::assistant:
             return "assistant";
-        case Role::tool:
+        case ChatRole::tool:
             break;
     }
     return "tool";

@@ -100,9 +100,11 @@ private:
     const Place* place_;
 };
 
-std::optional<Role> roleOf(std::string_view word) {
-    constexpr std::pair<std::string_view, Role> roles[] = {
-        {"system", Role::system}, {"user", Role::user}, {"assistant", Role::assistant}, {"tool", Role::tool}};
+std::optional<ChatRole> roleOf(std::string_view word) {
+    constexpr std::pair<std::string_view, ChatRole> roles[] = {{"system", ChatRole::system},
+                                                               {"user", ChatRole::user},
+                                                               {"assistant", ChatRole::assistant},
+                                                               {"tool", ChatRole::tool}};
     const auto* const found = std::find_if(std::begin(roles), std::end(roles),
                                            [&](const auto& entry) { return entry.first == word; });
     return found == std::end(roles) ? std::nullopt : std::optional(found->second);
@@ -242,12 +244,12 @@ ChatMessage readMessage(json::Reader& reader, const Place& place) {
 void markOrphans(std::vector<ChatMessage>& messages) {
     std::unordered_set<std::string> calls;
     for (ChatMessage& message : messages) {
-        if (message.role == Role::assistant) {
+        if (message.role == ChatRole::assistant) {
             for (const PastToolCall& call : message.toolCalls) {
                 calls.insert(decoded(call.id));
             }
         }
-        message.orphan = message.role == Role::tool && calls.count(decoded(message.toolCallId)) == 0;
+        message.orphan = message.role == ChatRole::tool && calls.count(decoded(message.toolCallId)) == 0;
     }
 }
 

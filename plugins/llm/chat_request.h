@@ -20,7 +20,7 @@ namespace sallyport::plugins::llm {
 /// field is absent.
 using Raw = std::string_view;
 
-enum class Role { system, user, assistant, tool };
+enum class ChatRole { system, user, assistant, tool };
 
 /// A part of a message's content.
 struct ContentPart {
@@ -38,7 +38,7 @@ struct PastToolCall {
 };
 
 struct ChatMessage {
-    Role role = Role::user;
+    ChatRole role = ChatRole::user;
     Raw content;                       ///< string
     std::vector<ContentPart> parts{};  ///< without `content`, which goes first when there are any
     Raw toolCallId{};                  ///< string

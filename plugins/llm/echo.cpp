@@ -136,7 +136,7 @@ EchoScript EchoScript::parse(std::string_view text) {
 Completion Echo::answer(const JobId& job, const ChatRequest& request) {
     Conversation conversation;
     for (const ChatMessage& message : request.messages) {
-        conversation.add(message.role == Role::user, textOf(message));
+        conversation.add(message.role == ChatRole::user, textOf(message));
     }
     return play(job, conversation.said, conversation.words);
 }

@@ -62,11 +62,11 @@ void appendMessage(std::string& out, const ChatMessage& message) {
     }
     appendContent(out, message);
     appendImages(out, message.parts);
-    if (message.role == Role::tool && !message.name.empty()) {
+    if (message.role == ChatRole::tool && !message.name.empty()) {
         out += R"(,"tool_name":)";
         out += message.name;
     }
-    if (message.role == Role::assistant && !message.toolCalls.empty()) {
+    if (message.role == ChatRole::assistant && !message.toolCalls.empty()) {
         appendToolCalls(out, message.toolCalls);
     }
     out += '}';

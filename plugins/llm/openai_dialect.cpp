@@ -72,11 +72,11 @@ void appendMessage(std::string& out, const ChatMessage& message) {
         return;
     }
     appendContent(out, message);
-    if (message.role == Role::tool) {
+    if (message.role == ChatRole::tool) {
         out += R"(,"tool_call_id":)";
         out += message.toolCallId;
     }
-    if (message.role == Role::assistant && !message.toolCalls.empty()) {
+    if (message.role == ChatRole::assistant && !message.toolCalls.empty()) {
         appendToolCalls(out, message.toolCalls);
     }
     out += '}';

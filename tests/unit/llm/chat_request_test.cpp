@@ -57,7 +57,7 @@ class ChatRequestTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("0.70"), str(request.temperature));
         CPPUNIT_ASSERT_EQUAL(std::string("\"\\n\""), str(request.stopSequences.at(1)));
         CPPUNIT_ASSERT_EQUAL(std::size_t{4}, request.messages.size());
-        CPPUNIT_ASSERT(Role::system == request.messages[0].role);
+        CPPUNIT_ASSERT(ChatRole::system == request.messages[0].role);
         const ChatMessage& user = request.messages[1];
         CPPUNIT_ASSERT_EQUAL(std::string("\"u\""), str(user.content));
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, user.parts.size());
@@ -78,7 +78,7 @@ class ChatRequestTest : public CppUnit::TestFixture {
     static void testWhatIsKeptIsWhatWasWritten() {
         const std::string body = R"({"messages":[{"role":"us\u0065r","content":"\u0041\/\ud83d\ude42"}]})";
         const ChatRequest request = parseChatRequest(body, false);
-        CPPUNIT_ASSERT(Role::user == request.messages[0].role);
+        CPPUNIT_ASSERT(ChatRole::user == request.messages[0].role);
         CPPUNIT_ASSERT_EQUAL(std::string(R"("\u0041\/\ud83d\ude42")"), str(request.messages[0].content));
         CPPUNIT_ASSERT(request.messages[0].content.data() > body.data() &&
                        request.messages[0].content.data() < body.data() + body.size());

@@ -80,11 +80,10 @@ private:
         add(late);
     }
 
-    Answer get(const std::string& query, const std::string& user = "alice",
-               sallyport::Role role = sallyport::Role::viewer) {
+    Answer get(const std::string& query, const std::string& user = "alice", Role role = Role::viewer) {
         return host_.operators(user, role, "GET", "/usage" + query);
     }
-    Answer admin(const std::string& query = "") { return get(query, "root", sallyport::Role::admin); }
+    Answer admin(const std::string& query = "") { return get(query, "root", Role::admin); }
 
     /// `key=requests` of each group, in order.
     static std::string groups(const Answer& answer) {

@@ -15,13 +15,13 @@ namespace sallyport::host::client {
 
 /// A connection for one request, over TCP or a Unix socket. What goes wrong below HTTP becomes
 /// Unreachable, and an answer that is no success becomes Refused.
-class Connection {
+class HttpExchange {
 public:
     /// @param timeout for connecting, and for each wait for the other side.
     /// @throws Unreachable also when the process that answers is none of those of `access.peers`: then
     /// nothing
     ///         was sent.
-    Connection(const Access& access, std::chrono::milliseconds timeout);
+    HttpExchange(const Access& access, std::chrono::milliseconds timeout);
 
     /// Sends the request and reads the head of the answer; what follows is read with read().
     /// @throws Unreachable, Refused

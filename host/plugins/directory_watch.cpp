@@ -1,4 +1,4 @@
-#include "host/plugins/watch.h"
+#include "host/plugins/directory_watch.h"
 
 #include <algorithm>
 #include <array>
@@ -43,7 +43,7 @@ bool isEmptyFile(const std::string& file) {
 
 }  // namespace
 
-bool Watch::Place::has(const std::string& file) const {
+bool DirectoryWatch::Place::has(const std::string& file) const {
     const auto name = fs::path(file).filename().string();
     const auto found = files.find(name);
     return (found != files.end() && found->second == file) ||
@@ -51,14 +51,14 @@ bool Watch::Place::has(const std::string& file) const {
                        [&](const std::string& directory) { return inDirectory(directory, name) == file; });
 }
 
-Watch::Watch(Logger& log, Changed changed)
+DirectoryWatch::DirectoryWatch(Logger& log, Changed changed)
     : log_(log), changed_(std::move(changed)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-Watch::~Watch() {
+DirectoryWatch::~DirectoryWatch() {
     stop();
 }
 
-void Watch::watch(Watched watched) {
+void DirectoryWatch::watch(Watched watched) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || (watched == watched_ && complete_)) {
         return;
@@ -70,12 +70,12 @@ void Watch::watch(Watched watched) {
     }
 }
 
-bool Watch::isBeingWritten(const std::string& file) const {
+bool DirectoryWatch::isBeingWritten(const std::string& file) const {
     const std::lock_guard lock(mutex_);
     return beingWritten_.contains(file);
 }
 
-void Watch::stop() {
+void DirectoryWatch::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
@@ -90,7 +90,7 @@ void Watch::stop() {
 }
 
 /// Nothing is spent on watching before it is asked for.
-void Watch::begin() {
+void DirectoryWatch::begin() {
     if (inotify_ || (watched_.directories.empty() && watched_.files.empty())) {
         return;
     }
@@ -105,7 +105,7 @@ void Watch::begin() {
 }
 
 /// Directories that are the same as before stay watched meanwhile, so that nothing is missed in them.
-void Watch::lookAgain() {
+void DirectoryWatch::lookAgain() {
     for (int looks = 0; looks < mostLooks; ++looks) {
         const auto before = std::exchange(places_, {});
         complete_ = true;
@@ -127,7 +127,7 @@ void Watch::lookAgain() {
     }
 }
 
-std::vector<trust::Step> Watch::allSteps() const {
+std::vector<trust::Step> DirectoryWatch::allSteps() const {
     std::vector<trust::Step> steps;
     for (const auto* paths : {&watched_.directories, &watched_.files}) {
         for (const auto& path : *paths) {
@@ -138,7 +138,7 @@ std::vector<trust::Step> Watch::allSteps() const {
     return steps;
 }
 
-void Watch::addPlaces() {
+void DirectoryWatch::addPlaces() {
     for (const auto& [directory, name] : allSteps()) {
         if (auto* const found = place(directory, stepEvents)) {
             found->steps.insert(name);
@@ -162,7 +162,7 @@ void Watch::addPlaces() {
     }
 }
 
-Watch::Place* Watch::place(const std::string& directory, std::uint32_t events) {
+DirectoryWatch::Place* DirectoryWatch::place(const std::string& directory, std::uint32_t events) {
     const int number =
         ::inotify_add_watch(inotify_->get(), directory.c_str(), events | IN_ONLYDIR | IN_MASK_ADD);
     if (number >= 0) {
@@ -178,7 +178,7 @@ Watch::Place* Watch::place(const std::string& directory, std::uint32_t events) {
     return nullptr;
 }
 
-void Watch::run(const std::stop_token& stopping) {
+void DirectoryWatch::run(const std::stop_token& stopping) {
     while (!stopping.stop_requested()) {
         std::array<pollfd, 2> descriptors{{{inotify_->get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
         ::poll(descriptors.data(), descriptors.size(), patience());
@@ -194,7 +194,7 @@ void Watch::run(const std::stop_token& stopping) {
     }
 }
 
-int Watch::patience() const {
+int DirectoryWatch::patience() const {
     const std::lock_guard lock(mutex_);
     if (due_) {
         return 0;
@@ -210,7 +210,7 @@ int Watch::patience() const {
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 
-void Watch::readEvents() {
+void DirectoryWatch::readEvents() {
     const std::lock_guard lock(mutex_);
     alignas(inotify_event) std::array<char, std::size_t{16} * 1024> buffer;
     for (;;) {
@@ -230,7 +230,7 @@ void Watch::readEvents() {
     }
 }
 
-void Watch::take(const inotify_event& event) {
+void DirectoryWatch::take(const inotify_event& event) {
     if ((event.mask & IN_Q_OVERFLOW) != 0) {
         beingWritten_.clear();
         moved_ = true;
@@ -258,7 +258,7 @@ void Watch::take(const inotify_event& event) {
     }
 }
 
-void Watch::takeFile(const std::string& file, std::uint32_t events) {
+void DirectoryWatch::takeFile(const std::string& file, std::uint32_t events) {
     if ((events & IN_MOVED_TO) != 0) {
         beingWritten_.erase(file);
         settling_.erase(file);
@@ -274,11 +274,11 @@ void Watch::takeFile(const std::string& file, std::uint32_t events) {
     }
 }
 
-void Watch::settle(const std::string& file) {
+void DirectoryWatch::settle(const std::string& file) {
     settling_[file] = Clock::now() + settlingTime;
 }
 
-bool Watch::takeDue() {
+bool DirectoryWatch::takeDue() {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
     const auto settled = std::erase_if(settling_, [now](const auto& entry) { return entry.second <= now; });

@@ -35,16 +35,16 @@ struct Watched {
 /// that is removed to be replaced taken for gone. One that somebody writes to is waited for, however long
 /// that takes. The directories and all that leads to them may be missing, replaced or linked elsewhere, which
 /// is noticed, too. It sleeps while nothing happens (inotify(7)). [any thread]
-class Watch {
+class DirectoryWatch {
 public:
     using Changed = std::function<void()>;
 
     /// @param changed called on a thread of this object, once for all that has happened by then.
-    Watch(Logger& log, Changed changed);
+    DirectoryWatch(Logger& log, Changed changed);
     /// Waits for a call in progress.
-    ~Watch();
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
+    ~DirectoryWatch();
+    DirectoryWatch(const DirectoryWatch&) = delete;
+    DirectoryWatch& operator=(const DirectoryWatch&) = delete;
 
     /// From now on these are watched, and no others. What happens after it has returned is noticed.
     void watch(Watched watched);

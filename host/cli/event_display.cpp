@@ -1,4 +1,4 @@
-#include "host/cli/watch.h"
+#include "host/cli/event_display.h"
 
 #include <algorithm>
 #include <utility>
@@ -24,7 +24,7 @@ bool isEnd(const std::string& state) {
 
 }  // namespace
 
-ExitCode Watch::run() {
+ExitCode EventDisplay::run() {
     begin();
     if (options_.follow && !done()) {
         follow();
@@ -38,7 +38,7 @@ ExitCode Watch::run() {
 }
 
 /// Shows the history and how the job stands.
-void Watch::begin() {
+void EventDisplay::begin() {
     while (!done()) {
         const auto problem = attempt([this] {
             const Client client = connect_();
@@ -51,7 +51,7 @@ void Watch::begin() {
     }
 }
 
-void Watch::follow() {
+void EventDisplay::follow() {
     while (!done()) {
         const auto problem = attempt([this] { followOnce(connect_()); });
         if (!done() && pause(problem.value_or("the daemon closed the connection"))) {
@@ -62,7 +62,7 @@ void Watch::follow() {
 
 /// Talks to the daemon. @return what went wrong and may go right in a moment; nothing when it went well.
 /// @throws Failure for all else, and for everything before the daemon has answered once.
-std::optional<std::string> Watch::attempt(const std::function<void()>& talk) {
+std::optional<std::string> EventDisplay::attempt(const std::function<void()>& talk) {
     try {
         talk();
         return std::nullopt;
@@ -81,7 +81,7 @@ std::optional<std::string> Watch::attempt(const std::function<void()>& talk) {
 
 /// One connection, from its opening to its end. What came between the history and the subscription is
 /// sent by the daemon first, because the stream resumes after the last event shown.
-void Watch::followOnce(const Client& client) {
+void EventDisplay::followOnce(const Client& client) {
     EventStream stream =
         client.follow(Target("/api/events").query("job_id", job_.str()), last_, options_.idle);
     const Interruption::Guard guard(interruption_, stream.descriptor());
@@ -97,7 +97,7 @@ void Watch::followOnce(const Client& client) {
     }
 }
 
-void Watch::take(const JobEvent& event, const Client& client) {
+void EventDisplay::take(const JobEvent& event, const Client& client) {
     if (event.id) {
         if (*event.id <= last_) {
             return;
@@ -115,7 +115,7 @@ void Watch::take(const JobEvent& event, const Client& client) {
 }
 
 /// Shows what is stored and was not shown yet.
-void Watch::catchUp(const Client& client) {
+void EventDisplay::catchUp(const Client& client) {
     std::size_t limit = pageSize;
     while (!interruption_.requested() && !out_.failed()) {
         try {
@@ -132,7 +132,7 @@ void Watch::catchUp(const Client& client) {
 }
 
 /// Shows the next events of the history; tells whether there were any.
-bool Watch::showPage(const Client& client, std::size_t limit) {
+bool EventDisplay::showPage(const Client& client, std::size_t limit) {
     const Answer page = client.get(Target("/api/jobs")
                                        .segment(job_.str())
                                        .segment("events")
@@ -149,7 +149,7 @@ bool Watch::showPage(const Client& client, std::size_t limit) {
 }
 
 /// Reads how the job stands. When it is over, what is left of its events is shown before its end.
-void Watch::endIfOver(const Client& client) {
+void EventDisplay::endIfOver(const Client& client) {
     const Answer job = client.get(Target("/api/jobs").segment(job_.str()));
     const std::string state = textOf(job.object(), "state");
     if (isEnd(state)) {
@@ -161,7 +161,7 @@ void Watch::endIfOver(const Client& client) {
     }
 }
 
-void Watch::present(const JobEvent& event) {
+void EventDisplay::present(const JobEvent& event) {
     if (options_.json) {
         out_.json(jsonLine(event));
     } else {
@@ -171,7 +171,7 @@ void Watch::present(const JobEvent& event) {
 }
 
 /// Waits before the next attempt, longer each time. Tells whether to stop instead.
-bool Watch::pause(const std::string& why) {
+bool EventDisplay::pause(const std::string& why) {
     if (pause_.count() == 0) {
         err_.line({{"Lost the connection, trying again: " + why, Style::yellow}});
         pause_ = options_.firstPause;
@@ -181,7 +181,7 @@ bool Watch::pause(const std::string& why) {
     return interruption_.sleep(pause_);
 }
 
-bool Watch::done() const {
+bool EventDisplay::done() const {
     return !endState_.empty() || interruption_.requested() || out_.failed();
 }
 

@@ -1,4 +1,4 @@
-#include "host/cli/watch.h"
+#include "host/cli/event_display.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -46,8 +46,8 @@ std::string shownState(const std::string& state) {
 }  // namespace
 
 /// A daemon with one job, whose events and state a test sets, and whose live streams it writes.
-class WatchTest : public CppUnit::TestFixture {
-    CPPUNIT_TEST_SUITE(WatchTest);
+class EventDisplayTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(EventDisplayTest);
     CPPUNIT_TEST(showsTheHistoryOfAJobThatIsOver);
     CPPUNIT_TEST(tellsByItsCodeHowTheJobEnded);
     CPPUNIT_TEST(beginsAfterTheEventNamed);
@@ -401,15 +401,15 @@ class WatchTest : public CppUnit::TestFixture {
         return run([&] { return door.client(); });
     }
 
-    ExitCode run(const Watch::Connect& connect) {
+    ExitCode run(const EventDisplay::Connect& connect) {
         Interruption interruption;
         return run(connect, interruption);
     }
 
-    ExitCode run(const Watch::Connect& connect, Interruption& interruption) {
+    ExitCode run(const EventDisplay::Connect& connect, Interruption& interruption) {
         Terminal out(out_, {});
         Terminal err(err_, {});
-        return Watch(connect, job_, options_, out, err, interruption).run();
+        return EventDisplay(connect, job_, options_, out, err, interruption).run();
     }
 
 public:
@@ -417,7 +417,7 @@ public:
 
 private:
     JobId job_ = JobId::random();
-    Watch::Options options_;
+    EventDisplay::Options options_;
     std::mutex mutex_;
     std::vector<int> events_;
     std::string state_ = "running";
@@ -432,6 +432,6 @@ private:
     std::ostringstream err_;
 };
 
-CPPUNIT_TEST_SUITE_REGISTRATION(WatchTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(EventDisplayTest);
 
 }  // namespace sallyport::host::cli

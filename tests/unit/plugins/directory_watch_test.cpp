@@ -1,4 +1,4 @@
-#include "host/plugins/watch.h"
+#include "host/plugins/directory_watch.h"
 
 #include <condition_variable>
 #include <filesystem>
@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 
 /// What is expected is awaited, for as long as it takes. That something is not told of is seen by what is
 /// told next.
-class WatchTest : public CppUnit::TestFixture {
-    CPPUNIT_TEST_SUITE(WatchTest);
+class DirectoryWatchTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(DirectoryWatchTest);
     CPPUNIT_TEST(testRenamedIntoPlace);
     CPPUNIT_TEST(testWrittenInPlaceIsAwaited);
     CPPUNIT_TEST(testPausesInWritingAreAwaited);
@@ -56,11 +56,11 @@ class WatchTest : public CppUnit::TestFixture {
     int calls_ = 0;
     const fs::path plugins_ = directory_ / "plugins";
     const std::string file_ = (plugins_ / "a.so").string();
-    Watch watch_{*log_, [this] {
-                     const std::lock_guard lock(mutex_);
-                     ++calls_;
-                     called_.notify_all();
-                 }};
+    DirectoryWatch watch_{*log_, [this] {
+                              const std::lock_guard lock(mutex_);
+                              ++calls_;
+                              called_.notify_all();
+                          }};
 
 public:
     void setUp() override { fs::create_directory(plugins_); }
@@ -299,7 +299,7 @@ private:
         std::mutex mutex;
         std::condition_variable called;
         int times = 0;
-        Watch watch(*log_, [&] {
+        DirectoryWatch watch(*log_, [&] {
             const std::lock_guard lock(mutex);
             ++times;
             called.notify_all();
@@ -317,7 +317,7 @@ private:
     }
 };
 
-CPPUNIT_TEST_SUITE_REGISTRATION(WatchTest);
+CPPUNIT_TEST_SUITE_REGISTRATION(DirectoryWatchTest);
 
 }  // namespace
 }  // namespace sallyport::host::plugins

@@ -17,7 +17,7 @@ namespace sallyport::host::cli {
 
 /// Shows what is stored, then what comes, each event once and in order, until the job is over. When the
 /// connection is lost it comes back, after pauses that grow, and goes on where it was.
-class Watch {
+class EventDisplay {
 public:
     struct Options {
         std::uint64_t since = 0;  ///< show only what came after the event of this number
@@ -32,8 +32,8 @@ public:
     /// Finds the daemon anew for each connection: one that restarted may have another address.
     using Connect = std::function<Client()>;
 
-    Watch(Connect connect, const JobId& job, const Options& options, Terminal& out, Terminal& err,
-          Interruption& interruption)
+    EventDisplay(Connect connect, const JobId& job, const Options& options, Terminal& out, Terminal& err,
+                 Interruption& interruption)
         : connect_(std::move(connect)),
           job_(job),
           options_(options),

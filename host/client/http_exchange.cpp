@@ -1,4 +1,4 @@
-#include "host/client/connection.h"
+#include "host/client/http_exchange.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -106,7 +106,7 @@ std::optional<std::pair<std::string, std::string>> explanation(const std::string
 
 }  // namespace
 
-Connection::Connection(const Access& access, std::chrono::milliseconds timeout) : access_(access) {
+HttpExchange::HttpExchange(const Access& access, std::chrono::milliseconds timeout) : access_(access) {
     try {
         Poco::Net::StreamSocket socket;
         socket.connect(socketAddress(access.address), timespan(timeout));
@@ -126,7 +126,7 @@ Connection::Connection(const Access& access, std::chrono::milliseconds timeout) 
 
 /// Runs one step of the exchange, and says in our words what went wrong in it.
 template <typename Action>
-auto Connection::attempt(const char* what, Action action) {
+auto HttpExchange::attempt(const char* what, Action action) {
     try {
         return action();
     } catch (const Poco::TimeoutException&) {
@@ -138,8 +138,8 @@ auto Connection::attempt(const char* what, Action action) {
     }
 }
 
-void Connection::ask(const std::string& method, const std::string& target, const std::string& body,
-                     const std::string& lastEventId) {
+void HttpExchange::ask(const std::string& method, const std::string& target, const std::string& body,
+                       const std::string& lastEventId) {
     Poco::Net::HTTPRequest request(method, access_.address.basePath + target,
                                    Poco::Net::HTTPMessage::HTTP_1_1);
     request.set("Host", access_.address.authority());
@@ -165,7 +165,7 @@ void Connection::ask(const std::string& method, const std::string& target, const
     }
 }
 
-void Connection::refuse() {
+void HttpExchange::refuse() {
     const int status = response_.getStatus();
     const std::string http = "HTTP " + std::to_string(status);
     if (const auto said = explanation(readAll())) {
@@ -182,7 +182,7 @@ void Connection::refuse() {
                   {"Is the address (from " + access_.addressOrigin + ") that of the operator door?"});
 }
 
-std::string Connection::read() {
+std::string HttpExchange::read() {
     return attempt("receiving", [&] {
         // Through the stream's buffer: std::istream::read() would wait until its own is full.
         std::streambuf& buffer = *answer_->rdbuf();
@@ -196,7 +196,7 @@ std::string Connection::read() {
     });
 }
 
-std::string Connection::readAll() {
+std::string HttpExchange::readAll() {
     std::string body;
     for (std::string part = read(); !part.empty(); part = read()) {
         body += part;
@@ -211,11 +211,11 @@ std::string Connection::readAll() {
     return body;
 }
 
-void Connection::setReadTimeout(std::chrono::milliseconds timeout) {
+void HttpExchange::setReadTimeout(std::chrono::milliseconds timeout) {
     session_->socket().setReceiveTimeout(timespan(timeout));
 }
 
-int Connection::descriptor() {
+int HttpExchange::descriptor() {
     return session_->socket().impl()->sockfd();
 }
 
