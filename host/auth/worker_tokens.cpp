@@ -49,6 +49,38 @@ void WorkerTokens::revoke(const JobId& job) {
     }
 }
 
+bool WorkerTokens::renew(const JobId& job, const Digest& digest) {
+    {
+        const std::unique_lock lock(mutex_);
+        const auto found = leases_.find(job);
+        if (found == leases_.end()) {
+            return false;
+        }
+        const Lease& last = *found->second;
+        auto fresh = std::make_shared<Lease>();
+        fresh->job = job;
+        fresh->user = last.user;
+        fresh->digest = digest;
+        fresh->quarantined = last.quarantined.load();
+        fresh->started = last.started.load();
+        fresh->lastSeenMs = monotonicMs();
+        fresh->deadlineMs = last.deadlineMs;
+        fresh->timeout = last.timeout;
+        const auto time = Pacer::Clock::now();
+        fresh->requests.setRate(last.requests.rate(), time);
+        fresh->eventBytes.setRate(last.eventBytes.rate(), time);
+        fresh->maxEvents = last.maxEvents.load();
+        fresh->maxEventBytes = last.maxEventBytes.load();
+        found->second->revoked = true;
+        found->second = std::move(fresh);
+    }
+    // Unlocked, as in revoke.
+    if (revoked_) {
+        revoked_(job);
+    }
+    return true;
+}
+
 void WorkerTokens::onRevoked(std::function<void(const JobId&)> revoked) {
     revoked_ = std::move(revoked);
 }

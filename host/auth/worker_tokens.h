@@ -72,6 +72,11 @@ public:
     /// Marks the lease revoked, forgets it, and tells whoever asked by `onRevoked`, before it returns.
     void revoke(const JobId& job);
 
+    /// Puts a lease with that digest in the place of the job's, which is revoked as by `revoke`; what is
+    /// known of the job goes on. @return false if the job is over. Nothing else may add or renew it at the
+    /// same time.
+    bool renew(const JobId& job, const Digest& digest);
+
     /// Calls `revoked` for each later revocation, on the revoking thread. [before any revoke]
     void onRevoked(std::function<void(const JobId&)> revoked);
 

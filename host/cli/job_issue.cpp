@@ -177,7 +177,7 @@ void addJobCreate(CLI::App& job, Command& chosen) {
     command
         .add_option("--project-dir", options->projectDir, "Directory of the project, as the worker sees it")
         ->type_name("DIR");
-    command.add_option("--mode", options->mode, "What runs in the sandbox: worker or claude_code")
+    command.add_option("--mode", options->mode, "What runs in the sandbox: worker, claude_code or acp")
         ->type_name("MODE");
     command
         .add_option("--grant", options->grants,

@@ -58,6 +58,8 @@ constexpr Setting settings[] = {
      "A job that ended so long ago is deleted with all that belongs to it, but for sums of its usage; 0: "
      "never",
      0, 36'500 * day},
+    {"jobs.launchers", SettingKind::list, "",
+     "Names of plugins that may give a job's worker a new token, comma-separated; read at the start only"},
     {"jobs.limit.requests_per_second", SettingKind::integer, "2000",
      "Requests that a job's worker may make in a second, and half a minute's worth at once; 0: any number", 0,
      1'000'000},

@@ -35,8 +35,8 @@
 #include "host/jobs/terms.h"
 #include "host/log/attempt.h"
 #include "host/metrics/registry.h"
-#include "host/plugins/ticker.h"
 #include "host/plugins/directory_watch.h"
+#include "host/plugins/ticker.h"
 #include "host/store/intent_log.h"
 #include "host/store/on_behalf_of.h"
 #include "host/trust/trust.h"
@@ -134,6 +134,8 @@ public:
           operators_(database_, &intents_),
           registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits, &intents_),
           terms_(registry_, tokens_, options_.server.limits.longestHold),
+          participants_(registry_, database_),
+          jobTokens_(registry_),
           retention_(registry_, database_, *jobsLog_, options_.keepJobs),
           sessions_(options_.sessions),
           browsers_(sessions_, auth::OwnNames(options_.operatorHosts)),
@@ -147,10 +149,11 @@ public:
               hub_, *hostMetrics_, *httpLog_),
           ticker_(server_.pool()),
           slowCalls_(options_.handlerWarning, *pluginLog_),
-          plugins_({registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_,
-                    metrics_, options_.dataDirectory, options_.plugins.assets,
-                    [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
-                   ownRoutes(), *pluginLog_),
+          plugins_(
+              {registry_, database_, hub_, bus_, log_, *pluginLog_, server_, services_, ticker_, metrics_,
+               participants_, jobTokens_, options_.launchers, options_.dataDirectory, options_.plugins.assets,
+               [this](const JobId& job) { return workerBase_ + "/worker/" + job.str(); }},
+              ownRoutes(), *pluginLog_),
           doors_(options_, std::move(inherited), *hostLog_) {
         if (!options_.coreDumps) {
             closeMemory();
@@ -488,6 +491,8 @@ private:
     auth::Operators operators_;
     jobs::Registry registry_;
     jobs::Terms terms_;
+    plugins::JobParticipants participants_;
+    plugins::RegistryTokens jobTokens_;
     jobs::JobRetention retention_;
     auth::Sessions sessions_;
     auth::SignInCodes codes_;
@@ -510,9 +515,9 @@ private:
     bool ended_ = false;
     Reloader reloader_{[this] { return reloadNow(); }};
     plugins::DirectoryWatch watch_{*pluginLog_, [this] {
-                              pluginLog_->info("plugin files have changed");
-                              reload();
-                          }};
+                                       pluginLog_->info("plugin files have changed");
+                                       reload();
+                                   }};
 };
 
 Daemon::Daemon(Source source, std::vector<systemd::Inherited> inherited)

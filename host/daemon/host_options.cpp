@@ -174,6 +174,7 @@ HostOptions readHostOptions(const config::Configuration& configuration, const tr
     options.workerPublicUrl = settings.text("worker.public_url");
     options.workerSilence = settings.duration("worker.silence_limit");
     options.keepJobs = settings.duration("jobs.keep");
+    options.launchers = settings.list("jobs.launchers");
     options.jobLimits = readJobLimits(settings);
 
     options.server.limits = readLimits(settings);

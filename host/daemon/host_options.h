@@ -37,6 +37,7 @@ struct HostOptions {
     std::string workerPublicUrl;
     std::chrono::milliseconds workerSilence{0};  ///< 0: never interrupt
     std::chrono::milliseconds keepJobs{0};       ///< after their end; 0: for ever
+    std::vector<std::string> launchers;          ///< plugins that may renew workers' tokens
     JobLimits jobLimits;                         ///< of jobs that have none of their own
     http::Server::Options server;
     std::size_t eventMemory = 0;  ///< bytes of events on their way to subscribers

@@ -144,7 +144,7 @@ public:
     void load();
     void admit(Admission admission);
     void applyLimits(auth::Lease& lease, const JobLimits& own) const;
-    void insert(const Job& job, const JobTerms& terms, const std::string& digest);
+    void insert(const Job& job, const JobTerms& terms, const std::string& digest, const Additions& additions);
     void announceStart(const JobId& job, const std::optional<std::string>& user);
     void announce(const Ended& ended);
     void tellUnwritten(const JobId& job, const JobEnd& end, const std::string& reason);
@@ -216,7 +216,8 @@ void Registry::Impl::applyLimits(auth::Lease& lease, const JobLimits& own) const
 
 /// Stores a new job and admits its worker, on the store's thread so that nothing can end the job before
 /// there is a lease to revoke.
-void Registry::Impl::insert(const Job& job, const JobTerms& terms, const std::string& digest) {
+void Registry::Impl::insert(const Job& job, const JobTerms& terms, const std::string& digest,
+                            const Additions& additions) {
     std::vector<SqlValue> values{job.id.str(),
                                  job.user,
                                  name(job.state),
@@ -226,18 +227,26 @@ void Registry::Impl::insert(const Job& job, const JobTerms& terms, const std::st
                                  job.restartOf ? SqlValue{job.restartOf->str()} : SqlValue{},
                                  job.title,
                                  sqlValue(job.projectDir),
-                                 job.task};
+                                 job.task,
+                                 storedNames(job.participants)};
     std::ranges::move(storedTerms(terms), std::back_inserter(values));
     writes.writeThen(
         [&](Transaction& transaction) {
             transaction.execute(
                 std::string("INSERT INTO jobs (job_id, user_id, state, token_digest, created_at, mode,"
-                            " restart_of, title, project_dir, task, ") +
-                    termColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            " restart_of, title, project_dir, task, participants, ") +
+                    termColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values);
+            if (additions.store) {
+                additions.store(transaction, job);
+            }
         },
         [&] {
+            if (additions.stored) {
+                additions.stored();
+            }
             admit({job.id, job.user, digest, job.createdAt, terms, false});
+            bus.publish(JobCreated{job.id, job.user});
         });
     log.info("job created", {{"job", job.id.str()}, {"user", job.user}});
 }
@@ -340,25 +349,53 @@ Registry::Registry(Store& store, auth::WorkerTokens& tokens, Bus& bus, Logger& l
 
 Registry::~Registry() = default;
 
-CreatedJob Registry::create(NewJob job, const JobTerms& terms) {
-    Job made;
-    made.id = JobId::random();
-    made.user = std::move(job.user);
-    made.title = job.title ? *std::move(job.title) : "Job " + made.id.str();
-    made.task = std::move(job.task);
-    made.projectDir = std::move(job.projectDir);
-    made.mode = job.mode;
-    made.restartOf = job.restartOf;
-    made.createdAt = now();
+CreatedJob Registry::create(const NewJob& job, const JobId& id, const Additions& additions) {
+    const auto made = std::make_shared<Job>();
+    made->id = id;
+    made->user = job.user;
+    made->title = job.title ? *job.title : "Job " + id.str();
+    made->task = job.task;
+    made->projectDir = job.projectDir;
+    made->mode = job.mode;
+    made->restartOf = job.restartOf;
+    made->createdAt = now();
+    made->participants = additions.participants;
     std::string token = auth::newToken();
-    impl_->insert(made, terms, auth::hex(auth::digest(token)));
-    return {std::move(made), std::move(token)};
+    impl_->insert(*made, job.terms, auth::hex(auth::digest(token)), additions);
+    return {made, std::move(token)};
 }
 
-std::optional<Job> Registry::find(const JobId& id) {
+std::string Registry::renewToken(const JobId& id) {
+    std::string token = auth::newToken();
+    const auth::Digest digest = auth::digest(token);
+    bool changed = false;
+    if (!impl_->unwritten.find(id)) {
+        impl_->writes.writeThen(
+            [&](Transaction& transaction) {
+                changed =
+                    transaction.execute("UPDATE jobs SET token_digest = ? WHERE job_id = ? AND " + notOver(),
+                                        {auth::hex(digest), id.str()}) > 0;
+            },
+            [&] {
+                if (changed) {
+                    changed = impl_->tokens.renew(id, digest);
+                }
+            });
+    }
+    if (!changed) {
+        if (find(id) == nullptr) {
+            throw notFound("there is no such job");
+        }
+        throw conflict("job_over", "the job has ended and takes no worker any more");
+    }
+    impl_->log.info("the token of a job's worker was replaced", {{"job", id.str()}});
+    return token;
+}
+
+std::shared_ptr<const Job> Registry::find(const JobId& id) {
     const Rows rows =
         impl_->store.query(std::string("SELECT ") + jobColumns + " FROM jobs WHERE job_id = ?", {id.str()});
-    return rows.empty() ? std::nullopt : std::optional(impl_->asItIs(jobFrom(rows.front()).job));
+    return rows.empty() ? nullptr : std::make_shared<const Job>(impl_->asItIs(jobFrom(rows.front()).job));
 }
 
 std::optional<std::string> Registry::owner(const JobId& id) {
@@ -392,7 +429,7 @@ JobPage Registry::list(const JobQuery& query) {
         Job job = impl_->asItIs(std::move(row));
         // Of an end that is not written the list of its state does not know yet.
         if (!query.state || job.state == *query.state) {
-            page.jobs.push_back(std::move(job));
+            page.jobs.push_back(std::make_shared<const Job>(std::move(job)));
         }
         page.nextCursor = rows.size() > limit ? cursorAfter(number) : "";
     }

@@ -5,7 +5,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <utility>
+#include <string>
+#include <vector>
 
 #include <sallyport/bus.h>
 #include <sallyport/job_terms.h>
@@ -34,10 +35,27 @@ public:
     /// Waits for the writes that it has queued.
     ~Registry() override;
 
-    [[nodiscard]] CreatedJob create(NewJob job) override { return create(std::move(job), {}); }
-    /// The same, under these terms.
-    [[nodiscard]] CreatedJob create(NewJob job, const JobTerms& terms);
-    [[nodiscard]] std::optional<Job> find(const JobId& id) override;
+    /// What others store with a job that is created.
+    struct Additions {
+        std::vector<std::string> participants;  ///< plugins that do
+        /// As Store::Work, in the transaction that creates the job; empty: nothing.
+        std::function<void(Transaction&, const Job&)> store;
+        /// Once it is durable, before anybody is told of the job. It lets nothing out; empty: nothing.
+        std::function<void()> stored;
+    };
+
+    /// Makes a pending job and its token, and returns when both are durable and JobCreated was published.
+    /// @throws StoreError, and what `additions.store` throws
+    [[nodiscard]] CreatedJob create(const NewJob& job, const JobId& id, const Additions& additions);
+    /// The same with an id of its own and nothing else.
+    [[nodiscard]] CreatedJob create(const NewJob& job) { return create(job, JobId::random(), {}); }
+
+    /// Replaces the token of the job's worker. The last one is good for nothing any more once this returns.
+    /// @return the only copy of the new one.
+    /// @throws RequestError 404 or 409 for a job that is not there or over, StoreError
+    [[nodiscard]] std::string renewToken(const JobId& id);
+
+    [[nodiscard]] std::shared_ptr<const Job> find(const JobId& id) override;
     [[nodiscard]] std::optional<std::string> owner(const JobId& id) override;
     [[nodiscard]] JobPage list(const JobQuery& query) override;
     [[nodiscard]] std::vector<JobCount> count(const std::optional<std::string>& user) override;

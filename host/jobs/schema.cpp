@@ -1,6 +1,8 @@
 #include "host/jobs/schema.h"
 
+#include <iterator>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include <sallyport/errors.h>
@@ -39,6 +41,11 @@ private:
     const Row& row_;
     std::size_t next_ = 0;
 };
+
+std::vector<std::string> namesFrom(const std::string& text) {
+    std::istringstream words(text);
+    return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};
+}
 
 std::optional<JobResult> resultFrom(Columns& columns) {
     const auto success = columns.optionalInteger();
@@ -85,6 +92,8 @@ const std::vector<Migration>& migrations() {
           "ALTER TABLE jobs ADD COLUMN limit_event_bytes_rate BIGINT",
           "ALTER TABLE jobs ADD COLUMN limit_events BIGINT",
           "ALTER TABLE jobs ADD COLUMN limit_event_bytes BIGINT"}},
+        // Names of plugins, with spaces between them; NULL: none.
+        {4, {"ALTER TABLE jobs ADD COLUMN participants TEXT"}},
     };
     return steps;
 }
@@ -109,6 +118,7 @@ NumberedJob jobFrom(const Row& row) {
     job.createdAt = timeFrom(columns.integer());
     job.startedAt = optionalTimeFrom(columns.optionalInteger());
     job.finishedAt = optionalTimeFrom(columns.optionalInteger());
+    job.participants = namesFrom(columns.optionalText().value_or(""));
     return {std::move(job), columns.integer()};
 }
 
@@ -129,6 +139,14 @@ std::vector<SqlValue> storedTerms(const JobTerms& terms) {
     return {terms.timeout ? SqlValue(std::int64_t{terms.timeout->count()}) : SqlValue(),
             sqlValue(limits.requestsPerSecond), sqlValue(limits.eventBytesPerSecond), sqlValue(limits.events),
             sqlValue(limits.eventBytes)};
+}
+
+SqlValue storedNames(const std::vector<std::string>& plugins) {
+    std::string names;
+    for (const std::string& plugin : plugins) {
+        names.append(names.empty() ? "" : " ").append(plugin);
+    }
+    return names.empty() ? SqlValue() : SqlValue(names);
 }
 
 JobId jobIdFrom(const std::string& text) {

@@ -16,7 +16,8 @@ namespace sallyport::host::jobs {
 /// What jobFrom reads, in its order.
 inline constexpr const char* jobColumns =
     "job_id, user_id, title, task, project_dir, mode, state, status_message, iteration, success,"
-    " result_message, result_iterations, restart_of, created_at, started_at, finished_at, number";
+    " result_message, result_iterations, restart_of, created_at, started_at, finished_at, participants,"
+    " number";
 
 /// What termsFrom reads, in its order.
 inline constexpr const char* termColumns =
@@ -36,6 +37,8 @@ struct NumberedJob {
 [[nodiscard]] JobTerms termsFrom(const Row& row, std::size_t first = 0);
 /// The values of the same columns.
 [[nodiscard]] std::vector<SqlValue> storedTerms(const JobTerms& terms);
+/// How the names of plugins are stored: NULL for none.
+[[nodiscard]] SqlValue storedNames(const std::vector<std::string>& plugins);
 [[nodiscard]] JobId jobIdFrom(const std::string& text);
 [[nodiscard]] JobState stateFrom(const std::string& text);
 

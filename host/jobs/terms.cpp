@@ -1,15 +1,9 @@
 #include "host/jobs/terms.h"
 
-#include <utility>
-
 namespace sallyport::host::jobs {
 
 Terms::Terms(Registry& registry, auth::WorkerTokens& tokens, std::chrono::milliseconds longestHold)
     : registry_(registry), tokens_(tokens), longestHold_(longestHold) {}
-
-CreatedJob Terms::create(NewJob job, const JobTerms& terms) {
-    return registry_.create(std::move(job), terms);
-}
 
 std::optional<JobTerms> Terms::of(const JobId& job) {
     return registry_.terms(job);

@@ -16,7 +16,6 @@ public:
     /// @param longestHold no request is made to wait for longer.
     Terms(Registry& registry, auth::WorkerTokens& tokens, std::chrono::milliseconds longestHold);
 
-    [[nodiscard]] CreatedJob create(NewJob job, const JobTerms& terms) override;
     [[nodiscard]] std::optional<JobTerms> of(const JobId& job) override;
     [[nodiscard]] JobLimits defaults() const override;
     bool setLimits(const JobId& job, const JobLimits& limits) override;

@@ -1,5 +1,7 @@
 #include "host/plugins/context.h"
 
+#include <algorithm>
+
 #include "host/plugins/kept.h"
 #include "host/plugins/route_collector.h"
 
@@ -35,8 +37,7 @@ public:
     GuardedJobs(Jobs& jobs, std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate)
         : jobs_(jobs), code_(std::move(code)), gate_(std::move(gate)) {}
 
-    [[nodiscard]] CreatedJob create(NewJob job) override { return jobs_.create(std::move(job)); }
-    [[nodiscard]] std::optional<Job> find(const JobId& id) override { return jobs_.find(id); }
+    [[nodiscard]] std::shared_ptr<const Job> find(const JobId& id) override { return jobs_.find(id); }
     [[nodiscard]] std::optional<std::string> owner(const JobId& id) override { return jobs_.owner(id); }
     [[nodiscard]] JobPage list(const JobQuery& query) override { return jobs_.list(query); }
     [[nodiscard]] std::vector<JobCount> count(const std::optional<std::string>& user) override {
@@ -89,10 +90,15 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)),
       loops_(pluginLoops()),
       metrics_(facilities.metrics.of(plugin)),
-      assets_(plugin, facilities.assetDirectory + "/" + plugin) {
+      assets_(plugin, facilities.assetDirectory + "/" + plugin),
+      lifecycle_(facilities.participants, code_, gate_) {
     extensions_.add<Assets>(assets_);
     extensions_.add<IoLoops>(loops_);
+    extensions_.add<JobLifecycle>(lifecycle_);
     extensions_.add<Metrics>(*metrics_);
+    if (std::ranges::find(facilities.launchers, plugin) != facilities.launchers.end()) {
+        extensions_.add<JobTokens>(facilities.jobTokens);
+    }
 }
 
 Context::~Context() {
@@ -155,6 +161,7 @@ void Context::withdraw() {
     *withdrawn_ = true;
     facilities_.ticker.end(this);
     facilities_.services.remove(this);
+    lifecycle_.end();
 }
 
 void Context::release() {

@@ -21,6 +21,7 @@
 #include "host/metrics/registry.h"
 #include "host/plugins/asset_collector.h"
 #include "host/plugins/extensions.h"
+#include "host/plugins/job_participants.h"
 #include "host/plugins/plugin_loop.h"
 #include "host/plugins/route_collector.h"
 #include "host/plugins/services.h"
@@ -40,6 +41,9 @@ struct Facilities {
     ServiceDirectory& services;
     Ticker& ticker;
     metrics::Registry& metrics;
+    JobParticipants& participants;
+    JobTokens& jobTokens;
+    std::vector<std::string> launchers;  ///< plugins that may renew workers' tokens
     std::string dataDirectory;
     std::string assetDirectory;  ///< each plugin's files are in the folder of its name in it
     std::function<std::string(const JobId&)> workerUrl;
@@ -74,6 +78,9 @@ public:
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
     /// The files that it serves, or null. After this it cannot begin to.
     [[nodiscard]] std::shared_ptr<const http::AssetTree> sealAssets() { return assets_.seal(); }
+
+    /// The plugin can declare no members of new jobs any more.
+    void sealParticipation() { lifecycle_.seal(); }
 
     /// Ends subscriptions, timers and services: none is called any more. What is running goes on, and is
     /// counted at the gate.
@@ -124,6 +131,7 @@ private:
     Loops loops_;
     std::unique_ptr<Metrics> metrics_;
     AssetCollector assets_;
+    PluginJobLifecycle lifecycle_;
     Extensions extensions_;
 };
 

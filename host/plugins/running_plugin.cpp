@@ -92,6 +92,7 @@ void RunningPlugin::makeAndStart() {
     }
     routes_ = context_->sealRoutes();
     assets_ = context_->sealAssets();
+    context_->sealParticipation();
     started_ = true;
 }
 

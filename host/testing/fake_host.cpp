@@ -22,6 +22,7 @@
 #include "host/metrics/registry.h"
 #include "host/plugins/asset_collector.h"
 #include "host/plugins/extensions.h"
+#include "host/plugins/job_participants.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
 #include "host/testing/io_thread.h"
@@ -121,6 +122,7 @@ public:
                                                  static_cast<JobTermsService*>(&terms)};
         extensions.add<IoLoops>(io);
         extensions.add<Metrics>(*pluginMetrics);
+        extensions.add<JobTokens>(jobTokens);
         std::filesystem::create_directories(assetDirectory);
         messages.onWake([this](std::string_view topic) {
             const std::lock_guard lock(mutex);
@@ -134,12 +136,16 @@ public:
         // What is still under way would call back into it.
         settle();
         io.endWatches();
+        lifecycle.reset();
         table.reset();
         routes = std::make_unique<host::plugins::RouteCollector>(
             nullptr, std::make_shared<host::http::Gate>(name),
             [](const host::http::Route&) { return std::string(); });
         assets = std::make_unique<host::plugins::AssetCollector>(name, assetDirectory);
         extensions.add<Assets>(*assets);
+        lifecycle = std::make_unique<host::plugins::PluginJobLifecycle>(
+            participants, nullptr, std::make_shared<host::http::Gate>(name));
+        extensions.add<JobLifecycle>(*lifecycle);
         timers.clear();
         provided.clear();
         pluginBus.reset();
@@ -156,6 +162,7 @@ public:
             takeBack();
             throw;
         }
+        lifecycle->seal();
         host::http::RouteTable::AssetTrees trees;
         if (auto tree = assets->seal()) {
             trees.push_back(std::move(tree));
@@ -221,6 +228,10 @@ public:
     host::auth::Filter filter{workers, operators};
     host::jobs::Registry registry;
     host::jobs::Terms terms{registry, workers, std::chrono::seconds(10)};
+    host::plugins::JobParticipants participants{registry, database};
+    host::plugins::RegistryTokens jobTokens{registry};
+    std::map<std::string, std::unique_ptr<host::plugins::PluginJobLifecycle>>
+        others;  ///< offered by the test
     RecordingHub hub;
     std::map<std::string, std::shared_ptr<void>, std::less<>> offered;   ///< by the test
     std::map<std::string, std::shared_ptr<void>, std::less<>> provided;  ///< by the plugin
@@ -232,6 +243,7 @@ public:
     std::unique_ptr<Metrics> pluginMetrics = metrics.of(name);
     const std::string assetDirectory = (directory.path() / "share" / name).string();
     std::unique_ptr<host::plugins::AssetCollector> assets;
+    std::unique_ptr<host::plugins::PluginJobLifecycle> lifecycle;
     host::plugins::Extensions extensions;
     std::unique_ptr<host::plugins::RouteCollector> routes;
     std::unique_ptr<host::http::RouteTable> table;
@@ -416,7 +428,35 @@ CreatedJob FakeHost::makeJob(const std::string& user) {
     NewJob job;
     job.user = user;
     job.task = "a task";
-    return impl_->registry.create(std::move(job));
+    return impl_->registry.create(job);
+}
+
+CreatedJob FakeHost::createJob(const NewJob& job, const std::string& members) {
+    Call::Parts parts;
+    parts.method = "POST";
+    parts.path = "/api/jobs";
+    parts.body = members;
+    parts.headers = {{"content-type", "application/json"}};
+    const auto asked = call(callerOf(job.user, Role::admin), std::move(parts));
+    CreatedJob created = impl_->participants.create(job, *asked);
+    settle();
+    return created;
+}
+
+std::vector<std::pair<std::string, std::string>> FakeHost::shownMembers(const Job& job) const {
+    return impl_->participants.shown(job);
+}
+
+void FakeHost::offerParticipant(const std::string& plugin, const std::vector<std::string>& members,
+                                std::shared_ptr<JobParticipant> participant) {
+    auto other = std::make_unique<host::plugins::PluginJobLifecycle>(
+        impl_->participants, nullptr, std::make_shared<host::http::Gate>(plugin));
+    other->participate(members, std::move(participant));
+    impl_->others[plugin] = std::move(other);
+}
+
+void FakeHost::withdrawParticipant(const std::string& plugin) {
+    impl_->others.erase(plugin);
 }
 
 void FakeHost::begin(const JobId& job) {
@@ -475,7 +515,7 @@ Answer FakeHost::operators(const std::string& user, Role role, const std::string
 }
 
 std::shared_ptr<const Caller> FakeHost::callerOf(const CreatedJob& job) const {
-    return letIn(impl_->filter.worker(job.job.id.str(), {"Bearer " + job.token, std::nullopt}));
+    return letIn(impl_->filter.worker(job.job->id.str(), {"Bearer " + job.token, std::nullopt}));
 }
 
 std::shared_ptr<const Caller> FakeHost::callerOf(const std::string& user, Role role) const {

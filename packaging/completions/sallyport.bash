@@ -57,7 +57,7 @@ _sallyport() {
             return
             ;;
         --by) mapfile -t COMPREPLY < <(compgen -W 'job user model day' -- "$current") && return ;;
-        --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code' -- "$current") && return ;;
+        --mode) mapfile -t COMPREPLY < <(compgen -W 'worker claude_code acp' -- "$current") && return ;;
         --role) mapfile -t COMPREPLY < <(compgen -W 'viewer user admin auditor runner' -- "$current") && return ;;
         --state)
             mapfile -t COMPREPLY < <(compgen -W \

@@ -65,7 +65,7 @@ complete -c sallyport -n '__sallyport_at job create' -l file -r -F -d 'Read the 
 complete -c sallyport -n '__sallyport_at job create' -l title -x -d 'A name for people'
 complete -c sallyport -n '__sallyport_at job create' -l user -x -d 'Owner of the job'
 complete -c sallyport -n '__sallyport_at job create' -l project-dir -x -a '(__fish_complete_directories)' -d 'Directory of the project'
-complete -c sallyport -n '__sallyport_at job create' -l mode -x -a 'worker claude_code' -d 'What runs in the sandbox'
+complete -c sallyport -n '__sallyport_at job create' -l mode -x -a 'worker claude_code acp' -d 'What runs in the sandbox'
 complete -c sallyport -n '__sallyport_at job create' -l grant -x -d 'A secret for the worker, as SECRET=ENV_VAR'
 complete -c sallyport -n '__sallyport_at job create' -l limit -x -d 'What the job may use up, as NAME=VALUE'
 complete -c sallyport -n '__sallyport_at job finish' -l failed -x -d 'The job failed, and why'

@@ -65,7 +65,7 @@ _sallyport() {
             spec+=('--file[read the task from this file]:file:_files'
                 '--title[a name for people]:title:' '--user[owner of the job]:user:'
                 '--project-dir[directory of the project]:directory:_directories'
-                '--mode[what runs in the sandbox]:mode:(worker claude_code)'
+                '--mode[what runs in the sandbox]:mode:(worker claude_code acp)'
                 '*--grant[a secret for the worker]:SECRET=ENV_VAR:'
                 '*--limit[what the job may use up]:NAME=VALUE:'
                 "--env-file[write the worker's address and token here]:file:_files" '3:task:')

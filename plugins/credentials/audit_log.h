@@ -63,6 +63,12 @@ public:
     /// Stores one entry. @throws StoreError
     void write(const AuditEntry& entry);
 
+    /// Stores entries in a transaction that somebody else runs. @return what `note` is to be told once that
+    /// is durable. @throws StoreError
+    [[nodiscard]] static AuditHead append(Transaction& transaction, const Entries& entries);
+    /// Notes beside the database how far the trail goes.
+    void note(const AuditHead& head);
+
     /// @throws StoreError
     [[nodiscard]] std::vector<StoredAuditEntry> list(const AuditQuery& query) const;
     /// Reads the whole trail. @throws StoreError
@@ -94,14 +100,12 @@ public:
 private:
     using Query = std::function<Rows(std::string_view sql, const std::vector<SqlValue>& values)>;
 
-    [[nodiscard]] static AuditHead append(Transaction& transaction, const Entries& entries);
     [[nodiscard]] AuditHead head() const;
     [[nodiscard]] std::optional<Disagreement> disagreement(const Noted& noted,
                                                            const AuditHead& present) const;
     [[nodiscard]] static std::optional<Disagreement> compare(const Noted& noted, const AuditHead& present,
                                                              const Query& query);
     void noteRestore();
-    void note(const AuditHead& head);
 
     Store& store_;
     Logger& log_;

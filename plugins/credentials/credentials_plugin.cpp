@@ -13,6 +13,7 @@
 #include <sallyport/errors.h>
 #include <sallyport/json_writer.h>
 
+#include "grant_participant.h"
 #include "grant_rules.h"
 #include "secret_request.h"
 
@@ -48,17 +49,6 @@ std::string deliveredJson(const std::vector<Delivered>& delivered) {
     }
     writer.endArray();
     return text;
-}
-
-Poco::JSON::Array::Ptr grantsJson(const std::vector<Grant>& grants) {
-    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
-    for (const Grant& grant : grants) {
-        auto json = orderedObject();
-        json->set("secret_name", grant.secretName);
-        json->set("env_var", grant.envVar);
-        list->add(json);
-    }
-    return list;
 }
 
 /// Before which entry a page of the audit trail begins.
@@ -133,7 +123,8 @@ void CredentialsPlugin::start(Host& host) {
     host.bus().subscribe<JobFinished>([this](const JobFinished& message) { finished(message.job); });
     grantService_->revokeLeftovers();
     retention_.emplace(host, *grants_, Retention::Options{.line = "grants of deleted jobs were deleted"});
-    host.provide<Grants>(grantService_);
+    host.require<JobLifecycle>().participate({GrantParticipant::member},
+                                             std::make_shared<GrantParticipant>(*grantService_, *audit_));
     host.provide<SecretVault>(
         std::make_shared<VaultService>(*vault_, *audit_, AllowedSecrets(host.settings())));
     addRoutes(host.routes());
@@ -145,9 +136,8 @@ void CredentialsPlugin::openTables() {
     secrets_.emplace(store);
     grants_.emplace(store);
     vault_.emplace(*secrets_, *audit_, keyFileIn(host_->settings(), host_->dataDirectory()), host_->log());
-    grantService_ = std::make_shared<GrantService>(*grants_, *secrets_, *audit_,
-                                                   VariableRules(host_->settings().list("refused_variables")),
-                                                   host_->jobs());
+    grantService_.emplace(*grants_, *secrets_, *audit_,
+                          VariableRules(host_->settings().list("refused_variables")), host_->jobs());
 }
 
 void CredentialsPlugin::addRoutes(Routes& routes) {
@@ -325,16 +315,18 @@ Reply CredentialsPlugin::setGrants(const Call& call) {
         throw notFound("there is no such job");
     }
     const json::Object body = call.json();
-    static_cast<void>(body.required("credentials"));
-    const std::vector<Grant> grants = readGrants(body);
+    const std::vector<Grant> grants = readGrants(body.required(GrantParticipant::member));
     if (isOver(job->state)) {
         throw conflict("job_over", "the job has ended and takes no credentials");
     }
     grantService_->set(id, job->user, grants, call);
-    auto json = orderedObject();
-    json->set("job_id", id.str());
-    json->set("credentials", grantsJson(grantService_->list(id)));
-    return Reply::json(200, *json);
+    std::string text;
+    json::Writer(text)
+        .beginObject()
+        .member("job_id", id.str())
+        .rawMember(GrantParticipant::member, grantsJson(grantService_->list(id)))
+        .endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
 Reply CredentialsPlugin::rekey(const Call& call) {

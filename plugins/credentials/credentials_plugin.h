@@ -85,7 +85,7 @@ private:
     std::optional<GrantTable> grants_;
     std::optional<Retention> retention_;
     std::optional<Vault> vault_;
-    std::shared_ptr<GrantService> grantService_;
+    std::optional<GrantService> grantService_;
     Counter* delivered_ = nullptr;
     std::atomic<bool> revocationFailed_{false};
     std::optional<SelfExamination> examined_;  ///< of one that is not started

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <sallyport/grants.h>
+#include "grant.h"
 
 namespace sallyport::plugins {
 

@@ -63,42 +63,55 @@ std::optional<GrantService::Denial> GrantService::denialOf(const Grant& grant, c
     return std::nullopt;
 }
 
-void GrantService::check(const std::string& user, const std::vector<Grant>& grants, const Call& asked) {
-    for (const Grant& grant : normalisedGrants(grants)) {
+std::vector<Grant> GrantService::check(const std::string& user, const std::vector<Grant>& grants,
+                                       const Call& asked) {
+    std::vector<Grant> wanted = normalisedGrants(grants);
+    for (const Grant& grant : wanted) {
         const bool exists = secrets_.info(user, grant.secretName).has_value();
         if (const auto denial = denialOf(grant, user, exists, asked)) {
             audit_.write(denial->entry);
-            throw invalidField(denial->field, denial->problem);
+            throw denial->error();
         }
     }
+    return wanted;
+}
+
+std::optional<GrantService::Denial> GrantService::replace(Transaction& transaction,
+                                                          AuditLog::Entries& entries, const JobId& job,
+                                                          const std::string& user,
+                                                          const std::vector<Grant>& grants,
+                                                          const Call& asked) const {
+    for (const Grant& grant : grants) {
+        const bool exists = SecretTable::exists(transaction, user, grant.secretName);
+        if (auto denial = denialOf(grant, user, exists, asked)) {
+            denial->entry.job = job;
+            return denial;
+        }
+    }
+    const Requester by = Requester::of(asked);
+    const std::vector<Grant> before = GrantTable::inForce(transaction, job).grants;
+    revokeIn(transaction, job, grants, by, entries);
+    GrantTable::replace(transaction, job, {user, grants});
+    for (const Grant& grant : grants) {
+        if (!contains(before, grant)) {
+            entries.push_back(entryFor(by, audit::grant, user, job, grant));
+        }
+    }
+    return std::nullopt;
 }
 
 void GrantService::set(const JobId& job, const std::string& user, const std::vector<Grant>& grants,
                        const Call& asked) {
-    const JobGrants wanted{user, normalisedGrants(grants)};
-    const Requester by = Requester::of(asked);
+    const std::vector<Grant> wanted = normalisedGrants(grants);
     std::optional<Denial> denial;
     audit_.write([&](Transaction& transaction, AuditLog::Entries& entries) {
-        for (const Grant& grant : wanted.grants) {
-            const bool exists = SecretTable::exists(transaction, user, grant.secretName);
-            denial = denialOf(grant, user, exists, asked);
-            if (denial) {
-                denial->entry.job = job;
-                entries.push_back(denial->entry);
-                return;
-            }
-        }
-        const std::vector<Grant> before = GrantTable::inForce(transaction, job).grants;
-        revokeIn(transaction, job, wanted.grants, by, entries);
-        GrantTable::replace(transaction, job, wanted);
-        for (const Grant& grant : wanted.grants) {
-            if (!contains(before, grant)) {
-                entries.push_back(entryFor(by, audit::grant, user, job, grant));
-            }
+        denial = replace(transaction, entries, job, user, wanted, asked);
+        if (denial) {
+            entries.push_back(denial->entry);
         }
     });
     if (denial) {
-        throw invalidField(denial->field, denial->problem);
+        throw denial->error();
     }
     // If the job ended meanwhile, its end may have found the grants before.
     const auto known = jobs_.find(job);

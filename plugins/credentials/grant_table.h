@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <sallyport/grants.h>
 #include <sallyport/job_id.h>
 #include <sallyport/retention.h>
 #include <sallyport/store.h>
 #include <sallyport/timestamp.h>
+
+#include "grant.h"
 
 namespace sallyport::plugins {
 

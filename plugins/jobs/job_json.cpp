@@ -1,69 +1,74 @@
 #include "job_json.h"
 
-#include <Poco/JSON/Array.h>
+#include <optional>
 
-#include <sallyport/json_writer.h>
+#include <sallyport/timestamp.h>
+
+#include "job_limits.h"
 
 namespace sallyport::plugins {
 
 namespace {
 
-using Poco::Dynamic::Var;
-
-Var textOrNull(const std::optional<std::string>& text) {
-    return text ? Var(*text) : Var();
+std::optional<std::string> timeText(const std::optional<Timestamp>& time) {
+    return time ? std::optional(rfc3339(*time)) : std::nullopt;
 }
 
-Var timeOrNull(const std::optional<Timestamp>& time) {
-    return time ? Var(rfc3339(*time)) : Var();
-}
-
-Var resultJson(const std::optional<JobResult>& result) {
+void writeResult(json::Writer& json, const std::optional<JobResult>& result) {
     if (!result) {
-        return {};
+        json.null();
+        return;
     }
-    auto json = orderedObject();
-    json->set("success", result->success);
-    json->set("message", textOrNull(result->message));
-    json->set("iterations", result->iterations);
-    return json;
-}
-
-Var grantsJson(const std::vector<Grant>& grants) {
-    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
-    for (const Grant& grant : grants) {
-        auto json = orderedObject();
-        json->set("secret_name", grant.secretName);
-        json->set("env_var", grant.envVar);
-        list->add(json);
-    }
-    return list;
+    json.beginObject()
+        .member("success", result->success)
+        .member("message", result->message)
+        .member("iterations", result->iterations)
+        .endObject();
 }
 
 }  // namespace
 
-Poco::JSON::Object::Ptr orderedObject() {
-    return new Poco::JSON::Object(Poco::JSON_PRESERVE_KEY_ORDER);
+void addJob(json::Writer& json, const Job& job) {
+    json.member("job_id", job.id.str())
+        .member("title", job.title)
+        .member("task", job.task)
+        .member("user_id", job.user)
+        .member("state", name(job.state))
+        .member("mode", name(job.mode))
+        .member("project_dir", job.projectDir)
+        .member("created_at", rfc3339(job.createdAt))
+        .member("started_at", timeText(job.startedAt))
+        .member("finished_at", timeText(job.finishedAt))
+        .member("status_message", job.statusMessage)
+        .member("iteration", job.iteration)
+        .member("restart_of", job.restartOf ? std::optional(job.restartOf->str()) : std::nullopt)
+        .key("result");
+    writeResult(json, job.result);
 }
 
-Poco::JSON::Object::Ptr jobJson(const Job& job, const std::vector<Grant>& grants) {
-    auto json = orderedObject();
-    json->set("job_id", job.id.str());
-    json->set("title", job.title);
-    json->set("task", job.task);
-    json->set("user_id", job.user);
-    json->set("state", std::string(name(job.state)));
-    json->set("mode", std::string(name(job.mode)));
-    json->set("project_dir", textOrNull(job.projectDir));
-    json->set("created_at", rfc3339(job.createdAt));
-    json->set("started_at", timeOrNull(job.startedAt));
-    json->set("finished_at", timeOrNull(job.finishedAt));
-    json->set("status_message", textOrNull(job.statusMessage));
-    json->set("iteration", job.iteration);
-    json->set("restart_of", job.restartOf ? Var(job.restartOf->str()) : Var());
-    json->set("result", resultJson(job.result));
-    json->set("credentials", grantsJson(grants));
-    return json;
+void addMembers(json::Writer& json, const std::vector<std::pair<std::string, std::string>>& members) {
+    for (const auto& [name, value] : members) {
+        json.rawMember(name, value);
+    }
+}
+
+void addTerms(json::Writer& json, const Job& job, const JobTerms& terms, const JobLimits& defaults) {
+    if (terms.timeout) {
+        json.member("timeout", terms.timeout->count());
+        json.member("deadline", rfc3339(job.createdAt + *terms.timeout));
+    } else {
+        json.key("timeout").null().key("deadline").null();
+    }
+    json.key("limits");
+    writeLimits(json, terms.limits, defaults);
+}
+
+void writeLimits(json::Writer& json, const JobLimits& own, const JobLimits& defaults) {
+    json.beginObject();
+    for (const auto& [name, limit] : limitNames) {
+        json.member(name, (own.*limit ? own.*limit : defaults.*limit).value_or(0));
+    }
+    json.endObject();
 }
 
 std::string workerJson(const Job& job) {
@@ -75,12 +80,6 @@ std::string workerJson(const Job& job) {
         .member("project_dir", job.projectDir)
         .endObject();
     return text;
-}
-
-Poco::JSON::Object::Ptr usageJson(const UsageTotals& totals) {
-    auto json = orderedObject();
-    addTotals(*json, totals);
-    return json;
 }
 
 }  // namespace sallyport::plugins

@@ -78,7 +78,7 @@ JobMode readMode(const json::Object& body) {
     const auto text = body.optionalString("mode");
     const auto mode = text ? jobMode(*text) : JobMode::worker;
     if (!mode) {
-        throw invalidField("mode", "must be 'worker' or 'claude_code'");
+        throw invalidField("mode", "must be 'worker', 'claude_code' or 'acp'");
     }
     return *mode;
 }
@@ -108,15 +108,14 @@ std::string reasonOf(const Job& old) {
 
 }  // namespace
 
-JobRequest readJobRequest(const json::Object& body, const Caller& caller) {
-    JobRequest request;
-    request.job.task = readTask(body);
-    request.job.title = readTitle(body);
-    request.job.user = readUser(body, caller);
-    request.job.projectDir = readProjectDir(body);
-    request.job.mode = readMode(body);
-    request.grants = readGrants(body);
-    return request;
+NewJob readNewJob(const json::Object& body, const Caller& caller) {
+    NewJob job;
+    job.task = readTask(body);
+    job.title = readTitle(body);
+    job.user = readUser(body, caller);
+    job.projectDir = readProjectDir(body);
+    job.mode = readMode(body);
+    return job;
 }
 
 StatusReport readStatusReport(const json::Object& body) {

@@ -3,23 +3,16 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include <sallyport/caller.h>
-#include <sallyport/grants.h>
 #include <sallyport/jobs.h>
 #include <sallyport/json.h>
 
 namespace sallyport::plugins {
 
-/// The body of `POST /jobs`.
-struct JobRequest {
-    NewJob job;
-    std::vector<Grant> grants;
-};
-
+/// What of the body of `POST /jobs` is not a matter of its terms, nor of other plugins.
 /// @throws RequestError 422 naming the field, 403 for a user that the caller may not act for.
-[[nodiscard]] JobRequest readJobRequest(const json::Object& body, const Caller& caller);
+[[nodiscard]] NewJob readNewJob(const json::Object& body, const Caller& caller);
 
 /// The body of a worker's `POST /status`.
 struct StatusReport {

@@ -4,12 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
-
 #include <sallyport/errors.h>
 #include <sallyport/json_writer.h>
 #include <sallyport/quarantine.h>
+#include <sallyport/usage.h>
 #include <sallyport/user_id.h>
 
 #include "job_json.h"
@@ -46,10 +44,12 @@ std::optional<JobState> stateToList(const Call& call) {
 }
 
 Reply limitsReply(const JobId& job, const JobLimits& own, const JobLimits& defaults) {
-    auto json = orderedObject();
-    json->set("job_id", job.str());
-    json->set("limits", limitsJson(own, defaults));
-    return Reply::json(200, *json);
+    std::string text;
+    json::Writer json(text);
+    json.beginObject().member("job_id", job.str()).key("limits");
+    writeLimits(json, own, defaults);
+    json.endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
 bool canBeRestarted(JobState state) {
@@ -60,6 +60,7 @@ bool canBeRestarted(JobState state) {
 
 void JobsPlugin::start(Host& host) {
     host_ = &host;
+    lifecycle_ = &host.require<JobLifecycle>();
     auto& metrics = host.require<Metrics>();
     started_ = &metrics.counter("started_total", "Jobs whose worker has called for the first time");
     finished_ = &metrics.counters("finished_total", "Jobs that are over",
@@ -153,15 +154,15 @@ Reply JobsPlugin::complete(const Call& call) {
 
 Reply JobsPlugin::create(const Call& call) {
     const json::Object body = call.json();
-    JobRequest request = readJobRequest(body, call.caller());
-    const JobTerms given = readTerms(body, call.caller(), terms()->defaults());
-    const CreatedJob created = createWithGrants(std::move(request.job), given, request.grants, call);
-    auto json = orderedObject();
-    json->set("job_id", created.job.id.str());
-    json->set("token", created.token);
-    json->set("worker_url", host_->workerUrl(created.job.id));
-    json->set("state", std::string(name(created.job.state)));
-    return Reply::json(201, *json);
+    NewJob job = readNewJob(body, call.caller());
+    job.terms = readTerms(body, call.caller(), terms()->defaults());
+    const CreatedJob created = lifecycle_->create(job, call);
+    std::string text;
+    json::Writer json(text);
+    json.beginObject().member("job_id", created.job->id.str());
+    addAccess(json, created);
+    json.member("state", name(created.job->state)).endObject();
+    return Reply::jsonText(201, std::move(text));
 }
 
 Reply JobsPlugin::list(const Call& call) {
@@ -172,16 +173,20 @@ Reply JobsPlugin::list(const Call& call) {
     query.cursor = call.query("cursor").value_or("");
     const JobPage page = host_->jobs().list(query);
 
-    Poco::JSON::Array::Ptr jobs = new Poco::JSON::Array;
-    for (const Job& job : page.jobs) {
-        jobs->add(shown(job));
+    std::string text;
+    json::Writer json(text);
+    json.beginObject().key("jobs").beginArray();
+    for (const auto& job : page.jobs) {
+        json.beginObject();
+        addShown(json, *job);
+        json.endObject();
     }
-    auto json = orderedObject();
-    json->set("jobs", jobs);
+    json.endArray();
     if (!page.nextCursor.empty()) {
-        json->set("next_cursor", page.nextCursor);
+        json.member("next_cursor", page.nextCursor);
     }
-    return Reply::json(200, *json);
+    json.endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
 Reply JobsPlugin::summary(const Call& call) {
@@ -190,50 +195,63 @@ Reply JobsPlugin::summary(const Call& call) {
     for (const JobCount& count : counts) {
         total += count.count;
     }
-    auto json = orderedObject();
-    json->set("total", total);
+    std::string text;
+    json::Writer json(text);
+    json.beginObject().member("total", total);
     for (const JobCount& count : counts) {
-        json->set(name(count.state), count.count);
+        json.member(name(count.state), count.count);
     }
-    return Reply::json(200, *json);
+    json.endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
 Reply JobsPlugin::detail(const Call& call) {
-    const Job job = findFor(call);
-    auto json = shown(job);
+    const auto job = findFor(call);
+    std::string text;
+    json::Writer json(text);
+    json.beginObject();
+    addShown(json, *job);
     if (const auto usage = host_->find<JobUsage>()) {
-        json->set("usage", usageJson(usage->of(job.id)));
+        json.key("usage").beginObject();
+        addTotals(json, usage->of(job->id));
+        json.endObject();
     }
-    return Reply::json(200, *json);
+    json.endObject();
+    return Reply::jsonText(200, std::move(text));
 }
 
-/// The job object of lists and details.
-Poco::JSON::Object::Ptr JobsPlugin::shown(const Job& job) const {
-    auto json = jobJson(job, grantsOf(job.id));
+/// The members of the job object of lists and details.
+void JobsPlugin::addShown(json::Writer& json, const Job& job) const {
+    addJob(json, job);
+    addMembers(json, lifecycle_->shown(job));
     const auto service = terms();
-    addTerms(*json, job, service->of(job.id).value_or(JobTerms()), service->defaults());
+    addTerms(json, job, service->of(job.id).value_or(JobTerms()), service->defaults());
     const auto quarantine = host_->find<Quarantine>();
-    json->set("quarantined", quarantine != nullptr && quarantine->holds(job.id));
-    return json;
+    json.member("quarantined", quarantine != nullptr && quarantine->holds(job.id));
+}
+
+/// What the worker needs to call; no token where it is withheld.
+void JobsPlugin::addAccess(json::Writer& json, const CreatedJob& created) const {
+    if (!created.token.empty()) {
+        json.member("token", created.token);
+    }
+    json.member("worker_url", host_->workerUrl(created.job->id));
 }
 
 Reply JobsPlugin::cancel(const Call& call) {
-    Job job = findFor(call);
-    if (!isOver(job.state)) {
-        const JobResult result{false, "cancelled by " + call.caller().user(), job.iteration};
-        if (finishNow(job.id, JobState::cancelled, result)) {
-            job.state = JobState::cancelled;
-        } else {
-            job = findFor(call);
-        }
+    const auto job = findFor(call);
+    JobState state = job->state;
+    if (!isOver(state)) {
+        const JobResult result{false, "cancelled by " + call.caller().user(), job->iteration};
+        state = finishNow(job->id, JobState::cancelled, result) ? JobState::cancelled : findFor(call)->state;
     }
-    if (job.state != JobState::cancelled) {
-        throw conflict("job_over", std::string("the job has ended already: ") + name(job.state));
+    if (state != JobState::cancelled) {
+        throw conflict("job_over", std::string("the job has ended already: ") + name(state));
     }
     std::string text;
     json::Writer writer(text);
-    writer.beginObject().member("status", "cancelled").member("job_id", job.id.str());
-    if (!host_->jobs().durable(job.id)) {
+    writer.beginObject().member("status", "cancelled").member("job_id", job->id.str());
+    if (!host_->jobs().durable(job->id)) {
         writer.member("durable", false);
     }
     writer.endObject();
@@ -241,100 +259,75 @@ Reply JobsPlugin::cancel(const Call& call) {
 }
 
 Reply JobsPlugin::finish(const Call& call) {
-    const Job job = findFor(call);
-    const JobResult result = readVerdict(call.json(), job);
+    const auto job = findFor(call);
+    const JobResult result = readVerdict(call.json(), *job);
     const JobState end = result.success ? JobState::completed : JobState::failed;
-    if (isOver(job.state) || !finishNow(job.id, end, result)) {
-        throw conflict("job_over", std::string("the job has ended already: ") + name(findFor(call).state));
+    if (isOver(job->state) || !finishNow(job->id, end, result)) {
+        throw conflict("job_over", std::string("the job has ended already: ") + name(findFor(call)->state));
     }
-    host_->log().info("an operator told how a job ended", {{"job", job.id.str()},
+    host_->log().info("an operator told how a job ended", {{"job", job->id.str()},
                                                            {"state", name(end)},
                                                            {"user", call.caller().user()},
                                                            {"request", call.requestId()}});
     std::string text;
-    json::Writer(text).beginObject().member("status", name(end)).member("job_id", job.id.str()).endObject();
+    json::Writer(text).beginObject().member("status", name(end)).member("job_id", job->id.str()).endObject();
     return Reply::jsonText(200, std::move(text));
 }
 
 Reply JobsPlugin::limits(const Call& call) {
-    const Job job = findFor(call);
+    const auto job = findFor(call);
     const auto service = terms();
-    return limitsReply(job.id, service->of(job.id).value_or(JobTerms()).limits, service->defaults());
+    return limitsReply(job->id, service->of(job->id).value_or(JobTerms()).limits, service->defaults());
 }
 
 Reply JobsPlugin::changeLimits(const Call& call) {
-    const Job job = findFor(call);
+    const auto job = findFor(call);
     const auto service = terms();
-    const JobLimits limits = changedLimits(service->of(job.id).value_or(JobTerms()).limits, call.json(),
+    const JobLimits limits = changedLimits(service->of(job->id).value_or(JobTerms()).limits, call.json(),
                                            call.caller(), service->defaults());
-    if (isOver(job.state) || !service->setLimits(job.id, limits)) {
+    if (isOver(job->state) || !service->setLimits(job->id, limits)) {
         throw conflict("job_over", "the job has ended and uses nothing up any more");
     }
-    host_->log().info("the limits of a job were changed",
-                      {{"job", job.id.str()}, {"user", call.caller().user()}, {"request", call.requestId()}});
-    return limitsReply(job.id, limits, service->defaults());
+    host_->log().info(
+        "the limits of a job were changed",
+        {{"job", job->id.str()}, {"user", call.caller().user()}, {"request", call.requestId()}});
+    return limitsReply(job->id, limits, service->defaults());
 }
 
 Reply JobsPlugin::restart(const Call& call) {
-    const Job old = findFor(call);
-    if (!canBeRestarted(old.state)) {
+    const auto old = findFor(call);
+    if (!canBeRestarted(old->state)) {
         throw conflict(
             "not_restartable",
             std::string("only a failed, interrupted or cancelled job can be restarted; this one is ") +
-                name(old.state));
+                name(old->state));
     }
-    const JobTerms given = terms()->of(old.id).value_or(JobTerms());
-    const CreatedJob created = createWithGrants(restartOf(old), given, grantsOf(old.id), call);
-    auto json = orderedObject();
-    json->set("status", "restarted");
-    json->set("old_job_id", old.id.str());
-    json->set("new_job_id", created.job.id.str());
-    json->set("token", created.token);
-    json->set("worker_url", host_->workerUrl(created.job.id));
-    return Reply::json(201, *json);
+    NewJob job = restartOf(*old);
+    job.terms = terms()->of(old->id).value_or(JobTerms());
+    const CreatedJob created = lifecycle_->create(job, call);
+    std::string text;
+    json::Writer json(text);
+    json.beginObject()
+        .member("status", "restarted")
+        .member("old_job_id", old->id.str())
+        .member("new_job_id", created.job->id.str());
+    addAccess(json, created);
+    json.endObject();
+    return Reply::jsonText(201, std::move(text));
 }
 
 /// The job that an operator's request is about.
-Job JobsPlugin::findFor(const Call& call) {
+std::shared_ptr<const Job> JobsPlugin::findFor(const Call& call) {
     auto job = host_->jobs().find(call.jobId());
     if (!job || !call.caller().mayAccess(job->user)) {
         throw notFound("there is no such job");
     }
-    return *std::move(job);
+    return job;
 }
 
 /// Provided by the host, and so always there.
 std::shared_ptr<JobTermsService> JobsPlugin::terms() const {
     return host_->find<JobTermsService>();
-}
-
-std::vector<Grant> JobsPlugin::grantsOf(const JobId& job) const {
-    const auto service = host_->find<Grants>();
-    return service ? service->list(job) : std::vector<Grant>();
-}
-
-/// Makes a job with its grants, or none. A crash in between leaves a job that no worker can ever run,
-/// because nobody has been told its token.
-CreatedJob JobsPlugin::createWithGrants(NewJob job, const JobTerms& given, const std::vector<Grant>& grants,
-                                        const Call& call) {
-    if (grants.empty()) {
-        return terms()->create(std::move(job), given);
-    }
-    const auto service = host_->find<Grants>();
-    if (!service) {
-        throw unavailable("credentials_unavailable",
-                          "no secret store is loaded that could grant credentials");
-    }
-    const std::string user = job.user;
-    service->check(user, grants, call);
-    CreatedJob created = terms()->create(std::move(job), given);
-    try {
-        service->set(created.job.id, user, grants, call);
-    } catch (...) {
-        finishNow(created.job.id, JobState::cancelled, {false, "its credentials could not be granted", 0});
-        throw;
-    }
-    return created;
 }
 
 /// Ends a job and waits until that is durable. @return false when it was over already.

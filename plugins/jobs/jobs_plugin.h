@@ -6,13 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include <Poco/JSON/Object.h>
-
+#include <sallyport/ext/job_lifecycle.h>
 #include <sallyport/ext/metrics.h>
-#include <sallyport/grants.h>
 #include <sallyport/job_terms.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/plugin.h>
 
 #include "description_cache.h"
@@ -45,16 +43,15 @@ private:
     Reply limits(const Call& call);
     Reply changeLimits(const Call& call);
 
-    [[nodiscard]] Job findFor(const Call& call);
-    [[nodiscard]] Poco::JSON::Object::Ptr shown(const Job& job) const;
-    [[nodiscard]] std::vector<Grant> grantsOf(const JobId& job) const;
+    [[nodiscard]] std::shared_ptr<const Job> findFor(const Call& call);
+    void addShown(json::Writer& json, const Job& job) const;
+    void addAccess(json::Writer& json, const CreatedJob& created) const;
     [[nodiscard]] std::shared_ptr<JobTermsService> terms() const;
-    [[nodiscard]] CreatedJob createWithGrants(NewJob job, const JobTerms& given,
-                                              const std::vector<Grant>& grants, const Call& call);
     bool finishNow(const JobId& job, JobState end, JobResult result);
     void showState(const JobId& job, const std::string& user, JobState state);
 
     Host* host_ = nullptr;
+    JobLifecycle* lifecycle_ = nullptr;
     Counter* started_ = nullptr;
     MetricFamily<Counter>* finished_ = nullptr;
     DescriptionCache descriptions_{std::size_t{8} * 1024 * 1024};

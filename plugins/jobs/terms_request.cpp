@@ -9,21 +9,11 @@
 #include <sallyport/errors.h>
 #include <sallyport/permission.h>
 
-#include "job_json.h"
+#include "job_limits.h"
 
 namespace sallyport::plugins {
 
 namespace {
-
-using Limit = std::optional<std::int64_t> JobLimits::*;
-
-/// Every limit by its name in requests, answers and `jobs.limit.*`.
-constexpr std::array<std::pair<const char*, Limit>, 4> limitNames{{
-    {"requests_per_second", &JobLimits::requestsPerSecond},
-    {"event_bytes_per_second", &JobLimits::eventBytesPerSecond},
-    {"events", &JobLimits::events},
-    {"event_bytes", &JobLimits::eventBytes},
-}};
 
 /// What doubles hold exactly, as clients keep numbers.
 constexpr std::int64_t largest = std::int64_t{1} << 53;
@@ -106,21 +96,6 @@ JobLimits changedLimits(JobLimits own, const json::Object& body, const Caller& c
         own.*limit = number;
     }
     return own;
-}
-
-void addTerms(Poco::JSON::Object& json, const Job& job, const JobTerms& terms, const JobLimits& defaults) {
-    using Poco::Dynamic::Var;
-    json.set("timeout", terms.timeout ? Var(std::int64_t{terms.timeout->count()}) : Var());
-    json.set("deadline", terms.timeout ? Var(rfc3339(job.createdAt + *terms.timeout)) : Var());
-    json.set("limits", limitsJson(terms.limits, defaults));
-}
-
-Poco::JSON::Object::Ptr limitsJson(const JobLimits& own, const JobLimits& defaults) {
-    auto json = orderedObject();
-    for (const auto& [name, limit] : limitNames) {
-        json->set(name, (own.*limit ? own.*limit : defaults.*limit).value_or(0));
-    }
-    return json;
 }
 
 }  // namespace sallyport::plugins

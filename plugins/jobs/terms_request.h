@@ -1,7 +1,5 @@
-// The terms of a job as operators send and see them.
+// The terms of a job as operators send them.
 #pragma once
-
-#include <Poco/JSON/Object.h>
 
 #include <sallyport/caller.h>
 #include <sallyport/job_terms.h>
@@ -17,11 +15,5 @@ namespace sallyport::plugins {
 /// @throws RequestError as readTerms
 [[nodiscard]] JobLimits changedLimits(JobLimits own, const json::Object& body, const Caller& caller,
                                       const JobLimits& defaults);
-
-/// Adds the members `timeout`, `deadline` and `limits` of a job object.
-void addTerms(Poco::JSON::Object& json, const Job& job, const JobTerms& terms, const JobLimits& defaults);
-
-/// The limits that hold for a job with these of its own.
-[[nodiscard]] Poco::JSON::Object::Ptr limitsJson(const JobLimits& own, const JobLimits& defaults);
 
 }  // namespace sallyport::plugins

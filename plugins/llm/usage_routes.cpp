@@ -2,10 +2,8 @@
 
 #include <utility>
 
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
-
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/permission.h>
 #include <sallyport/user_id.h>
 
@@ -15,12 +13,6 @@ namespace {
 
 constexpr std::int64_t maxPage = 200;
 constexpr std::int64_t defaultPage = 50;
-
-using Poco::JSON::Object;
-
-Object::Ptr orderedObject() {
-    return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
 
 /// The member that names a group.
 const char* memberOf(UsageBy by) {
@@ -83,24 +75,25 @@ UsageFilter readFilter(const Call& call) {
     return filter;
 }
 
-Object::Ptr pageJson(UsageBy by, const UsagePage& page) {
-    Poco::JSON::Array::Ptr groups = new Poco::JSON::Array;
+std::string pageJson(UsageBy by, const UsagePage& page) {
+    std::string text;
+    json::Writer json(text);
+    json.beginObject().key("total").beginObject();
+    addTotals(json, page.total);
+    json.endObject().key("groups").beginArray();
     for (const UsageGroup& group : page.groups) {
-        auto json = orderedObject();
+        json.beginObject().key(memberOf(by));
         // Of jobs that were deleted nobody can be named.
-        json->set(memberOf(by), group.key.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(group.key));
-        addTotals(*json, group.totals);
-        groups->add(json);
+        group.key.empty() ? json.null() : json.string(group.key);
+        addTotals(json, group.totals);
+        json.endObject();
     }
-    auto total = orderedObject();
-    addTotals(*total, page.total);
-    auto json = orderedObject();
-    json->set("total", total);
-    json->set("groups", groups);
+    json.endArray();
     if (!page.nextCursor.empty()) {
-        json->set("next_cursor", page.nextCursor);
+        json.member("next_cursor", page.nextCursor);
     }
-    return json;
+    json.endObject();
+    return text;
 }
 
 /// Sums that hold all that was recorded before they were asked for.
@@ -127,7 +120,7 @@ void addUsageRoutes(Routes& routes, CallLog& log, const UsageReport& report) {
         const auto limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
         log.flush();
         const UsagePage page = report.page(by, filter, limit, call.query("cursor").value_or(""));
-        return Reply::json(200, *pageJson(by, page));
+        return Reply::jsonText(200, pageJson(by, page));
     };
     routes.operators("GET", "/usage", answer, {.permission = permission::usageRead});
 }

@@ -6,7 +6,7 @@ namespace {
 
 constexpr JobState states[] = {JobState::pending, JobState::running,   JobState::completed,
                                JobState::failed,  JobState::cancelled, JobState::interrupted};
-constexpr JobMode modes[] = {JobMode::worker, JobMode::claudeCode};
+constexpr JobMode modes[] = {JobMode::worker, JobMode::claudeCode, JobMode::acp};
 
 }  // namespace
 
@@ -42,7 +42,15 @@ bool isOver(JobState state) {
 }
 
 const char* name(JobMode mode) {
-    return mode == JobMode::claudeCode ? "claude_code" : "worker";
+    switch (mode) {
+        case JobMode::worker:
+            return "worker";
+        case JobMode::claudeCode:
+            return "claude_code";
+        case JobMode::acp:
+            return "acp";
+    }
+    return "unknown";
 }
 
 std::optional<JobMode> jobMode(std::string_view text) {

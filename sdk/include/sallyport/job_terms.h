@@ -10,20 +10,6 @@
 
 namespace sallyport {
 
-/// What one job may use up. 0: any amount; not set: what the configuration says (`jobs.limit.*`).
-struct JobLimits {
-    std::optional<std::int64_t> requestsPerSecond{};    ///< of its worker; half a minute's worth at once
-    std::optional<std::int64_t> eventBytesPerSecond{};  ///< the same for what it reports as events
-    std::optional<std::int64_t> events{};               ///< stored at a time
-    std::optional<std::int64_t> eventBytes{};           ///< stored at a time
-};
-
-/// Under what a job runs beside what NewJob says.
-struct JobTerms {
-    std::optional<std::chrono::seconds> timeout{};  ///< from its creation on; after it the job is interrupted
-    JobLimits limits{};                             ///< of its own
-};
-
 /// What to do with a request of a job that uses something up.
 struct JobPace {
     std::chrono::milliseconds wait{0};   ///< it goes on after this; 0: at once
@@ -38,9 +24,6 @@ public:
     static constexpr const char* serviceName = "sallyport.job_terms.1";  ///< for Host::find
 
     virtual ~JobTermsService() = default;
-
-    /// As Jobs::create, under these terms. Blocks until it is durable. @throws StoreError
-    [[nodiscard]] virtual CreatedJob create(NewJob job, const JobTerms& terms) = 0;
 
     /// What was said when the job was created, and changed since; nothing if there is no such job. May read
     /// the database. @throws StoreError

@@ -1,9 +1,13 @@
-// The registry of jobs: their states, and the only place where these change.
+// The registry of jobs: their states, and the only place where these change. Creating a job has participants:
+// see ext/job_lifecycle.h.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,21 +27,42 @@ enum class JobState { pending, running, completed, failed, cancelled, interrupte
 /// Whether a job in that state is over: its token is dead and it never changes again.
 [[nodiscard]] bool isOver(JobState state);
 
-/// What runs in the sandbox.
-enum class JobMode { worker, claudeCode };
+/// What runs in the sandbox. Later headers may name more: a plugin expects values that its own does not name.
+enum class JobMode : std::uint32_t {
+    worker,      ///< a program that calls the worker door itself
+    claudeCode,  ///< Claude Code, behind a bridge
+    acp,         ///< an agent that speaks the Agent Client Protocol, behind a bridge
+};
 
-/// The word in answers and in the database: `worker` or `claude_code`.
+/// The word in answers and in the database: `worker`, `claude_code` or `acp`. `unknown` for what this header
+/// does not name.
 [[nodiscard]] const char* name(JobMode mode);
+/// The mode of that name; nothing for any other text.
 [[nodiscard]] std::optional<JobMode> jobMode(std::string_view name);
 
-/// How a job ended, as its worker or an operator told.
+/// How a job ended, as its worker or an operator told. It stays as it is: what else is to be known of an end
+/// becomes a member of Job.
 struct JobResult {
     bool success = false;                  ///< whether the task was done
     std::optional<std::string> message{};  ///< a sentence for a person
     std::uint32_t iterations = 0;          ///< how many the worker took
 };
 
-/// A job as it stood when it was read.
+/// What one job may use up. 0: any amount; not set: what the configuration says (`jobs.limit.*`).
+struct JobLimits {
+    std::optional<std::int64_t> requestsPerSecond{};    ///< of its worker; half a minute's worth at once
+    std::optional<std::int64_t> eventBytesPerSecond{};  ///< the same for what it reports as events
+    std::optional<std::int64_t> events{};               ///< stored at a time
+    std::optional<std::int64_t> eventBytes{};           ///< stored at a time
+};
+
+/// The terms under which a job runs: until when, and what it may use up.
+struct JobTerms {
+    std::optional<std::chrono::seconds> timeout{};  ///< from its creation on; after it the job is interrupted
+    JobLimits limits{};                             ///< of its own
+};
+
+/// A job as it stood when it was read. Only the host makes one, so that it may grow at its end.
 struct Job {
     JobId id;                                  ///< never reused
     std::string user;                          ///< its owner
@@ -53,26 +78,32 @@ struct Job {
     Timestamp createdAt{};                     ///< when it was created
     std::optional<Timestamp> startedAt;        ///< when its worker first called
     std::optional<Timestamp> finishedAt;       ///< when it was over
+    std::vector<std::string> participants;     ///< plugins that stored something with it when it was created
 };
 
-/// What is needed to create a job.
+/// What is needed to create a job. It grows at its end.
 struct NewJob {
+    /// How far the header went that the plugin was built with, in bytes. Not to be set.
+    std::size_t size = sizeof(NewJob);
     std::string user = "default";             ///< its owner
     std::string task;                         ///< what the worker is to do
     std::optional<std::string> title{};       ///< `Job <id>` when not given
     std::optional<std::string> projectDir{};  ///< see Job
     JobMode mode = JobMode::worker;           ///< what runs in the sandbox
     std::optional<JobId> restartOf{};         ///< the job that this one repeats
+    JobTerms terms{};                         ///< under which it runs
 };
 
 /// A job just made, and the only copy of its token there will ever be.
 struct CreatedJob {
-    Job job;            ///< as it is stored
-    std::string token;  ///< 64 lower-case hex characters
+    std::shared_ptr<const Job> job;  ///< as it is stored
+    std::string token;               ///< 64 lower-case hex characters
 };
 
-/// Which jobs to list. Newest first.
+/// Which jobs to list. Newest first. It grows at its end.
 struct JobQuery {
+    /// How far the header went that the plugin was built with, in bytes. Not to be set.
+    std::size_t size = sizeof(JobQuery);
     std::optional<std::string> user{};  ///< anyone's when not set
     std::optional<JobState> state{};    ///< any when not set
     std::size_t limit = 50;             ///< jobs at the most
@@ -81,14 +112,21 @@ struct JobQuery {
 
 /// One page of a list of jobs.
 struct JobPage {
-    std::vector<Job> jobs;   ///< newest first
-    std::string nextCursor;  ///< empty on the last page
+    std::vector<std::shared_ptr<const Job>> jobs;  ///< newest first
+    std::string nextCursor;                        ///< empty on the last page
 };
 
 /// How many jobs are in a state.
 struct JobCount {
     JobState state;       ///< any of them
     std::uint64_t count;  ///< jobs in it
+};
+
+/// Published on the bus when a job has been created, after that is durable.
+struct JobCreated {
+    static constexpr const char* topic = "job.created";  ///< for Bus::subscribe
+    JobId job;                                           ///< the job
+    std::string user;                                    ///< its owner
 };
 
 /// Published on the bus when a job's first authenticated call has arrived, after that is durable.
@@ -125,12 +163,8 @@ public:
 
     virtual ~Jobs() = default;
 
-    /// Makes a pending job and its token. Blocks until both are durable.
-    /// @throws StoreError
-    [[nodiscard]] virtual CreatedJob create(NewJob job) = 0;
-
-    /// Nothing if there is no such job. May read the database. @throws StoreError
-    [[nodiscard]] virtual std::optional<Job> find(const JobId& id) = 0;
+    /// Null if there is no such job. May read the database. @throws StoreError
+    [[nodiscard]] virtual std::shared_ptr<const Job> find(const JobId& id) = 0;
 
     /// Who owns the job, from memory for jobs that are not over. @throws StoreError
     [[nodiscard]] virtual std::optional<std::string> owner(const JobId& id) = 0;

@@ -1,6 +1,9 @@
 // Writing JSON (RFC 8259) straight into a text.
 #pragma once
 
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -87,6 +90,14 @@ public:
         return raw(std::to_string(value));
     }
 
+    /// A number, in the fewest digits that read back as the same; `null` where it is infinite or none.
+    Writer& number(double value) {
+        std::array<char, 32> digits{};
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+        return std::isfinite(value) ? raw({digits.data(), static_cast<std::size_t>(end - digits.data())})
+                                    : null();
+    }
+
     /// A member that is a string.
     Writer& member(std::string_view name, std::string_view text) { return key(name).string(text); }
     /// The same.
@@ -109,6 +120,8 @@ public:
     requires(!std::same_as<T, bool>) Writer& member(std::string_view name, T value) {
         return key(name).integer(value);
     }
+    /// A member that is a number.
+    Writer& member(std::string_view name, double value) { return key(name).number(value); }
     /// A member whose value is JSON already.
     Writer& rawMember(std::string_view name, std::string_view json) { return key(name).raw(json); }
 

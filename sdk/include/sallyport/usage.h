@@ -3,9 +3,8 @@
 
 #include <cstdint>
 
-#include <Poco/JSON/Object.h>
-
 #include <sallyport/job_id.h>
+#include <sallyport/json_writer.h>
 
 namespace sallyport {
 
@@ -25,7 +24,8 @@ struct UsageTotals {
 
 /// Adds the members that every answer about usage has: `requests`, `failed`, `input_tokens`, `output_tokens`,
 /// `cache_read_input_tokens`, `cache_creation_input_tokens` and `cost_usd`.
-void addTotals(Poco::JSON::Object& json, const UsageTotals& totals);
+/// @param json is writing an object.
+void addTotals(json::Writer& json, const UsageTotals& totals);
 
 /// The usage of jobs, also of those that are over. [any thread; may block on the database]
 class JobUsage {

@@ -7,7 +7,6 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
-#include <sallyport/grants.h>
 #include <sallyport/testing/fake_host.h>
 
 #include "plugins/credentials/credentials_plugin.h"
@@ -19,6 +18,19 @@ namespace {
 
 using testing::Answer;
 using testing::FakeHost;
+
+/// Deletes all secrets between the check of a new job's grants and their being stored.
+class Thief final : public JobParticipant {
+public:
+    explicit Thief(Store& store) : store_(store) {}
+    [[nodiscard]] std::unique_ptr<JobPart> prepare(const JobDraft& /*draft*/) override {
+        store_.write([](Transaction& transaction) { transaction.execute("DELETE FROM secrets"); });
+        return nullptr;
+    }
+
+private:
+    Store& store_;
+};
 
 class CredentialsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CredentialsTest);
@@ -51,7 +63,8 @@ class CredentialsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testGrantsAreRevokedWithTheJob);
     CPPUNIT_TEST(testGrantsOfJobsThatEndedUnseenAreRevokedAtStart);
     CPPUNIT_TEST(testFailedRevocationIsTold);
-    CPPUNIT_TEST(testGrantsService);
+    CPPUNIT_TEST(testGrantsOfNewJobs);
+    CPPUNIT_TEST(testSecretThatGoesBeforeTheJobComes);
     CPPUNIT_TEST(testVaultService);
     CPPUNIT_TEST(testVaultServiceKeepsToTheList);
     CPPUNIT_TEST(testMalformedListStopsTheStart);
@@ -82,7 +95,7 @@ private:
         return alice("PUT", "/secrets/" + name, R"({"value":")" + value + R"("})");
     }
     Answer grant(const std::string& grants) {
-        return alice("PUT", "/jobs/" + job_.job.id.str() + "/credentials",
+        return alice("PUT", "/jobs/" + job_.job->id.str() + "/credentials",
                      R"({"credentials":)" + grants + "}");
     }
     void putAndGrant(const std::string& name, const std::string& variable, const std::string& value) {
@@ -159,7 +172,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("ok"), entry.string("outcome"));
         CPPUNIT_ASSERT_EQUAL(std::string("worker"), entry.string("actor"));
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), entry.string("user_id"));
-        CPPUNIT_ASSERT_EQUAL(job_.job.id.str(), entry.string("job_id"));
+        CPPUNIT_ASSERT_EQUAL(job_.job->id.str(), entry.string("job_id"));
         CPPUNIT_ASSERT_EQUAL(std::string("s"), entry.string("secret_name"));
         CPPUNIT_ASSERT_EQUAL(std::string("MY_VAR"), entry.string("env_var"));
     }
@@ -382,7 +395,7 @@ private:
         put("b", "2");
         const Answer answer =
             grant(R"([{"secret_name":"A","env_var":"X"},{"secret_name":"b","env_var":"Y"}])");
-        CPPUNIT_ASSERT_EQUAL("{\"job_id\":\"" + job_.job.id.str() +
+        CPPUNIT_ASSERT_EQUAL("{\"job_id\":\"" + job_.job->id.str() +
                                  R"(","credentials":[{"secret_name":"a","env_var":"X"},)"
                                  R"({"secret_name":"b","env_var":"Y"}]})",
                              answer.body());
@@ -405,7 +418,8 @@ private:
               R"([{"secret_name":"s","env_var":"A"},{"secret_name":"t","env_var":"B"}])"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(grants, 422, grant(grants).status());
         }
-        CPPUNIT_ASSERT_EQUAL(422, alice("PUT", "/jobs/" + job_.job.id.str() + "/credentials", "{}").status());
+        CPPUNIT_ASSERT_EQUAL(422,
+                             alice("PUT", "/jobs/" + job_.job->id.str() + "/credentials", "{}").status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"([{"env_var":"KEPT","value":"v"}])"), deliver().body());
     }
 
@@ -416,14 +430,14 @@ private:
         CPPUNIT_ASSERT_EQUAL(204, deliver().status());
         // Nor by an admin: the owner of the job decides whose secrets it may have.
         admin("PUT", "/secrets/mine", R"({"value":"of root","user_id":"root"})");
-        CPPUNIT_ASSERT_EQUAL(422, admin("PUT", "/jobs/" + job_.job.id.str() + "/credentials",
+        CPPUNIT_ASSERT_EQUAL(422, admin("PUT", "/jobs/" + job_.job->id.str() + "/credentials",
                                         R"({"credentials":[{"secret_name":"mine","env_var":"S"}]})")
                                       .status());
     }
 
     void testGrantsOfAnothersJobAreNotThere() {
         const std::string body = R"({"credentials":[]})";
-        const std::string path = "/jobs/" + job_.job.id.str() + "/credentials";
+        const std::string path = "/jobs/" + job_.job->id.str() + "/credentials";
         CPPUNIT_ASSERT_EQUAL(404, host_.operators("bob", Role::user, "PUT", path, body).status());
         CPPUNIT_ASSERT_EQUAL(404,
                              admin("PUT", "/jobs/" + JobId::random().str() + "/credentials", body).status());
@@ -432,7 +446,7 @@ private:
 
     void testFinishedJobTakesNoGrants() {
         put("s", "v");
-        host_.finish(job_.job.id, JobState::cancelled);
+        host_.finish(job_.job->id, JobState::cancelled);
         const Answer answer = grant(R"([{"secret_name":"s","env_var":"S"}])");
         CPPUNIT_ASSERT_EQUAL(409, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string("job_over"), answer.code());
@@ -441,22 +455,23 @@ private:
     void testGrantsAreRevokedWithTheJob() {
         putAndGrant("s", "S", "v");
         const auto caller = host_.callerOf(job_);
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         host_.settle();
         // One that was let in before the end.
         CPPUNIT_ASSERT_EQUAL(204, host_.worker(caller, "GET", "/credentials").status());
         CPPUNIT_ASSERT_EQUAL(std::string("revoke ok -"), lastAudit());
         // For a restart.
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.find<Grants>()->list(job_.job.id).size());
+        const CreatedJob again = host_.createJob({.user = "alice", .task = "t", .restartOf = job_.job->id});
+        CPPUNIT_ASSERT_EQUAL(std::string(R"([{"secret_name":"s","env_var":"S"}])"), shownGrants(again));
     }
 
     void testGrantsOfJobsThatEndedUnseenAreRevokedAtStart() {
         putAndGrant("s", "S", "v");
         const CreatedJob running = host_.makeJob();
-        alice("PUT", "/jobs/" + running.job.id.str() + "/credentials",
+        alice("PUT", "/jobs/" + running.job->id.str() + "/credentials",
               R"({"credentials":[{"secret_name":"s","env_var":"S"}]})");
         host_.crash();
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         host_.start(std::make_unique<CredentialsPlugin>());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1},
                              host_.number("SELECT count(*) FROM grants WHERE revoked_at IS NULL"));
@@ -466,7 +481,7 @@ private:
     void testFailedRevocationIsTold() {
         putAndGrant("s", "S", "v");
         host_.store().failWrites(true);
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         host_.settle();
         CPPUNIT_ASSERT(host_.plugin().trouble().has_value());
         host_.store().failWrites(false);
@@ -476,33 +491,50 @@ private:
                              host_.number("SELECT count(*) FROM grants WHERE revoked_at IS NULL"));
     }
 
-    /// What the service answers to another plugin, as the jobs plugin asks it.
-    template <class F>
-    int statusOf(F ask) {
+    std::string shownGrants(const CreatedJob& job) {
+        const auto members = host_.shownMembers(*job.job);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, members.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("credentials"), members.front().first);
+        return members.front().second;
+    }
+
+    /// How the creation of a job of that user goes.
+    int creation(const std::string& user, const std::string& grants) {
         try {
-            ask(*host_.call(host_.callerOf("alice", Role::user)));
-            return 200;
+            job_ = host_.createJob({.user = user, .task = "t"}, R"({"credentials":)" + grants + "}");
+            return 201;
         } catch (const RequestError& refusal) {
             return refusal.status();
         }
     }
 
-    void testGrantsService() {
+    void testGrantsOfNewJobs() {
         put("s", "v");
-        const auto service = [this] { return host_.find<Grants>(); };
-        const std::vector<Grant> good{{"S", "VAR"}};
-        CPPUNIT_ASSERT_EQUAL(200, statusOf([&](const Call& call) { service()->check("alice", good, call); }));
-        CPPUNIT_ASSERT_EQUAL(422, statusOf([&](const Call& call) { service()->check("bob", good, call); }));
+        const std::string good = R"([{"secret_name":"S","env_var":"VAR"}])";
+        CPPUNIT_ASSERT_EQUAL(422, creation("bob", good));
         CPPUNIT_ASSERT_EQUAL(std::string("grant denied missing"), lastAudit());
-        CPPUNIT_ASSERT_EQUAL(422, statusOf([&](const Call& call) {
-                                 service()->check("alice", {{"s", "LD_AUDIT"}}, call);
-                             }));
+        CPPUNIT_ASSERT_EQUAL(422, creation("alice", R"([{"secret_name":"s","env_var":"LD_AUDIT"}])"));
         CPPUNIT_ASSERT_EQUAL(std::string("grant denied refused_variable"), lastAudit());
-        CPPUNIT_ASSERT(service()->list(job_.job.id).empty());
-        CPPUNIT_ASSERT_EQUAL(
-            200, statusOf([&](const Call& call) { service()->set(job_.job.id, "alice", good, call); }));
-        CPPUNIT_ASSERT_EQUAL(std::string("s"), service()->list(job_.job.id).at(0).secretName);
+        CPPUNIT_ASSERT_EQUAL(422, creation("alice", R"({"secret_name":"s"})"));
+        const std::string jobs = "SELECT count(*) FROM jobs";
+        const std::int64_t before = host_.number(jobs);
+        CPPUNIT_ASSERT_EQUAL(201, creation("alice", good));
+        CPPUNIT_ASSERT_EQUAL(before + 1, host_.number(jobs));
+        CPPUNIT_ASSERT_EQUAL(std::string("grant ok -"), lastAudit());
+        CPPUNIT_ASSERT_EQUAL(std::string(R"([{"secret_name":"s","env_var":"VAR"}])"), shownGrants(job_));
         CPPUNIT_ASSERT_EQUAL(200, deliver().status());
+        CPPUNIT_ASSERT(!host_.plugin().trouble());
+    }
+
+    void testSecretThatGoesBeforeTheJobComes() {
+        put("s", "v");
+        host_.offerParticipant("thief", {"thief"}, std::make_shared<Thief>(host_.store()));
+        const std::string jobs = "SELECT count(*) FROM jobs";
+        const std::int64_t before = host_.number(jobs);
+        CPPUNIT_ASSERT_EQUAL(422, creation("alice", R"([{"secret_name":"s","env_var":"S"}])"));
+        CPPUNIT_ASSERT_EQUAL(std::string("grant denied missing"), lastAudit());
+        CPPUNIT_ASSERT_EQUAL(before, host_.number(jobs));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM grants"));
     }
 
     /// What a plugin gets, or the code with which it is refused.

@@ -65,7 +65,7 @@ private:
     void storeSecret() {
         CPPUNIT_ASSERT_EQUAL(201,
                              admin("PUT", "/secrets/s", R"({"value":"kept","user_id":"alice"})").status());
-        CPPUNIT_ASSERT_EQUAL(200, admin("PUT", "/jobs/" + job_.job.id.str() + "/credentials",
+        CPPUNIT_ASSERT_EQUAL(200, admin("PUT", "/jobs/" + job_.job->id.str() + "/credentials",
                                         R"({"credentials":[{"secret_name":"s","env_var":"S"}]})")
                                       .status());
     }

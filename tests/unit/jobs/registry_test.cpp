@@ -39,6 +39,12 @@ public:
         return messages_;
     }
 
+    /// Of those that a job was created.
+    [[nodiscard]] std::vector<std::string> created() const {
+        const std::lock_guard lock(mutex_);
+        return created_;
+    }
+
     /// Called with each message, while it is being published.
     std::function<void(const JobId&)> onMessage = [](const JobId&) {};
 
@@ -46,7 +52,11 @@ private:
     void subscribeRaw(std::string_view, std::function<void(const void*)>) override {}
 
     void publishRaw(std::string_view topic, const void* message) override {
-        if (topic == JobStarted::topic) {
+        if (topic == JobCreated::topic) {
+            const auto& created = *static_cast<const JobCreated*>(message);
+            const std::lock_guard lock(mutex_);
+            created_.push_back(created.job.str() + " " + created.user);
+        } else if (topic == JobStarted::topic) {
             const auto& started = *static_cast<const JobStarted*>(message);
             keep("started", started.job, started.user);
         } else {
@@ -63,6 +73,7 @@ private:
 
     mutable std::mutex mutex_;
     std::vector<std::string> messages_;
+    std::vector<std::string> created_;
 };
 
 /// A store that tells how the engine would answer the last query.
@@ -99,6 +110,11 @@ class RegistryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(createdJobsAreStoredWhole);
     CPPUNIT_TEST(createdJobsHaveDefaults);
     CPPUNIT_TEST(onlyTheDigestOfATokenIsStored);
+    CPPUNIT_TEST(othersStoreInTheSameTransaction);
+    CPPUNIT_TEST(noJobIsThereWithoutWhatOthersStore);
+    CPPUNIT_TEST(aNewTokenReplacesTheLast);
+    CPPUNIT_TEST(aNewTokenOutlastsARestart);
+    CPPUNIT_TEST(noNewTokenForAJobThatIsOver);
     CPPUNIT_TEST(knowsNothingOfAnUnknownJob);
     CPPUNIT_TEST(everyTransitionAllowedOrRefused);
     CPPUNIT_TEST(startedIsPublishedOnceWhenDurable);
@@ -147,9 +163,9 @@ public:
                                                       .projectDir = "/srv/p",
                                                       .mode = JobMode::claudeCode,
                                                       .restartOf = first});
-        const Job job = registry_->find(created.job.id).value();
-        for (const Job& each : {job, created.job}) {
-            CPPUNIT_ASSERT(each.id == created.job.id);
+        const Job job = *registry_->find(created.job->id);
+        for (const Job& each : {job, *created.job}) {
+            CPPUNIT_ASSERT(each.id == created.job->id);
             CPPUNIT_ASSERT_EQUAL(std::string("anna"), each.user);
             CPPUNIT_ASSERT_EQUAL(std::string("Title"), each.title);
             CPPUNIT_ASSERT_EQUAL(std::string("do \xe2\x9c\x93"), each.task);
@@ -158,14 +174,14 @@ public:
             CPPUNIT_ASSERT(each.state == JobState::pending);
             CPPUNIT_ASSERT(each.restartOf == first);
             CPPUNIT_ASSERT(each.createdAt >= before && each.createdAt <= now());
-            CPPUNIT_ASSERT(each.createdAt == created.job.createdAt);
+            CPPUNIT_ASSERT(each.createdAt == created.job->createdAt);
             CPPUNIT_ASSERT(!each.startedAt && !each.finishedAt && !each.result && !each.statusMessage);
             CPPUNIT_ASSERT_EQUAL(std::uint32_t{0}, each.iteration);
         }
     }
 
     void createdJobsHaveDefaults() {
-        const Job job = registry_->find(create()).value();
+        const Job job = *registry_->find(create());
         CPPUNIT_ASSERT_EQUAL("Job " + job.id.str(), job.title);
         CPPUNIT_ASSERT_EQUAL(std::string("default"), job.user);
         CPPUNIT_ASSERT(job.mode == JobMode::worker);
@@ -175,8 +191,84 @@ public:
     void onlyTheDigestOfATokenIsStored() {
         const CreatedJob created = registry_->create({.task = "task"});
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, created.token.size());
-        CPPUNIT_ASSERT(auth::digest(created.token) == tokens_->find(created.job.id)->digest);
-        CPPUNIT_ASSERT_EQUAL(auth::hex(auth::digest(created.token)), storedDigest(created.job.id));
+        CPPUNIT_ASSERT(auth::digest(created.token) == tokens_->find(created.job->id)->digest);
+        CPPUNIT_ASSERT_EQUAL(auth::hex(auth::digest(created.token)), storedDigest(created.job->id));
+    }
+
+    void othersStoreInTheSameTransaction() {
+        const JobId id = JobId::random();
+        std::vector<std::string> order;
+        const CreatedJob created = registry_->create(
+            {.user = "anna", .task = "t"}, id,
+            {{"labels", "budget"},
+             [&](Transaction& transaction, const Job& job) {
+                 CPPUNIT_ASSERT(job.id == id);
+                 CPPUNIT_ASSERT_EQUAL(
+                     std::size_t{1},
+                     transaction.query("SELECT user_id FROM jobs WHERE job_id = ?", {id.str()}).size());
+                 order.emplace_back("store");
+             },
+             [&] {
+                 CPPUNIT_ASSERT(tokens_->find(id) == nullptr);
+                 CPPUNIT_ASSERT(bus_.created().empty());
+                 order.emplace_back("stored");
+             }});
+        CPPUNIT_ASSERT((std::vector<std::string>{"store", "stored"}) == order);
+        CPPUNIT_ASSERT(std::vector<std::string>{id.str() + " anna"} == bus_.created());
+        const std::vector<std::string> both{"labels", "budget"};
+        CPPUNIT_ASSERT(both == created.job->participants);
+        CPPUNIT_ASSERT(both == registry_->find(id)->participants);
+    }
+
+    void noJobIsThereWithoutWhatOthersStore() {
+        const JobId id = JobId::random();
+        CPPUNIT_ASSERT_THROW(
+            static_cast<void>(registry_->create(
+                {.task = "t"}, id,
+                {{"budget"}, [](Transaction&, const Job&) { throw conflict("spent", "no budget"); }, {}})),
+            RequestError);
+        CPPUNIT_ASSERT(registry_->find(id) == nullptr);
+        CPPUNIT_ASSERT(tokens_->find(id) == nullptr);
+        CPPUNIT_ASSERT(bus_.created().empty());
+    }
+
+    void aNewTokenReplacesTheLast() {
+        const CreatedJob job =
+            registry_->create({.task = "t", .terms = {.limits = {.requestsPerSecond = 7}}});
+        start(job.job->id);
+        const auto last = tokens_->find(job.job->id);
+        const std::string token = registry_->renewToken(job.job->id);
+        CPPUNIT_ASSERT(last->revoked);
+        const auto lease = tokens_->find(job.job->id);
+        CPPUNIT_ASSERT(lease != last);
+        CPPUNIT_ASSERT(!lease->revoked);
+        CPPUNIT_ASSERT(lease->started);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, lease->requests.rate());
+        CPPUNIT_ASSERT(lease->digest == auth::digest(token));
+        CPPUNIT_ASSERT(token != job.token);
+    }
+
+    void aNewTokenOutlastsARestart() {
+        const JobId job = create();
+        const std::string token = registry_->renewToken(job);
+        open({.file = directory_.file()});
+        CPPUNIT_ASSERT(tokens_->find(job)->digest == auth::digest(token));
+    }
+
+    void noNewTokenForAJobThatIsOver() {
+        const auto refused = [this](const JobId& job) {
+            try {
+                static_cast<void>(registry_->renewToken(job));
+            } catch (const RequestError& error) {
+                return error.status();
+            }
+            return 200;
+        };
+        const JobId job = create();
+        finish(job, JobState::cancelled);
+        CPPUNIT_ASSERT_EQUAL(409, refused(job));
+        CPPUNIT_ASSERT(tokens_->find(job) == nullptr);
+        CPPUNIT_ASSERT_EQUAL(404, refused(JobId::random()));
     }
 
     void knowsNothingOfAnUnknownJob() {
@@ -196,10 +288,10 @@ public:
                     continue;  // nothing leads there
                 }
                 const JobId job = jobIn(from);
-                const Job before = registry_->find(job).value();
+                const Job before = *registry_->find(job);
                 CPPUNIT_ASSERT(before.state == from);
                 move(job, to);
-                const Job after = registry_->find(job).value();
+                const Job after = *registry_->find(job);
                 CPPUNIT_ASSERT(after.state == (mayChange(from, to) ? to : from));
                 CPPUNIT_ASSERT_EQUAL(isOver(after.state), after.finishedAt.has_value());
                 CPPUNIT_ASSERT(!isOver(from) || after.finishedAt == before.finishedAt);
@@ -304,8 +396,8 @@ public:
         std::atomic<bool> over = false;
         std::thread canceller([&] {
             while (!over) {
-                for (const Job& job : registry_->list({.state = JobState::pending}).jobs) {
-                    finish(job.id, JobState::cancelled);
+                for (const auto& job : registry_->list({.state = JobState::pending}).jobs) {
+                    finish(job->id, JobState::cancelled);
                 }
             }
         });
@@ -326,7 +418,7 @@ public:
         const JobId running = jobIn(JobState::running);
         const JobId over = jobIn(JobState::cancelled);
         open({.file = directory_.file()});
-        const auto lease = tokens_->find(pending.job.id);
+        const auto lease = tokens_->find(pending.job->id);
         CPPUNIT_ASSERT(lease != nullptr);
         CPPUNIT_ASSERT(auth::digest(pending.token) == lease->digest);
         CPPUNIT_ASSERT_EQUAL(std::string("anna"), lease->user);
@@ -479,7 +571,7 @@ public:
         silence(waiting);
         registry_->interruptSilent(aMinute);
 
-        const Job job = registry_->find(silent).value();
+        const Job job = *registry_->find(silent);
         CPPUNIT_ASSERT(job.state == JobState::interrupted);
         CPPUNIT_ASSERT(!job.result->success);
         CPPUNIT_ASSERT_EQUAL(std::string("its worker has not called for 60 s"), job.result->message.value());
@@ -587,9 +679,9 @@ public:
             CPPUNIT_ASSERT(!registry_->durable(job));
             CPPUNIT_ASSERT(registry_->durable(other));
             CPPUNIT_ASSERT_EQUAL(std::size_t{1}, registry_->unwritten());
-            const Job found = registry_->find(job).value();
+            const Job found = *registry_->find(job);
             CPPUNIT_ASSERT(found.state == JobState::cancelled && found.finishedAt && found.result);
-            CPPUNIT_ASSERT(registry_->list({}).jobs.back().state == JobState::cancelled);
+            CPPUNIT_ASSERT(registry_->list({}).jobs.back()->state == JobState::cancelled);
             CPPUNIT_ASSERT(idsOf(registry_->list({.state = JobState::running}).jobs) == std::vector{other});
             CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, counted(JobState::running));
             CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, counted(JobState::cancelled));
@@ -638,7 +730,7 @@ public:
         for (const bool written : {false, true}) {
             open({.file = directory_.file()}, true);
             CPPUNIT_ASSERT(everybody().empty());
-            const Job job = registry_->find(completed).value();
+            const Job job = *registry_->find(completed);
             CPPUNIT_ASSERT(job.state == JobState::completed && job.finishedAt);
             CPPUNIT_ASSERT(job.result->success);
             CPPUNIT_ASSERT_EQUAL(std::string("two\nlines"), job.result->message.value());
@@ -720,7 +812,7 @@ private:
     }
 
     JobId create(const std::string& user = "default") {
-        return registry_->create({.user = user, .task = "task"}).job.id;
+        return registry_->create({.user = user, .task = "task"}).job->id;
     }
 
     /// These wait for the outcome, and throw what it was.
@@ -785,9 +877,9 @@ private:
         return database_->query("SELECT token_digest FROM jobs WHERE job_id = ?", {job.str()}).at(0).text(0);
     }
 
-    static std::vector<JobId> idsOf(const std::vector<Job>& jobs) {
+    static std::vector<JobId> idsOf(const std::vector<std::shared_ptr<const Job>>& jobs) {
         std::vector<JobId> ids;
-        std::ranges::transform(jobs, std::back_inserter(ids), &Job::id);
+        std::ranges::transform(jobs, std::back_inserter(ids), [](const auto& job) { return job->id; });
         return ids;
     }
 

@@ -58,7 +58,9 @@ private:
         terms_ = std::make_unique<Terms>(*registry_, *tokens_, 10s);
     }
 
-    JobId create(const JobTerms& terms = {}) { return terms_->create({.task = "t"}, terms).job.id; }
+    JobId create(const JobTerms& terms = {}) {
+        return registry_->create({.task = "t", .terms = terms}).job->id;
+    }
 
     void interruptOverdue() {
         registry_->interruptOverdue();
@@ -150,7 +152,7 @@ private:
         CPPUNIT_ASSERT(registry_->find(overdue)->state == JobState::pending);
         tokens_->find(overdue)->deadlineMs = auth::monotonicMs();
         interruptOverdue();
-        const Job job = registry_->find(overdue).value();
+        const Job job = *registry_->find(overdue);
         CPPUNIT_ASSERT(job.state == JobState::interrupted);
         CPPUNIT_ASSERT_EQUAL(std::string("its timeout of 60 s is over"), job.result->message.value());
         CPPUNIT_ASSERT(!tokens_->find(overdue));

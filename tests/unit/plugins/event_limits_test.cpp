@@ -38,7 +38,7 @@ private:
     void start() { host_.start(std::make_unique<EventsPlugin>()); }
 
     CreatedJob create(const JobLimits& limits) {
-        return host_.find<JobTermsService>()->create({.user = "alice", .task = "t"}, {std::nullopt, limits});
+        return host_.createJob({.user = "alice", .task = "t", .terms = {std::nullopt, limits}});
     }
     Answer post(const CreatedJob& job, const std::string& data = "{}") {
         return host_.worker(job, "POST", "/event", R"({"event_type":"x","data":)" + data + "}");
@@ -137,7 +137,7 @@ private:
         const CreatedJob job = create({.events = 1});
         CPPUNIT_ASSERT_EQUAL(200, statusOf(job));
         CPPUNIT_ASSERT_EQUAL(429, statusOf(job));
-        CPPUNIT_ASSERT(host_.find<JobTermsService>()->setLimits(job.job.id, {.events = 2}));
+        CPPUNIT_ASSERT(host_.find<JobTermsService>()->setLimits(job.job->id, {.events = 2}));
         CPPUNIT_ASSERT_EQUAL(200, statusOf(job));
         CPPUNIT_ASSERT_EQUAL(429, statusOf(job));
     }
@@ -168,7 +168,7 @@ private:
             statusOf(job);
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.number("SELECT COUNT(*) FROM events_stored"));
-        sweep([&](Sweep& turn) { return log.removeJob(job.job.id, turn); });
+        sweep([&](Sweep& turn) { return log.removeJob(job.job->id, turn); });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT COUNT(*) FROM events_stored"));
         CPPUNIT_ASSERT(!log.jobAfter(std::nullopt));
     }

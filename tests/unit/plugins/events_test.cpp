@@ -63,7 +63,7 @@ private:
     }
     Answer history(const std::string& query = "", const std::string& user = "alice",
                    Role role = Role::viewer) {
-        return host_.operators(user, role, "GET", "/jobs/" + job_.job.id.str() + "/events" + query);
+        return host_.operators(user, role, "GET", "/jobs/" + job_.job->id.str() + "/events" + query);
     }
     Answer follow(const std::string& query = "", Call::Pairs headers = {}) {
         return host_.operators("alice", Role::viewer, "GET", "/events" + query, "", std::move(headers));
@@ -97,7 +97,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(data, std::string(events[0].required("data").raw()));
         CPPUNIT_ASSERT_EQUAL(std::string("mytype"), events[0].string("event_type"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{24}, events[0].string("created_at").size());
-        CPPUNIT_ASSERT_EQUAL(job_.job.id.str(), read.json().string("job_id"));
+        CPPUNIT_ASSERT_EQUAL(job_.job->id.str(), read.json().string("job_id"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("stored_total"));
         CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(data.size()), host_.metric("stored_bytes_total"));
     }
@@ -170,9 +170,9 @@ private:
         CPPUNIT_ASSERT_EQUAL(host_.number("SELECT id FROM events"),
                              static_cast<std::int64_t>(published[0].id));
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), published[0].user);
-        CPPUNIT_ASSERT(published[0].job == job_.job.id);
+        CPPUNIT_ASSERT(published[0].job == job_.job->id);
         CPPUNIT_ASSERT_EQUAL(std::string("job_message"), published[0].type);
-        CPPUNIT_ASSERT_EQUAL(R"({"type":"job_message","job_id":")" + job_.job.id.str() +
+        CPPUNIT_ASSERT_EQUAL(R"({"type":"job_message","job_id":")" + job_.job->id.str() +
                                  R"(","role":"assistant","content":"Hello"})",
                              published[0].data);
     }
@@ -194,7 +194,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         const auto published = host_.events().published();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, published.size());
-        CPPUNIT_ASSERT_EQUAL(R"({"type":"job_tool_use","job_id":")" + job_.job.id.str() +
+        CPPUNIT_ASSERT_EQUAL(R"({"type":"job_tool_use","job_id":")" + job_.job->id.str() +
                                  R"(","tool_name":"unknown","input":[1,2]})",
                              published[0].data);
     }
@@ -274,7 +274,7 @@ private:
 
     void testHistoryOutlivesTheJob() {
         post("status", "{}");
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         CPPUNIT_ASSERT_EQUAL(401, post("status", "{}").status());
         CPPUNIT_ASSERT((numbersOf(history()) == std::vector<std::int64_t>{1}));
     }
@@ -336,12 +336,12 @@ private:
     }
 
     void testFollowJob() {
-        const std::string id = job_.job.id.str();
+        const std::string id = job_.job->id.str();
         const Answer own = follow("?job_id=" + id);
-        CPPUNIT_ASSERT(own.subscription().job == job_.job.id);
+        CPPUNIT_ASSERT(own.subscription().job == job_.job->id);
         CPPUNIT_ASSERT_EQUAL(400, follow("?job_id=x").status());
         CPPUNIT_ASSERT_EQUAL(404, follow("?job_id=" + JobId::random().str()).status());
-        CPPUNIT_ASSERT_EQUAL(404, follow("?job_id=" + host_.makeJob("bob").job.id.str()).status());
+        CPPUNIT_ASSERT_EQUAL(404, follow("?job_id=" + host_.makeJob("bob").job->id.str()).status());
         const Answer admins = host_.operators("root", Role::admin, "GET", "/events?job_id=" + id);
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), admins.subscription().user);
     }
@@ -356,7 +356,7 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("root"), asAdmin("").subscription().user);
         CPPUNIT_ASSERT_EQUAL(std::string("bob"), asAdmin("?user_id=bob").subscription().user);
         CPPUNIT_ASSERT_EQUAL(400, asAdmin("?user_id=*").status());
-        CPPUNIT_ASSERT_EQUAL(404, asAdmin("?user_id=bob&job_id=" + job_.job.id.str()).status());
+        CPPUNIT_ASSERT_EQUAL(404, asAdmin("?user_id=bob&job_id=" + job_.job->id.str()).status());
     }
 
     void testReplayIsTheBroadcast() {
@@ -391,7 +391,7 @@ private:
             return result;
         };
         CPPUNIT_ASSERT((numbers("") == std::vector<std::uint64_t>{1, 3}));
-        CPPUNIT_ASSERT((numbers("?job_id=" + second.job.id.str()) == std::vector<std::uint64_t>{3}));
+        CPPUNIT_ASSERT((numbers("?job_id=" + second.job->id.str()) == std::vector<std::uint64_t>{3}));
     }
 
     void testReplayGoesOnWhereItStopped() {
@@ -430,7 +430,7 @@ private:
         const std::string deeper = R"({"input":)" + deep(500) + "}";
         host_.settle();
         host_.store().write([&](Transaction& transaction) {
-            EventLog::insert(transaction, EventLog::row(job_.job.id, "alice", "tool_use", deeper, now()));
+            EventLog::insert(transaction, EventLog::row(job_.job->id, "alice", "tool_use", deeper, now()));
         });
         const auto events = follow().subscription().replay(0).events;
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, events.size());

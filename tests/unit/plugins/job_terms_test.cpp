@@ -21,9 +21,6 @@ class LimitedTerms final : public JobTermsService {
 public:
     explicit LimitedTerms(std::shared_ptr<JobTermsService> service) : service_(std::move(service)) {}
 
-    [[nodiscard]] CreatedJob create(NewJob job, const JobTerms& terms) override {
-        return service_->create(std::move(job), terms);
-    }
     [[nodiscard]] std::optional<JobTerms> of(const JobId& job) override { return service_->of(job); }
     [[nodiscard]] JobLimits defaults() const override { return {10, 0, 30, 40}; }
     bool setLimits(const JobId& job, const JobLimits& limits) override {
@@ -184,9 +181,9 @@ private:
 
     void testFinish() {
         const CreatedJob job = host_.makeJob();
-        host_.begin(job.job.id);
+        host_.begin(job.job->id);
         host_.worker(job, "POST", "/status", R"({"state":"x","iteration":3})");
-        const std::string id = job.job.id.str();
+        const std::string id = job.job->id.str();
         const Answer failed =
             ask("POST", "/jobs/" + id + "/finish", R"({"success":false,"message":"its machine died"})");
         CPPUNIT_ASSERT_EQUAL(200, failed.status());
@@ -197,14 +194,14 @@ private:
         CPPUNIT_ASSERT_EQUAL(401, host_.worker(job, "GET", "/job").status());
         const auto lines = host_.log().lines();
         CPPUNIT_ASSERT_EQUAL(std::string("an operator told how a job ended"), lines.back().message);
-        const std::string pending = host_.makeJob().job.id.str();
+        const std::string pending = host_.makeJob().job->id.str();
         CPPUNIT_ASSERT_EQUAL(200,
                              ask("POST", "/jobs/" + pending + "/finish", R"({"success":true})").status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"("completed")"), shown(pending, "state"));
     }
 
     void testFinishIsChecked() {
-        const std::string path = "/jobs/" + host_.makeJob().job.id.str() + "/finish";
+        const std::string path = "/jobs/" + host_.makeJob().job->id.str() + "/finish";
         for (const char* body :
              {"{}", R"({"success":"no"})", R"({"success":null})", R"({"success":false,"message":5})"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(body, 422, ask("POST", path, body).status());
@@ -219,9 +216,9 @@ private:
         for (const JobState state :
              {JobState::completed, JobState::failed, JobState::cancelled, JobState::interrupted}) {
             const CreatedJob job = host_.makeJob();
-            host_.finish(job.job.id, state);
+            host_.finish(job.job->id, state);
             const Answer answer =
-                ask("POST", "/jobs/" + job.job.id.str() + "/finish", R"({"success":false})");
+                ask("POST", "/jobs/" + job.job->id.str() + "/finish", R"({"success":false})");
             CPPUNIT_ASSERT_EQUAL(409, answer.status());
             CPPUNIT_ASSERT_EQUAL(std::string("job_over"), answer.code());
             CPPUNIT_ASSERT(answer.message().find(name(state)) != std::string::npos);

@@ -16,29 +16,55 @@ namespace {
 using testing::Answer;
 using testing::FakeHost;
 
-/// Grants as a plugin for credentials keeps them; `missing` is no secret of anybody.
-class FakeGrants final : public Grants {
+/// Takes care of `colour`: "pink" is none. Keeps what was stored with which job.
+class Colours final : public JobParticipant {
 public:
-    void check(const std::string& user, const std::vector<Grant>& grants, const Call& /*asked*/) override {
-        checkedFor = user;
-        for (const Grant& grant : grants) {
-            if (grant.secretName == "missing") {
-                throw invalidField("credentials", "names no secret of that user: missing");
-            }
+    [[nodiscard]] std::unique_ptr<JobPart> prepare(const JobDraft& draft) override {
+        owner = draft.job().user;
+        const auto& last = draft.job().restartOf;
+        const auto asked = draft.member("colour");
+        const std::string colour = asked ? std::string(*asked) : last ? stored[*last] : "";
+        if (colour == R"("pink")") {
+            throw invalidField("colour", "must be a colour");
         }
+        return colour.empty() ? nullptr : std::make_unique<Part>(*this, colour);
     }
-    void set(const JobId& job, const std::string& /*user*/, const std::vector<Grant>& grants,
-             const Call& /*asked*/) override {
-        if (failing) {
-            throw StoreError("the disk is full");
-        }
-        granted[job] = grants;
+    [[nodiscard]] std::optional<std::string> shown(const Job& job, std::string_view member) override {
+        CPPUNIT_ASSERT_EQUAL(std::string("colour"), std::string(member));
+        const auto found = stored.find(job.id);
+        return found == stored.end() ? std::nullopt : std::optional(found->second);
     }
-    std::vector<Grant> list(const JobId& job) override { return granted[job]; }
 
     bool failing = false;
-    std::string checkedFor;
-    std::map<JobId, std::vector<Grant>> granted;
+    bool withholding = false;
+    int abandoned = 0;
+    std::string owner;
+    std::map<JobId, std::string> stored;
+
+private:
+    class Part final : public JobPart {
+    public:
+        Part(Colours& colours, std::string colour) : colours_(colours), colour_(std::move(colour)) {}
+        void store(Transaction& transaction, const Job& job) override {
+            CPPUNIT_ASSERT_EQUAL(
+                std::int64_t{1},
+                transaction.query("SELECT count(*) FROM jobs WHERE job_id = ?", {job.id.str()})
+                    .at(0)
+                    .integer(0));
+            if (colours_.failing) {
+                throw StoreError("the disk is full");
+            }
+            id_ = job.id;
+        }
+        void stored() override { colours_.stored[id_] = colour_; }
+        void abandoned() override { ++colours_.abandoned; }
+        [[nodiscard]] bool withholdsToken() const override { return colours_.withholding; }
+
+    private:
+        Colours& colours_;
+        const std::string colour_;
+        JobId id_;
+    };
 };
 
 /// Usage as a plugin for models keeps it.
@@ -68,10 +94,11 @@ class JobsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testCreateIsChecked);
     CPPUNIT_TEST(testCreateLimits);
     CPPUNIT_TEST(testCreateForWhom);
-    CPPUNIT_TEST(testCredentialsWithoutSecretStore);
-    CPPUNIT_TEST(testCredentialsAreGranted);
-    CPPUNIT_TEST(testCredentialsAreChecked);
-    CPPUNIT_TEST(testJobWhoseGrantsFail);
+    CPPUNIT_TEST(testMemberWhosePluginDoesNotRun);
+    CPPUNIT_TEST(testMembersOfOtherPlugins);
+    CPPUNIT_TEST(testMembersOfOtherPluginsAreChecked);
+    CPPUNIT_TEST(testJobWhosePartCannotBeStored);
+    CPPUNIT_TEST(testTokenIsWithheld);
     CPPUNIT_TEST(testDetail);
     CPPUNIT_TEST(testDetailOfOthers);
     CPPUNIT_TEST(testUsage);
@@ -83,19 +110,21 @@ class JobsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testCancelOfAJobThatEnded);
     CPPUNIT_TEST(testCancelOfOthers);
     CPPUNIT_TEST(testRestart);
-    CPPUNIT_TEST(testRestartTakesGrantsAlong);
+    CPPUNIT_TEST(testRestartTakesPartsAlong);
+    CPPUNIT_TEST(testRestartWithoutAPluginThatTookPart);
     CPPUNIT_TEST(testRestartIsChecked);
     CPPUNIT_TEST(testStatesAreShownLive);
     CPPUNIT_TEST(testHowRoutesAreRegistered);
     CPPUNIT_TEST_SUITE_END();
 
     FakeHost host_{"jobs", {}};
-    const std::shared_ptr<FakeGrants> grants_ = std::make_shared<FakeGrants>();
+    const std::shared_ptr<Colours> colours_ = std::make_shared<Colours>();
 
 public:
     void setUp() override { host_.start(std::make_unique<JobsPlugin>()); }
 
 private:
+    void offerColours() { host_.offerParticipant("colours", {"colour"}, colours_); }
     Answer create(const std::string& body, const std::string& user = "alice", Role role = Role::user) {
         return host_.operators(user, role, "POST", "/jobs", body);
     }
@@ -116,6 +145,10 @@ private:
         return answer.json().string("job_id");
     }
     /// The sentence of a 422.
+    CreatedJob madeIn(const Answer& answer) {
+        const auto json = answer.json();
+        return {host_.jobs().find(*JobId::parse(json.string("job_id"))), json.string("token")};
+    }
     std::string refusal(const std::string& body) {
         const Answer answer = create(body);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(body.substr(0, 200), 422, answer.status());
@@ -124,9 +157,7 @@ private:
 
     void testWorkerSeesItsJob() {
         const Answer answer = create(R"({"task":"do \"it\"\n","title":"A title","project_dir":"/srv"})");
-        CreatedJob job;
-        job.job.id = *JobId::parse(answer.json().string("job_id"));
-        job.token = answer.json().string("token");
+        const CreatedJob job = madeIn(answer);
         const Answer seen = host_.worker(job, "GET", "/job");
         CPPUNIT_ASSERT_EQUAL(200, seen.status());
         CPPUNIT_ASSERT_EQUAL(
@@ -137,7 +168,7 @@ private:
     void testWorkerOfUntitledJob() {
         const CreatedJob job = host_.makeJob();
         const Answer seen = host_.worker(job, "GET", "/job");
-        CPPUNIT_ASSERT_EQUAL("Job " + job.job.id.str(), seen.json().string("title"));
+        CPPUNIT_ASSERT_EQUAL("Job " + job.job->id.str(), seen.json().string("title"));
         CPPUNIT_ASSERT(seen.json().required("project_dir").kind() == json::Kind::null);
     }
 
@@ -145,20 +176,17 @@ private:
         const CreatedJob job = host_.makeJob();
         const std::string first = host_.worker(job, "GET", "/job").body();
         host_.store().write([&](Transaction& transaction) {
-            transaction.execute("DELETE FROM jobs WHERE job_id = ?", {job.job.id.str()});
+            transaction.execute("DELETE FROM jobs WHERE job_id = ?", {job.job->id.str()});
         });
         CPPUNIT_ASSERT_EQUAL(first, host_.worker(job, "GET", "/job").body());
     }
 
     void testLargeDescriptionsAreReadEachTime() {
         const std::string task(DescriptionCache::largest, 'x');
-        CreatedJob job;
-        const Answer answer = create(R"({"task":")" + task + R"("})");
-        job.job.id = *JobId::parse(answer.json().string("job_id"));
-        job.token = answer.json().string("token");
+        const CreatedJob job = madeIn(create(R"({"task":")" + task + R"("})"));
         CPPUNIT_ASSERT_EQUAL(task, host_.worker(job, "GET", "/job").json().string("description"));
         host_.store().write([&](Transaction& transaction) {
-            transaction.execute("DELETE FROM jobs WHERE job_id = ?", {job.job.id.str()});
+            transaction.execute("DELETE FROM jobs WHERE job_id = ?", {job.job->id.str()});
         });
         CPPUNIT_ASSERT_EQUAL(404, host_.worker(job, "GET", "/job").status());
     }
@@ -169,11 +197,11 @@ private:
                                            R"({"state":"in_progress","message":"at it","iteration":3})");
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string(), answer.body());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("at it")"), shown(job.job.id, "status_message"));
-        CPPUNIT_ASSERT_EQUAL(std::string("3"), shown(job.job.id, "iteration"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("at it")"), shown(job.job->id, "status_message"));
+        CPPUNIT_ASSERT_EQUAL(std::string("3"), shown(job.job->id, "iteration"));
         host_.worker(job, "POST", "/status", R"({"state":"x","message":null,"iteration":4294967295})");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("at it")"), shown(job.job.id, "status_message"));
-        CPPUNIT_ASSERT_EQUAL(std::string("4294967295"), shown(job.job.id, "iteration"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("at it")"), shown(job.job->id, "status_message"));
+        CPPUNIT_ASSERT_EQUAL(std::string("4294967295"), shown(job.job->id, "iteration"));
     }
 
     void testStatusIsChecked() {
@@ -192,19 +220,19 @@ private:
         const CreatedJob job = host_.makeJob();
         const std::string text(100'000, 'x');
         host_.worker(job, "POST", "/status", R"({"state":"x","iteration":1,"message":")" + text + R"("})");
-        CPPUNIT_ASSERT_EQUAL(std::size_t{65536} + 2, shown(job.job.id, "status_message").size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{65536} + 2, shown(job.job->id, "status_message").size());
     }
 
     void testCompleteKeepsTheResult() {
         const CreatedJob job = host_.makeJob();
-        host_.begin(job.job.id);
+        host_.begin(job.job->id);
         const Answer answer =
             host_.worker(job, "POST", "/complete", R"({"success":true,"message":"done","iterations":5})");
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ok"})"), answer.body());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("completed")"), shown(job.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("completed")"), shown(job.job->id, "state"));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":true,"message":"done","iterations":5})"),
-                             shown(job.job.id, "result"));
+                             shown(job.job->id, "result"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("started_total"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("finished_total", {"completed"}));
     }
@@ -212,9 +240,9 @@ private:
     void testFailureIsKept() {
         const CreatedJob job = host_.makeJob();
         host_.worker(job, "POST", "/complete", R"({"success":false,"iterations":0})");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("failed")"), shown(job.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("failed")"), shown(job.job->id, "state"));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":false,"message":null,"iterations":0})"),
-                             shown(job.job.id, "result"));
+                             shown(job.job->id, "result"));
     }
 
     void testCompleteIsChecked() {
@@ -224,7 +252,7 @@ private:
               R"({"success":true,"iterations":1.5})", R"({"success":true,"iterations":1,"message":{}})"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(body, 422, host_.worker(job, "POST", "/complete", body).status());
         }
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("pending")"), shown(job.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("pending")"), shown(job.job->id, "state"));
     }
 
     void testCompleteRevokes() {
@@ -237,11 +265,11 @@ private:
     void testCompleteOfAFinishedJob() {
         const CreatedJob job = host_.makeJob();
         const auto caller = host_.callerOf(job);
-        host_.finish(job.job.id, JobState::cancelled);
+        host_.finish(job.job->id, JobState::cancelled);
         const Answer answer = host_.worker(caller, "POST", "/complete", R"({"success":true,"iterations":1})");
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"status":"ok"})"), answer.body());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("cancelled")"), shown(job.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("cancelled")"), shown(job.job->id, "state"));
     }
 
     void testCreate() {
@@ -260,7 +288,7 @@ private:
 
     void testCreateWithEverything() {
         const std::string id = created(
-            R"({"task":"t","title":"\u00dcber","user_id":"alice","project_dir":"/srv/x","mode":"claude_code","credentials":[]})");
+            R"({"task":"t","title":"\u00dcber","user_id":"alice","project_dir":"/srv/x","mode":"claude_code"})");
         const Answer detail = get("/jobs/" + id);
         CPPUNIT_ASSERT_EQUAL(std::string("\xC3\x9C"
                                          "ber"),
@@ -280,8 +308,7 @@ private:
             {"title", {"\"\"", "7", "\"a\\nb\"", "\"\\u007f\""}},
             {"user_id", {"\"\"", "\"a b\"", "\"*\"", "\"a/b\"", "\"\\u00e9\"", "\"a\\u0000\"", "[]"}},
             {"project_dir", {"\"\"", "\"/a\\u0000b\"", "1"}},
-            {"mode", {"\"other\"", "\"Worker\"", "\"\"", "1"}},
-            {"credentials", {"{}", "\"x\"", "[1]", "[null]", "[[]]"}}};
+            {"mode", {"\"other\"", "\"Worker\"", "\"\"", "1"}}};
         for (const auto& [field, wrong] : values) {
             for (const std::string& value : wrong) {
                 const std::string sentence = refusal(
@@ -289,10 +316,6 @@ private:
                 CPPUNIT_ASSERT_MESSAGE(sentence, sentence.starts_with("field '" + field + "' must "));
             }
         }
-        CPPUNIT_ASSERT_EQUAL(std::string("field 'env_var' is missing"),
-                             refusal(R"({"task":"t","credentials":[{"secret_name":"s"}]})"));
-        CPPUNIT_ASSERT_EQUAL(std::string("field 'secret_name' must be a string, not null"),
-                             refusal(R"({"task":"t","credentials":[{"secret_name":null,"env_var":"E"}]})"));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM jobs"));
     }
 
@@ -313,11 +336,6 @@ private:
         refusal(with("user_id", std::string(129, 'u')));
         created(with("project_dir", std::string(4096, 'd')));
         refusal(with("project_dir", std::string(4097, 'd')));
-        std::string grants = R"({"task":"t","credentials":[)";
-        for (int i = 0; i < 101; ++i) {
-            grants += std::string(i == 0 ? "" : ",") + R"({"secret_name":"s","env_var":"E"})";
-        }
-        refusal(grants + "]}");
     }
 
     void testCreateForWhom() {
@@ -331,37 +349,52 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("default"), host_.jobs().owner(standard).value());
     }
 
-    void testCredentialsWithoutSecretStore() {
+    void testMemberWhosePluginDoesNotRun() {
         const Answer answer = create(R"({"task":"t","credentials":[{"secret_name":"s","env_var":"E"}]})");
         CPPUNIT_ASSERT_EQUAL(503, answer.status());
-        CPPUNIT_ASSERT_EQUAL(std::string("credentials_unavailable"), answer.code());
+        CPPUNIT_ASSERT_EQUAL(std::string("plugin_unavailable"), answer.code());
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM jobs"));
+        // What nobody has ever declared is passed over, and so is null.
+        CPPUNIT_ASSERT_EQUAL(201, create(R"({"task":"t","colour":7})").status());
+        CPPUNIT_ASSERT_EQUAL(201, create(R"({"task":"t","credentials":null})").status());
+    }
+
+    void testMembersOfOtherPlugins() {
+        offerColours();
+        const JobId id = *JobId::parse(created(R"({"task":"t","colour":  {"r": 1}})"));
+        CPPUNIT_ASSERT_EQUAL(std::string("alice"), colours_->owner);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"r": 1})"), shown(id, "colour"));
+        CPPUNIT_ASSERT(std::vector<std::string>{"colours"} == host_.jobs().find(id)->participants);
+        const JobId plain = *JobId::parse(created(R"({"task":"t"})"));
+        CPPUNIT_ASSERT(get("/jobs/" + plain.str()).json().find("colour") == nullptr);
+        CPPUNIT_ASSERT(host_.jobs().find(plain)->participants.empty());
+        CPPUNIT_ASSERT_EQUAL(0, colours_->abandoned);
+    }
+
+    void testMembersOfOtherPluginsAreChecked() {
+        offerColours();
+        CPPUNIT_ASSERT_EQUAL(422, create(R"({"task":"t","colour":"pink"})").status());
+        CPPUNIT_ASSERT_EQUAL(422, create(R"({"task":"t","colour":"red","colour":"red"})").status());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM jobs"));
     }
 
-    void testCredentialsAreGranted() {
-        host_.offer<Grants>(grants_);
-        const std::string id = created(
-            R"({"task":"t","credentials":[{"secret_name":"s","env_var":"E"},{"env_var":"F","secret_name":"r","x":1}]})");
-        CPPUNIT_ASSERT_EQUAL(std::string("alice"), grants_->checkedFor);
-        CPPUNIT_ASSERT_EQUAL(
-            std::string(R"([{"secret_name":"s","env_var":"E"},{"secret_name":"r","env_var":"F"}])"),
-            shown(*JobId::parse(id), "credentials"));
-    }
-
-    void testCredentialsAreChecked() {
-        host_.offer<Grants>(grants_);
-        refusal(R"({"task":"t","credentials":[{"secret_name":"missing","env_var":"E"}]})");
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM jobs"));
-    }
-
-    /// No job that could run without the credentials it was to have.
-    void testJobWhoseGrantsFail() {
-        host_.offer<Grants>(grants_);
-        grants_->failing = true;
-        const Answer answer = create(R"({"task":"t","credentials":[{"secret_name":"s","env_var":"E"}]})");
+    /// No job that could run without what it was to have.
+    void testJobWhosePartCannotBeStored() {
+        offerColours();
+        colours_->failing = true;
+        const Answer answer = create(R"({"task":"t","colour":"red"})");
         CPPUNIT_ASSERT_EQUAL(503, answer.status());
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
-                             host_.number("SELECT count(*) FROM jobs WHERE state <> 'cancelled'"));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM jobs"));
+        CPPUNIT_ASSERT_EQUAL(1, colours_->abandoned);
+    }
+
+    void testTokenIsWithheld() {
+        offerColours();
+        colours_->withholding = true;
+        const Answer answer = create(R"({"task":"t","colour":"red"})");
+        CPPUNIT_ASSERT_EQUAL(201, answer.status());
+        CPPUNIT_ASSERT(answer.json().find("token") == nullptr);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{64}, create(R"({"task":"t"})").json().string("token").size());
     }
 
     void testDetail() {
@@ -369,25 +402,25 @@ private:
             R"(,"timeout":null,"deadline":null,"limits":{"requests_per_second":0,"event_bytes_per_second":0,"events":0,"event_bytes":0},"quarantined":false})";
         const CreatedJob job = host_.makeJob();
         const std::string start =
-            R"({"job_id":")" + job.job.id.str() + R"(","title":"Job )" + job.job.id.str() +
+            R"({"job_id":")" + job.job->id.str() + R"(","title":"Job )" + job.job->id.str() +
             R"(","task":"a task","user_id":"alice","state":"pending","mode":"worker","project_dir":null,"created_at":")" +
-            rfc3339(job.job.createdAt) + "\"";
+            rfc3339(job.job->createdAt) + "\"";
         CPPUNIT_ASSERT_EQUAL(
             start +
-                R"(,"started_at":null,"finished_at":null,"status_message":null,"iteration":0,"restart_of":null,"result":null,"credentials":[])" +
+                R"(,"started_at":null,"finished_at":null,"status_message":null,"iteration":0,"restart_of":null,"result":null)" +
                 terms,
-            get("/jobs/" + job.job.id.str()).body());
-        host_.begin(job.job.id);
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("running")"), shown(job.job.id, "state"));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{26}, shown(job.job.id, "started_at").size());
-        host_.finish(job.job.id, JobState::interrupted, {false, "silent", 7});
-        CPPUNIT_ASSERT_EQUAL(std::size_t{26}, shown(job.job.id, "finished_at").size());
+            get("/jobs/" + job.job->id.str()).body());
+        host_.begin(job.job->id);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("running")"), shown(job.job->id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{26}, shown(job.job->id, "started_at").size());
+        host_.finish(job.job->id, JobState::interrupted, {false, "silent", 7});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{26}, shown(job.job->id, "finished_at").size());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"success":false,"message":"silent","iterations":7})"),
-                             shown(job.job.id, "result"));
+                             shown(job.job->id, "result"));
     }
 
     void testUsage() {
-        const JobId id = host_.makeJob().job.id;
+        const JobId id = host_.makeJob().job->id;
         const std::string path = "/jobs/" + id.str();
         CPPUNIT_ASSERT(get(path).json().find("usage") == nullptr);
         const auto usage = std::make_shared<FakeUsage>();
@@ -410,7 +443,7 @@ private:
     }
 
     void testDetailOfOthers() {
-        const std::string path = "/jobs/" + host_.makeJob().job.id.str();
+        const std::string path = "/jobs/" + host_.makeJob().job->id.str();
         CPPUNIT_ASSERT_EQUAL(404, get(path, "bob").status());
         CPPUNIT_ASSERT_EQUAL(std::string("not_found"), get(path, "bob").code());
         CPPUNIT_ASSERT_EQUAL(200, get(path, "root", Role::admin).status());
@@ -429,7 +462,7 @@ private:
     void testListPages() {
         std::vector<std::string> newestFirst;
         for (int i = 0; i < 5; ++i) {
-            newestFirst.insert(newestFirst.begin(), host_.makeJob().job.id.str());
+            newestFirst.insert(newestFirst.begin(), host_.makeJob().job->id.str());
         }
         std::vector<std::string> collected;
         std::string cursor;
@@ -448,12 +481,12 @@ private:
     }
 
     void testListFilters() {
-        const std::string pending = host_.makeJob().job.id.str();
+        const std::string pending = host_.makeJob().job->id.str();
         const CreatedJob done = host_.makeJob();
-        host_.finish(done.job.id, JobState::completed);
-        const std::string bobs = host_.makeJob("bob").job.id.str();
+        host_.finish(done.job->id, JobState::completed);
+        const std::string bobs = host_.makeJob("bob").job->id.str();
         using Ids = std::vector<std::string>;
-        CPPUNIT_ASSERT((idsOf(get("/jobs")) == Ids{done.job.id.str(), pending}));
+        CPPUNIT_ASSERT((idsOf(get("/jobs")) == Ids{done.job->id.str(), pending}));
         CPPUNIT_ASSERT((idsOf(get("/jobs?state=pending")) == Ids{pending}));
         CPPUNIT_ASSERT(idsOf(get("/jobs?state=failed")).empty());
         CPPUNIT_ASSERT((idsOf(get("/jobs?user_id=bob", "root", Role::admin)) == Ids{bobs}));
@@ -475,9 +508,9 @@ private:
 
     void testSummary() {
         host_.makeJob("bob");
-        host_.begin(host_.makeJob().job.id);
-        host_.finish(host_.makeJob().job.id, JobState::completed);
-        host_.finish(host_.makeJob().job.id, JobState::completed);
+        host_.begin(host_.makeJob().job->id);
+        host_.finish(host_.makeJob().job->id, JobState::completed);
+        host_.finish(host_.makeJob().job->id, JobState::completed);
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"({"total":3,"pending":0,"running":1,"completed":2,"failed":0,"cancelled":0,"interrupted":0})"),
@@ -489,23 +522,23 @@ private:
 
     void testCancel() {
         const CreatedJob job = host_.makeJob();
-        const Answer answer = act(job.job.id, "cancel");
+        const Answer answer = act(job.job->id, "cancel");
         CPPUNIT_ASSERT_EQUAL(200, answer.status());
-        CPPUNIT_ASSERT_EQUAL(R"({"status":"cancelled","job_id":")" + job.job.id.str() + R"("})",
+        CPPUNIT_ASSERT_EQUAL(R"({"status":"cancelled","job_id":")" + job.job->id.str() + R"("})",
                              answer.body());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("cancelled")"), shown(job.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("cancelled")"), shown(job.job->id, "state"));
         CPPUNIT_ASSERT_EQUAL(
             std::string(R"({"success":false,"message":"cancelled by alice","iterations":0})"),
-            shown(job.job.id, "result"));
+            shown(job.job->id, "result"));
         CPPUNIT_ASSERT_EQUAL(401, host_.worker(job, "GET", "/job").status());
-        CPPUNIT_ASSERT_EQUAL(answer.body(), act(job.job.id, "cancel").body());
+        CPPUNIT_ASSERT_EQUAL(answer.body(), act(job.job->id, "cancel").body());
     }
 
     void testCancelOfAJobThatEnded() {
         for (const JobState state : {JobState::completed, JobState::failed, JobState::interrupted}) {
             const CreatedJob job = host_.makeJob();
-            host_.finish(job.job.id, state);
-            const Answer answer = act(job.job.id, "cancel");
+            host_.finish(job.job->id, state);
+            const Answer answer = act(job.job->id, "cancel");
             CPPUNIT_ASSERT_EQUAL(409, answer.status());
             CPPUNIT_ASSERT_EQUAL(std::string("job_over"), answer.code());
         }
@@ -513,70 +546,81 @@ private:
 
     void testCancelOfOthers() {
         const CreatedJob job = host_.makeJob();
-        CPPUNIT_ASSERT_EQUAL(404, act(job.job.id, "cancel", "bob").status());
+        CPPUNIT_ASSERT_EQUAL(404, act(job.job->id, "cancel", "bob").status());
         CPPUNIT_ASSERT_EQUAL(404, act(JobId::random(), "cancel").status());
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("pending")"), shown(job.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("pending")"), shown(job.job->id, "state"));
     }
 
     void testRestart() {
         const CreatedJob old = host_.makeJob();
-        host_.finish(old.job.id, JobState::failed, {false, "no compiler", 2});
-        const Answer answer = act(old.job.id, "restart");
+        host_.finish(old.job->id, JobState::failed, {false, "no compiler", 2});
+        const Answer answer = act(old.job->id, "restart");
         CPPUNIT_ASSERT_EQUAL(201, answer.status());
         const std::string id = answer.json().string("new_job_id");
         CPPUNIT_ASSERT_EQUAL(std::string("restarted"), answer.json().string("status"));
-        CPPUNIT_ASSERT_EQUAL(old.job.id.str(), answer.json().string("old_job_id"));
+        CPPUNIT_ASSERT_EQUAL(old.job->id.str(), answer.json().string("old_job_id"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, answer.json().string("token").size());
         CPPUNIT_ASSERT_EQUAL("http://host:1/worker/" + id, answer.json().string("worker_url"));
         const Answer detail = get("/jobs/" + id);
         CPPUNIT_ASSERT(detail.json().string("task").find("failed: no compiler") != std::string::npos);
-        CPPUNIT_ASSERT_EQUAL(old.job.id.str(), detail.json().string("restart_of"));
+        CPPUNIT_ASSERT_EQUAL(old.job->id.str(), detail.json().string("restart_of"));
         CPPUNIT_ASSERT_EQUAL(std::string("pending"), detail.json().string("state"));
-        CPPUNIT_ASSERT_EQUAL(std::string(R"("failed")"), shown(old.job.id, "state"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("failed")"), shown(old.job->id, "state"));
     }
 
-    void testRestartTakesGrantsAlong() {
-        host_.offer<Grants>(grants_);
-        const JobId old =
-            *JobId::parse(created(R"({"task":"t","credentials":[{"secret_name":"s","env_var":"E"}]})"));
+    void testRestartTakesPartsAlong() {
+        offerColours();
+        const JobId old = *JobId::parse(created(R"({"task":"t","colour":"red"})"));
         host_.finish(old, JobState::interrupted);
         const std::string id = act(old, "restart").json().string("new_job_id");
-        CPPUNIT_ASSERT_EQUAL(std::string(R"([{"secret_name":"s","env_var":"E"}])"),
-                             shown(*JobId::parse(id), "credentials"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"("red")"), shown(*JobId::parse(id), "colour"));
+    }
+
+    /// The new job would lack what the old one had.
+    void testRestartWithoutAPluginThatTookPart() {
+        offerColours();
+        const JobId old = *JobId::parse(created(R"({"task":"t","colour":"red"})"));
+        host_.finish(old, JobState::interrupted);
+        host_.withdrawParticipant("colours");
+        const Answer refused = act(old, "restart");
+        CPPUNIT_ASSERT_EQUAL(503, refused.status());
+        CPPUNIT_ASSERT_EQUAL(std::string("plugin_unavailable"), refused.code());
+        // It is remembered that somebody took care of it.
+        CPPUNIT_ASSERT_EQUAL(503, create(R"({"task":"t","colour":"red"})").status());
     }
 
     void testRestartIsChecked() {
         const CreatedJob job = host_.makeJob();
-        const Answer pending = act(job.job.id, "restart");
+        const Answer pending = act(job.job->id, "restart");
         CPPUNIT_ASSERT_EQUAL(409, pending.status());
         CPPUNIT_ASSERT_EQUAL(std::string("not_restartable"), pending.code());
-        host_.begin(job.job.id);
-        CPPUNIT_ASSERT_EQUAL(409, act(job.job.id, "restart").status());
-        host_.finish(job.job.id, JobState::completed);
-        CPPUNIT_ASSERT_EQUAL(409, act(job.job.id, "restart").status());
-        CPPUNIT_ASSERT_EQUAL(404, act(job.job.id, "restart", "bob").status());
+        host_.begin(job.job->id);
+        CPPUNIT_ASSERT_EQUAL(409, act(job.job->id, "restart").status());
+        host_.finish(job.job->id, JobState::completed);
+        CPPUNIT_ASSERT_EQUAL(409, act(job.job->id, "restart").status());
+        CPPUNIT_ASSERT_EQUAL(404, act(job.job->id, "restart", "bob").status());
         for (const JobState state : {JobState::failed, JobState::interrupted, JobState::cancelled}) {
             const CreatedJob ended = host_.makeJob();
-            host_.finish(ended.job.id, state);
-            CPPUNIT_ASSERT_EQUAL(201, act(ended.job.id, "restart").status());
+            host_.finish(ended.job->id, state);
+            CPPUNIT_ASSERT_EQUAL(201, act(ended.job->id, "restart").status());
         }
     }
 
     void testStatesAreShownLive() {
         const CreatedJob job = host_.makeJob();
-        host_.begin(job.job.id);
+        host_.begin(job.job->id);
         host_.worker(job, "POST", "/complete", R"({"success":true,"iterations":1})");
         host_.settle();
         const auto published = host_.events().published();
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, published.size());
-        const std::string start = R"({"type":"job_state","job_id":")" + job.job.id.str() + R"(","state":")";
+        const std::string start = R"({"type":"job_state","job_id":")" + job.job->id.str() + R"(","state":")";
         CPPUNIT_ASSERT_EQUAL(start + R"(running"})", published[0].data);
         CPPUNIT_ASSERT_EQUAL(start + R"(completed"})", published[1].data);
         for (const LiveEvent& event : published) {
             CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, event.id);
             CPPUNIT_ASSERT_EQUAL(std::string("job_state"), event.type);
             CPPUNIT_ASSERT_EQUAL(std::string("alice"), event.user);
-            CPPUNIT_ASSERT(event.job == job.job.id);
+            CPPUNIT_ASSERT(event.job == job.job->id);
         }
     }
 

@@ -59,7 +59,7 @@ public:
 private:
     Answer push(const std::string& body) { return pushTo(job_, body); }
     Answer pushTo(const CreatedJob& job, const std::string& body) {
-        return host_.operators("alice", Role::user, "POST", "/jobs/" + job.job.id.str() + "/prompt", body);
+        return host_.operators("alice", Role::user, "POST", "/jobs/" + job.job->id.str() + "/prompt", body);
     }
     Answer next(const std::string& query = "") { return host_.worker(job_, "GET", "/prompt" + query); }
 
@@ -78,7 +78,7 @@ private:
         host_.settle();
         return host_.number("SELECT count(*) FROM prompts");
     }
-    [[nodiscard]] std::string topic() const { return "prompts/" + job_.job.id.str(); }
+    [[nodiscard]] std::string topic() const { return "prompts/" + job_.job->id.str(); }
 
     void testNoneIs204() {
         const Answer answer = next();
@@ -90,7 +90,7 @@ private:
         const Answer queued = push(R"({"content":"go on"})");
         CPPUNIT_ASSERT_EQUAL(200, queued.status());
         CPPUNIT_ASSERT_EQUAL(std::string("queued"), queued.json().string("status"));
-        CPPUNIT_ASSERT_EQUAL(job_.job.id.str(), queued.json().string("job_id"));
+        CPPUNIT_ASSERT_EQUAL(job_.job->id.str(), queued.json().string("job_id"));
         CPPUNIT_ASSERT_EQUAL(host_.number("SELECT id FROM prompts"),
                              queued.json().required("prompt_id").integer().value());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("queued_total"));
@@ -162,7 +162,7 @@ private:
     }
 
     void testOnlyTheOwnerOrAnAdmin() {
-        const std::string path = "/jobs/" + job_.job.id.str() + "/prompt";
+        const std::string path = "/jobs/" + job_.job->id.str() + "/prompt";
         const std::string body = R"({"content":"x"})";
         const Answer stranger = host_.operators("bob", Role::user, "POST", path, body);
         CPPUNIT_ASSERT_EQUAL(404, stranger.status());
@@ -178,7 +178,7 @@ private:
     }
 
     void testJobIsOver() {
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         const Answer answer = push(R"({"content":"x"})");
         CPPUNIT_ASSERT_EQUAL(409, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string("job_over"), answer.code());
@@ -286,7 +286,7 @@ private:
     void testStopWaitsForRemovals() {
         push(R"({"content":"1"})");
         {
-            const host::store::OnBehalfOf much({job_.job.id, std::size_t{64} << 20U});
+            const host::store::OnBehalfOf much({job_.job->id, std::size_t{64} << 20U});
             for (int i = 0; i < 10; ++i) {
                 host_.store().submit([](Transaction& transaction) { transaction.execute("SELECT 1"); }, {});
             }
@@ -298,7 +298,7 @@ private:
 
     void testFinishedJobDropsItsQueue() {
         push(R"({"content":"1"})");
-        host_.finish(job_.job.id, JobState::cancelled);
+        host_.finish(job_.job->id, JobState::cancelled);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, rows());
         CPPUNIT_ASSERT_EQUAL(401, next().status());
     }
@@ -306,7 +306,7 @@ private:
     void testFailedDeliveryAfterTheEnd() {
         push(R"({"content":"1"})");
         Answer answer = next();
-        host_.finish(job_.job.id, JobState::cancelled);
+        host_.finish(job_.job->id, JobState::cancelled);
         answer.delivered(false);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, rows());
         CPPUNIT_ASSERT(host_.woken().size() == 1);
@@ -317,7 +317,7 @@ private:
         host_.store().holdWrites();
         const Answer answer = push(R"({"content":"1"})");
         CPPUNIT_ASSERT(!answer.answered());
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         host_.store().letGo();
         CPPUNIT_ASSERT_EQUAL(409, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string("job_over"), answer.code());
@@ -329,7 +329,7 @@ private:
         const CreatedJob running = host_.makeJob();
         pushTo(running, R"({"content":"2"})");
         host_.store().failWrites(true);
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, rows());
         host_.store().failWrites(false);
         host_.start(std::make_unique<PromptsPlugin>());

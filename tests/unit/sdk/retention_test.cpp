@@ -240,7 +240,7 @@ class RetentionTest : public CppUnit::TestFixture {
     }
     /// A job that is over, with a row.
     JobId job() {
-        const JobId id = host_.makeJob().job.id;
+        const JobId id = host_.makeJob().job->id;
         host_.finish(id, JobState::completed);
         rows_.jobs[id] = true;
         return id;
@@ -252,13 +252,13 @@ class RetentionTest : public CppUnit::TestFixture {
         retention_->turn();
         const JobId gone = job();
         const CreatedJob stays = host_.makeJob();
-        rows_.jobs[stays.job.id] = true;
+        rows_.jobs[stays.job->id] = true;
         retention_->turn();
         CPPUNIT_ASSERT_MESSAGE("it is over, and still there", rows_.jobs[gone]);
         host_.deleteEnded();
         retention_->turn();
         CPPUNIT_ASSERT(!rows_.jobs[gone]);
-        CPPUNIT_ASSERT(rows_.jobs[stays.job.id]);
+        CPPUNIT_ASSERT(rows_.jobs[stays.job->id]);
     }
 
     void testNothingGoesRightAfterTheStart() {
@@ -274,12 +274,12 @@ class RetentionTest : public CppUnit::TestFixture {
         const JobId first = job();
         const JobId second = job();
         const CreatedJob stays = host_.makeJob();
-        rows_.jobs[stays.job.id] = true;
+        rows_.jobs[stays.job->id] = true;
         host_.deleteEnded();
         start();
         retention_->turn();
         CPPUNIT_ASSERT(!rows_.jobs[first] && !rows_.jobs[second]);
-        CPPUNIT_ASSERT(rows_.jobs[stays.job.id]);
+        CPPUNIT_ASSERT(rows_.jobs[stays.job->id]);
     }
 
     void testWhatIsInterruptedGoesOn() {

@@ -272,7 +272,7 @@ public:
     void letsInNobodyWhoseJobIsOver() {
         start([](Host& host) { host.routes().worker("GET", "/x", ok); });
         const auto caller = host_.callerOf(job_);
-        host_.finish(job_.job.id, JobState::cancelled);
+        host_.finish(job_.job->id, JobState::cancelled);
         CPPUNIT_ASSERT_EQUAL(401, get("/x").status());
         CPPUNIT_ASSERT_EQUAL(200, host_.worker(caller, "GET", "/x").status());
         CPPUNIT_ASSERT_THROW(static_cast<void>(host_.callerOf(job_)), RequestError);
@@ -440,11 +440,11 @@ public:
             host.provide(std::make_shared<Service>());
         });
         host_.tick();
-        host_.finish(host_.makeJob().job.id, JobState::completed);
+        host_.finish(host_.makeJob().job->id, JobState::completed);
         CPPUNIT_ASSERT(host_.find<Service>());
         start([](Host&) {});
         host_.tick();
-        host_.finish(host_.makeJob().job.id, JobState::completed);
+        host_.finish(host_.makeJob().job->id, JobState::completed);
         CPPUNIT_ASSERT_EQUAL(1, ticks);
         CPPUNIT_ASSERT_EQUAL(1, finished);
         CPPUNIT_ASSERT(!host_.find<Service>());

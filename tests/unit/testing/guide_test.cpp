@@ -1,4 +1,5 @@
 // docs/plugins.md shows code that is compiled and tested.
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -54,6 +55,9 @@ public:
         std::string sources;
         for (const char* file : {"notes_plugin.cpp", "notes_test.cpp", "note_counts.h"}) {
             sources += squeezed(tests::readFile(root + "/tests/unit/testing/" + file));
+        }
+        for (const auto& sample : std::filesystem::directory_iterator(root + "/sdk/samples")) {
+            sources += squeezed(tests::readFile(sample.path()));
         }
         const auto blocks = blocksOf(tests::readFile(root + "/docs/plugins.md"));
         CPPUNIT_ASSERT(blocks.size() > 10);

@@ -86,7 +86,7 @@ public:
     }
 
     void showsThemToTheOwnerSigned() {
-        const std::string path = "/jobs/" + job_.job.id.str() + "/notes";
+        const std::string path = "/jobs/" + job_.job->id.str() + "/notes";
         CPPUNIT_ASSERT_EQUAL(503, host_.operators("alice", Role::viewer, "GET", path).status());
         host_.offer<SecretVault>(std::make_shared<FixedVault>());
         const Answer answer = host_.operators("alice", Role::viewer, "GET", path);
@@ -113,7 +113,7 @@ public:
         const CreatedJob other = host_.makeJob("alice");
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         host_.worker(other, "POST", "/notes", R"({"text":"two"})");
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         host_.tick();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.number("SELECT count(*) FROM notes"));
         host_.deleteEnded();
@@ -144,7 +144,7 @@ public:
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         host_.crash();
         host_.start();
-        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.find<NoteCounts>()->of(job_.job.id));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.find<NoteCounts>()->of(job_.job->id));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
     }
 

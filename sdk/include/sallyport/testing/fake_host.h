@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <sallyport/ext/job_lifecycle.h>
 #include <sallyport/plugin.h>
 #include <sallyport/testing/answer.h>
 #include <sallyport/testing/examined.h>
@@ -23,8 +24,8 @@
 namespace sallyport::testing {
 
 /// The daemon's own filter, routing, jobs, database, message bus and settings, in a directory that lives as
-/// long as this, and the extensions `io`, with one loop on a thread of its own, `metrics` and `assets`. Only
-/// what has to do with connections and with other plugins is made up.
+/// long as this, and the extensions `io`, with one loop on a thread of its own, `metrics`, `assets`,
+/// `job_lifecycle` and `job_tokens`. Only what has to do with connections and with other plugins is made up.
 ///
 ///     extern "C" const sallyport::PluginDescriptor sallyport_plugin;   // of the plugin's source
 ///
@@ -106,8 +107,22 @@ public:
         offerRaw(S::serviceName, std::static_pointer_cast<void>(std::move(service)));
     }
 
-    /// A pending job of that user.
+    /// Takes part in the creation of jobs as another plugin would, from now on.
+    /// @param plugin  its name.
+    /// @param members what it declares.
+    void offerParticipant(const std::string& plugin, const std::vector<std::string>& members,
+                          std::shared_ptr<JobParticipant> participant);
+    /// Ends that, as when that plugin is unloaded.
+    void withdrawParticipant(const std::string& plugin);
+
+    /// A pending job of that user, as it is without the plugin taking part.
     CreatedJob makeJob(const std::string& user = "alice");
+    /// A pending job that the plugin takes part in, if it does in any.
+    /// @param members the body of the request: a JSON object, in which only what plugins declare counts.
+    /// @throws what JobLifecycle::create throws
+    CreatedJob createJob(const NewJob& job, const std::string& members = "{}");
+    /// What the plugin shows of a job, as JobLifecycle::shown.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> shownMembers(const Job& job) const;
     /// Starts a job as its worker's first call does, and returns when everybody has been told.
     void begin(const JobId& job);
     /// Ends a job, and returns when everybody has been told.

@@ -1,7 +1,9 @@
-#include <sallyport/errors.h>
-#include <sallyport/grants.h>
+#include "grant.h"
 
-namespace sallyport {
+#include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
+
+namespace sallyport::plugins {
 
 namespace {
 
@@ -9,13 +11,12 @@ constexpr std::size_t maxGrants = 100;
 
 }  // namespace
 
-std::vector<Grant> readGrants(const json::Object& body) {
-    const json::Value* const list = body.optional("credentials");
-    if (list == nullptr) {
+std::vector<Grant> readGrants(const json::Value& list) {
+    if (list.kind() == json::Kind::null) {
         return {};
     }
-    const std::vector<json::Value> entries = list->elements();
-    if (list->kind() != json::Kind::array || entries.size() > maxGrants) {
+    const std::vector<json::Value> entries = list.elements();
+    if (list.kind() != json::Kind::array || entries.size() > maxGrants) {
         throw invalidField("credentials",
                            "must be an array of at most " + std::to_string(maxGrants) + " objects");
     }
@@ -32,4 +33,16 @@ std::vector<Grant> readGrants(const json::Object& body) {
     return grants;
 }
 
-}  // namespace sallyport
+std::string grantsJson(const std::vector<Grant>& grants) {
+    std::string text;
+    json::Writer writer(text);
+    writer.beginArray();
+    for (const Grant& grant : grants) {
+        writer.beginObject().member("secret_name", grant.secretName);
+        writer.member("env_var", grant.envVar).endObject();
+    }
+    writer.endArray();
+    return text;
+}
+
+}  // namespace sallyport::plugins

@@ -1,0 +1,125 @@
+// The plugins that take part when a job is created.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sallyport/ext/job_lifecycle.h>
+#include <sallyport/log.h>
+#include <sallyport/store.h>
+
+#include "host/http/gate.h"
+#include "host/jobs/registry.h"
+
+namespace sallyport::host::plugins {
+
+/// Who takes care of which members of the body of `POST /api/jobs`, and the only way to create a job. [any
+/// thread]
+class JobParticipants {
+public:
+    /// @param patience how long the creation of a job waits for a plugin that is being replaced.
+    /// @throws StoreError
+    JobParticipants(jobs::Registry& registry, Store& store,
+                    std::chrono::milliseconds patience = std::chrono::seconds(5));
+    JobParticipants(const JobParticipants&) = delete;
+    JobParticipants& operator=(const JobParticipants&) = delete;
+
+    /// @param owner for `remove`.
+    /// @param gate  of the plugin.
+    /// @throws std::logic_error for a member that another has, or the host; StoreError
+    void add(const void* owner, std::shared_ptr<http::Gate> gate, const std::vector<std::string>& members,
+             std::shared_ptr<JobParticipant> participant);
+    /// Takes back what the owner has added.
+    /// @param replaced whether a successor may come: until the gate, if it is held, is released, whoever
+    ///                 creates a job waits for that.
+    void remove(const void* owner, bool replaced);
+
+    /// As JobLifecycle::create.
+    [[nodiscard]] CreatedJob create(const NewJob& job, const Call& asked);
+    /// As JobLifecycle::shown.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> shown(const Job& job) const;
+
+private:
+    struct Entry {
+        const void* owner;
+        std::shared_ptr<http::Gate> gate;
+        std::vector<std::string> members;
+        std::shared_ptr<JobParticipant> participant;
+    };
+    /// One that a job is created with: its plugin is not stopped before this goes.
+    struct Present {
+        http::Gate::Ticket ticket;
+        std::vector<std::string> members;
+        std::shared_ptr<JobParticipant> participant;
+    };
+    /// Members of a body, and their values as they were sent.
+    using Members = std::map<std::string, std::string_view, std::less<>>;
+    class Draft;
+    class Parts;
+
+    [[nodiscard]] std::vector<Present> present() const;
+    /// A gate that is held, of a participant that is there or has just gone.
+    [[nodiscard]] std::shared_ptr<http::Gate> held() const;
+    [[nodiscard]] std::vector<Present> awaitPresent() const;
+    [[nodiscard]] std::map<std::string, std::string> known() const;
+    void requirePlugins(const Members& members, const NewJob& job, const std::vector<Present>& there) const;
+    [[nodiscard]] Members membersIn(const json::Object& body) const;
+
+    jobs::Registry& registry_;
+    Store& store_;
+    const std::chrono::milliseconds patience_;
+    mutable std::mutex mutex_;
+    std::vector<Entry> entries_;
+    std::vector<std::shared_ptr<http::Gate>> leaving_;  ///< of those that were removed while it was held
+    std::map<std::string, std::string> known_;  ///< members of all times, and the plugins they were of
+};
+
+/// The extension `job_lifecycle`, for one plugin.
+class PluginJobLifecycle final : public JobLifecycle {
+public:
+    /// @param code keeps the plugin's code loaded.
+    PluginJobLifecycle(JobParticipants& participants, std::shared_ptr<void> code,
+                       std::shared_ptr<http::Gate> gate);
+    ~PluginJobLifecycle() override { end(); }
+    PluginJobLifecycle(const PluginJobLifecycle&) = delete;
+    PluginJobLifecycle& operator=(const PluginJobLifecycle&) = delete;
+
+    void participate(const std::vector<std::string>& members,
+                     std::shared_ptr<JobParticipant> participant) override;
+    [[nodiscard]] CreatedJob create(const NewJob& job, const Call& asked) override {
+        return participants_.create(job, asked);
+    }
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> shown(const Job& job) override {
+        return participants_.shown(job);
+    }
+
+    /// The plugin has started: it can declare nothing any more.
+    void seal() { sealed_ = true; }
+    /// Takes its participant back.
+    void end() { participants_.remove(this, sealed_); }
+
+private:
+    JobParticipants& participants_;
+    const std::shared_ptr<void> code_;
+    const std::shared_ptr<http::Gate> gate_;
+    bool sealed_ = false;
+};
+
+/// The extension `job_tokens`.
+class RegistryTokens final : public JobTokens {
+public:
+    explicit RegistryTokens(jobs::Registry& registry) : registry_(registry) {}
+    [[nodiscard]] std::string renew(const JobId& job) override;
+
+private:
+    jobs::Registry& registry_;
+};
+
+}  // namespace sallyport::host::plugins

@@ -1,0 +1,168 @@
+// The SDK's sample plugins, each a test of one capability.
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "tests/contract/plugin_files.h"
+#include "tests/support/assertions.h"
+#include "tests/support/daemon.h"
+#include "tests/support/jobs.h"
+
+namespace sallyport::tests {
+
+class SamplesTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(SamplesTest);
+    CPPUNIT_TEST(labelsAreStoredWithTheJob);
+    CPPUNIT_TEST(noJobComesWithoutItsLabels);
+    CPPUNIT_TEST(labelsAreTakenAlong);
+    CPPUNIT_TEST(jobsAwaitAPluginThatIsReplaced);
+    CPPUNIT_TEST(membersBelongToOnePlugin);
+    CPPUNIT_TEST(launchersGiveNewTokens);
+    CPPUNIT_TEST(newTokensCutOffWhatIsOpen);
+    CPPUNIT_TEST(othersGiveNone);
+    CPPUNIT_TEST_SUITE_END();
+
+public:
+    void setUp() override { plugins_.emplace(); }
+
+    void tearDown() override {
+        daemon_.reset();
+        plugins_.reset();
+    }
+
+    void labelsAreStoredWithTheJob() {
+        start({"labels"});
+        const CreatedJob job = createJob(*daemon_, R"({"task":"t","labels": {"team": "a"}})");
+        const Response shown = admin().get("/jobs/" + job.id);
+        ASSERT_STATUS(200, shown);
+        ASSERT_FIELD("a", shown, "labels.team");
+        ASSERT_CONTAINS(R"("labels":{"team":"a"})", admin().get("/jobs").body);
+        ASSERT_LACKS("labels", admin().get("/jobs/" + createJob(*daemon_).id).body);
+        ASSERT_INVALID_FIELD("labels", admin().post("/jobs", R"({"task":"t","labels":{"team":7}})"));
+        ASSERT_INVALID_FIELD("labels", admin().post("/jobs", R"({"task":"t","labels":{},"labels":{}})"));
+        daemon_->kill();
+        daemon_->start();
+        ASSERT_FIELD("a", admin().get("/jobs/" + job.id), "labels.team");
+    }
+
+    void noJobComesWithoutItsLabels() {
+        start({"labels"});
+        const std::string body = R"({"task":"t","labels":{"team":"a"}})";
+        const CreatedJob job = createJob(*daemon_, body);
+        ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/cancel", ""));
+        std::filesystem::remove(*plugins_ / "labels.so");
+        ASSERT_STATUS(200, reload());
+        const std::string jobs = admin().get("/jobs/summary").body;
+        ASSERT_ERROR(503, "plugin_unavailable", admin().post("/jobs", body));
+        ASSERT_ERROR(503, "plugin_unavailable", admin().post("/jobs/" + job.id + "/restart", ""));
+        CPPUNIT_ASSERT_EQUAL(jobs, admin().get("/jobs/summary").body);
+        createJob(*daemon_);
+        // Also after a restart, in which it never ran.
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon_->log(), 0, daemon_->terminate());
+        daemon_->start();
+        ASSERT_ERROR(503, "plugin_unavailable", admin().post("/jobs", body));
+        plugins_->install("labels");
+        ASSERT_STATUS(200, reload());
+        createJob(*daemon_, body);
+    }
+
+    void labelsAreTakenAlong() {
+        start({"labels"});
+        const CreatedJob job = createJob(*daemon_, R"({"task":"t","labels":{"team":"a"}})");
+        ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/cancel", ""));
+        const Response again = admin().post("/jobs/" + job.id + "/restart", "");
+        ASSERT_STATUS(201, again);
+        ASSERT_FIELD("a", admin().get("/jobs/" + again.at("new_job_id")), "labels.team");
+    }
+
+    /// None is refused, and none lacks what was asked for.
+    void jobsAwaitAPluginThatIsReplaced() {
+        start({"labels"});
+        std::atomic<bool> over = false;
+        std::atomic<int> wrong = 0;
+        std::thread creator([&] {
+            Client operators = admin();
+            while (!over) {
+                const Response made = operators.post("/jobs", R"({"task":"t","labels":{"team":"a"}})");
+                wrong += made.status != 201 ||
+                         operators.get("/jobs/" + made.at("job_id")).body.find("team") == std::string::npos;
+            }
+        });
+        for (int round = 0; round < 10; ++round) {
+            plugins_->install("labels");
+            ASSERT_STATUS(200, reload());
+        }
+        over = true;
+        creator.join();
+        CPPUNIT_ASSERT_EQUAL(0, wrong.load());
+    }
+
+    void membersBelongToOnePlugin() {
+        start({"labels", "takes_labels", "takes_task"});
+        ASSERT_CONTAINS("the member labels of new jobs is taken already", daemon_->log());
+        ASSERT_CONTAINS("the member task of new jobs is taken already", daemon_->log());
+    }
+
+    void launchersGiveNewTokens() {
+        start({"handover"}, {{"jobs.launchers", "handover"}});
+        const CreatedJob job = createJob(*daemon_);
+        ASSERT_STATUS(200, workerClient(*daemon_, job).get("/job"));
+        const Response renewed = admin().post("/jobs/" + job.id + "/handover", "");
+        ASSERT_STATUS(200, renewed);
+        const CreatedJob fresh{job.id, renewed.at("token")};
+        ASSERT_UNAUTHORIZED(workerClient(*daemon_, job).get("/job"));
+        ASSERT_STATUS(200, workerClient(*daemon_, fresh).get("/job"));
+        daemon_->kill();
+        daemon_->start();
+        ASSERT_UNAUTHORIZED(workerClient(*daemon_, job).get("/job"));
+        ASSERT_STATUS(200, workerClient(*daemon_, fresh).get("/job"));
+        ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/cancel", ""));
+        ASSERT_ERROR(409, "job_over", admin().post("/jobs/" + job.id + "/handover", ""));
+    }
+
+    void newTokensCutOffWhatIsOpen() {
+        start({"handover"}, {{"jobs.launchers", "handover"}});
+        const CreatedJob job = createJob(*daemon_);
+        Client worker = workerClient(*daemon_, job);
+        ASSERT_STATUS(200, worker.get("/job"));
+        Connection waiting(daemon_->worker());
+        waiting.send(worker.request("GET", "/prompt?wait=60").bytes());
+        Connection open(daemon_->worker());
+        ASSERT_STATUS(200, open.exchange(worker.request("GET", "/job")));
+        ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/handover", ""));
+        ASSERT_UNAUTHORIZED(waiting.receive());
+        ASSERT_UNAUTHORIZED(open.exchange(worker.request("GET", "/job")));
+    }
+
+    void othersGiveNone() {
+        start({"handover"});
+        const CreatedJob job = createJob(*daemon_);
+        ASSERT_ERROR(503, "not_a_launcher", admin().post("/jobs/" + job.id + "/handover", ""));
+        ASSERT_STATUS(200, workerClient(*daemon_, job).get("/job"));
+    }
+
+private:
+    void start(const std::vector<std::string>& names, std::map<std::string, std::string> settings = {}) {
+        for (const std::string& name : names) {
+            plugins_->install(name);
+        }
+        settings["plugins.dir"] = SALLYPORT_PLUGIN_PATH ":" + plugins_->path().string();
+        daemon_.emplace(Daemon::Options{.settings = std::move(settings)});
+    }
+    Client admin() { return operatorClient(*daemon_); }
+    Response reload() { return admin().post("/plugins/reload", ""); }
+
+    std::optional<PluginFiles> plugins_;
+    std::optional<Daemon> daemon_;
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(SamplesTest);
+
+}  // namespace sallyport::tests
