@@ -83,7 +83,7 @@ void HttpLoop::onLoop(F function) {
 
 void HttpLoop::attach() {
     onLoop([this] {
-        resolver_.emplace(loop_);
+        resolver_.emplace([loop = loop_](auto task) { loop->post(std::move(task)); });
         loop_->watch(epoll_.get(), [this] { readable(); });
         attached_ = true;
     });

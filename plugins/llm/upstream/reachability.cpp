@@ -8,9 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <system_error>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -34,26 +32,17 @@ int orThrow(int result, const char* what) {
     return result;
 }
 
-/// What the resolver needs of a loop: its threads post to it, also when all is over.
-class Mailbox final : public IoLoop {
+/// Where the resolver's threads post to.
+class Mailbox {
 public:
-    Mailbox()
-        : owner_(std::this_thread::get_id()),
-          filled_(orThrow(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
+    Mailbox() : filled_(orThrow(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
 
-    [[nodiscard]] bool isCurrent() const noexcept override { return std::this_thread::get_id() == owner_; }
-
-    void post(std::function<void()> task) override {
+    void post(std::function<void()> task) {
         const std::lock_guard lock(mutex_);
         tasks_.push_back(std::move(task));
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(filled_.get(), &one, sizeof one);
     }
-
-    void watch(int /*descriptor*/, std::function<void()> /*readable*/) override {
-        throw std::logic_error("only posting is possible here");
-    }
-    void unwatch(int /*descriptor*/) override {}
 
     /// Readable once something has been posted.
     [[nodiscard]] int descriptor() const noexcept { return filled_.get(); }
@@ -72,7 +61,6 @@ public:
     }
 
 private:
-    const std::thread::id owner_;
     const FileDescriptor filled_;
     std::mutex mutex_;
     std::vector<std::function<void()>> tasks_;
@@ -153,9 +141,7 @@ public:
     [[nodiscard]] const Outcome& outcome() const { return *outcome_; }
 
 private:
-    void onConnected(std::unique_ptr<Socket> /*socket*/, std::uint32_t /*events*/) override {
-        outcome_.emplace();
-    }
+    void onConnected(std::unique_ptr<Socket> /*socket*/, std::uint32_t /*events*/) override { outcome_.emplace(); }
     void onDialFailed(const Outcome& outcome) override { outcome_ = outcome; }
     void onNextTry(Clock::time_point /*time*/) override {}
 
@@ -169,7 +155,7 @@ private:
 std::vector<Outcome> reach(const std::vector<Destination>& destinations) {
     const auto mailbox = std::make_shared<Mailbox>();
     Sockets sockets(*mailbox);
-    Resolver resolver(mailbox);
+    Resolver resolver([mailbox](auto task) { mailbox->post(std::move(task)); });
     TlsContexts tls;
     std::vector<std::unique_ptr<Journey>> journeys;
     for (const Destination& destination : destinations) {

@@ -52,7 +52,7 @@ struct Resolver::Lookup {
     std::thread thread;            ///< the loop's
 };
 
-Resolver::Resolver(std::shared_ptr<IoLoop> loop) : loop_(std::move(loop)) {}
+Resolver::Resolver(Post post) : post_(std::move(post)) {}
 
 Resolver::~Resolver() {
     for (auto& [key, entry] : entries_) {
@@ -103,7 +103,7 @@ std::shared_ptr<Resolver::Lookup> Resolver::lookUp(const std::string& key, const
         if (lookup->resolver == nullptr) {
             return;
         }
-        lookup->resolver->loop_->post([lookup, key, addresses = std::move(addresses)]() mutable {
+        lookup->resolver->post_([lookup, key, addresses = std::move(addresses)]() mutable {
             // The resolver goes on the thread that this runs on.
             if (Resolver* const resolver = lookup->resolver) {
                 lookup->thread.join();

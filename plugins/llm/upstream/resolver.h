@@ -11,8 +11,6 @@
 
 #include <sys/socket.h>
 
-#include <sallyport/ext/io.h>
-
 namespace sallyport::plugins::llm {
 
 /// One address of a server, for connect(2).
@@ -34,7 +32,11 @@ class Resolver {
 public:
     using Done = std::function<void(const Addresses&)>;
 
-    explicit Resolver(std::shared_ptr<IoLoop> loop);
+    /// Runs a task on the loop's thread, from any.
+    using Post = std::function<void(std::function<void()>)>;
+
+    /// @param post may be called for as long as the resolver lives.
+    explicit Resolver(Post post);
     /// Nobody is called any more. [the loop's thread]
     ~Resolver();
     Resolver(const Resolver&) = delete;
@@ -58,7 +60,7 @@ private:
                                                  std::uint16_t port);
     void found(const std::string& key, Addresses addresses);
 
-    const std::shared_ptr<IoLoop> loop_;
+    const Post post_;
     std::unordered_map<std::string, Entry> entries_;
 };
 

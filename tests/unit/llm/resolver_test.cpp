@@ -33,7 +33,7 @@ class ResolverTest : public CppUnit::TestFixture {
 public:
     void setUp() override {
         loop_ = testing::ioThreads(1)[0];
-        onLoop([this] { resolver_.emplace(loop_); });
+        onLoop([this] { resolver_.emplace([this](auto task) { loop_->post(std::move(task)); }); });
     }
     void tearDown() override {
         onLoop([this] { resolver_.reset(); });
@@ -142,7 +142,7 @@ private:
             onLoop([&] {
                 resolver_->resolve("localhost", 1, [&](const Addresses&) { told = true; });
                 resolver_.reset();
-                resolver_.emplace(loop_);
+                resolver_.emplace([this](auto task) { loop_->post(std::move(task)); });
             });
             onLoop([] {});
         }
