@@ -29,7 +29,8 @@ constexpr std::size_t scratchSize = std::size_t{64} * 1024;
 constexpr std::uint64_t wakeupKey = 0;
 /// Deadlines are looked at no more often than this; none of them is finer than a few times as much.
 constexpr auto checkInterval = 50ms;
-/// For so long connections have their turns before the loop looks who else has come.
+/// For so long connections have their turns before the loop looks who else has come, and what plugins watch
+/// before that.
 constexpr auto roundTime = 200us;
 /// Tasks may post tasks. So many generations of them are run before the sockets are looked at again.
 constexpr int generations = 4;
@@ -66,6 +67,7 @@ EventLoop::EventLoop(Services& services, std::chrono::microseconds busyPoll)
       busyPoll_(busyPoll),
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      watches_(epoll_.get()),
       now_(Clock::now()),
       requestIds_(randomStart()),
       scratch_(scratchSize),
@@ -148,25 +150,6 @@ bool EventLoop::isCurrent() const noexcept {
     return current == this;
 }
 
-std::uint64_t EventLoop::watch(int descriptor, std::function<void()> readable) {
-    const auto number = nextId_++;
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = number;
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
-    watches_.emplace(number, Watch{descriptor, std::make_shared<std::function<void()>>(std::move(readable))});
-    return number;
-}
-
-void EventLoop::unwatch(std::uint64_t watch) {
-    const auto found = watches_.find(watch);
-    if (found == watches_.end()) {
-        return;
-    }
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.descriptor, nullptr);
-    watches_.erase(found);
-}
-
 void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_ptr<HostCall> call,
                           Reply reply) {
     // In this order: the reply may hold code that the call keeps loaded.
@@ -206,6 +189,7 @@ void EventLoop::run() {
         for (const auto& event : come) {
             handle(event.data.u64, event.events);
         }
+        serveWatchesAndTimers();
         runTasks();
         enter(wanted);
         serveTurns();
@@ -267,10 +251,17 @@ void EventLoop::handle(std::uint64_t key, std::uint32_t events) {
         static_cast<void>(!::read(wakeup_.get(), &ignored, sizeof ignored));
     } else if (auto* connection = find(key)) {
         serve(*connection, [&] { turns_.of(key, connection->account()).events |= events; });
-    } else if (const auto watch = watches_.find(key); watch != watches_.end()) {
-        // Shared, because it may end its own watch.
-        guarded([readable = watch->second.readable] { (*readable)(); });
+    } else {
+        watches_.report(key, events);
     }
+}
+
+/// They share the time, so that however many sockets plugins have connections get their turns.
+void EventLoop::serveWatchesAndTimers() {
+    const auto end = now_ + roundTime;
+    watches_.tell(end,
+                  [this](const Watches::Ready& ready, IoEvents events) { guarded([&] { ready(events); }); });
+    timers_.expire(now_, end, [this](const std::function<void()>& expired) { guarded(expired); });
 }
 
 int EventLoop::timeout() {
@@ -280,7 +271,10 @@ int EventLoop::timeout() {
             return 0;
         }
     }
-    const auto next = std::min(nextCheck_, turns_.due());
+    if (watches_.pending()) {
+        return 0;
+    }
+    const auto next = std::min({nextCheck_, turns_.due(), timers_.next()});
     if (next == Clock::time_point::max()) {
         return -1;
     }

@@ -23,20 +23,23 @@
 
 #include "host/bus/fanout.h"
 #include "host/http/door.h"
+#include "host/http/loop.h"
 #include "host/http/router.h"
 #include "host/http/services.h"
 #include "host/http/task.h"
+#include "host/http/timers.h"
 #include "host/http/transport.h"
 #include "host/http/turns.h"
+#include "host/http/watches.h"
 
 namespace sallyport::host::http {
 
 class Connection;
 class HostCall;
 
-/// An epoll(7) loop, edge-triggered. Everything about a connection happens on its loop's thread; other
+/// An epoll(7) loop. Everything about a connection happens on its loop's thread; other
 /// threads reach it by `post`.
-class EventLoop {
+class EventLoop final : public Loop {
 public:
     using ConnectionId = Turns::ConnectionId;
     using Clock = std::chrono::steady_clock;
@@ -44,7 +47,7 @@ public:
     /// @param busyPoll how long it goes on looking after it had something to do, while it has one or two
     ///        requests: waking up a processor takes longer than many an answer.
     explicit EventLoop(Services& services, std::chrono::microseconds busyPoll = {});
-    ~EventLoop();
+    ~EventLoop() override;
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
 
@@ -59,21 +62,15 @@ public:
     /// Closes what is left and ends the thread.
     void stop();
 
-    /// Runs `task` on the loop's thread soon, in the order of posting. [any thread]
-    void post(Task task);
+    void post(Task task) override;
     /// The same when it is the connection's turn, in the order of posting for that connection. It runs, too,
     /// when the connection has gone. [any thread]
     void post(ConnectionId connection, Task task);
 
-    /// Whether the caller is on the loop's thread. [any thread]
-    [[nodiscard]] bool isCurrent() const noexcept;
-
-    /// Calls `readable` on the loop's thread while there is something to read from the descriptor, which
-    /// stays the caller's. What it throws is logged. [the loop's thread] @throws std::system_error
-    /// @return a number by which to end that.
-    [[nodiscard]] std::uint64_t watch(int descriptor, std::function<void()> readable);
-    /// After it `readable` is not called any more. [the loop's thread]
-    void unwatch(std::uint64_t watch);
+    [[nodiscard]] bool isCurrent() const noexcept override;
+    [[nodiscard]] std::uint64_t newNumber() override { return nextId_++; }
+    [[nodiscard]] Watches& watches() noexcept override { return watches_; }
+    [[nodiscard]] Timers& timers() noexcept override { return timers_; }
 
     /// Takes over a connection that was accepted at `door`. [any thread]
     void adopt(std::unique_ptr<Transport> transport, std::unique_ptr<Door::Place> place, const Door& door);
@@ -137,11 +134,6 @@ private:
         ConnectionId connection;  ///< 0: it is the loop's own
         Task task;
     };
-    /// A descriptor that is not a connection's.
-    struct Watch {
-        int descriptor;
-        std::shared_ptr<std::function<void()>> readable;
-    };
 
     template <class F>
     Task forConnection(ConnectionId id, F task) {
@@ -163,6 +155,7 @@ private:
     void runTasks();
     void run(Task task) noexcept;
     [[nodiscard]] std::vector<Posted> takeTasks();
+    void serveWatchesAndTimers();
     void serveTurns();
     void serve(Turns::Turn turn) noexcept;
     /// Runs what must not end the loop. @return whether it returned.
@@ -193,7 +186,8 @@ private:
     /// Null where one has been retired and not been buried, so that whoever walks over them may close any.
     std::unordered_map<ConnectionId, std::unique_ptr<Connection>> connections_;
     std::unique_ptr<Connection> graveyard_;  ///< each has the one that was retired before it
-    std::unordered_map<std::uint64_t, Watch> watches_;
+    Watches watches_;
+    Timers timers_;
     std::size_t requests_ = 0;  ///< under way
     bool wasBusy_ = false;      ///< when it last looked
     Clock::time_point now_;

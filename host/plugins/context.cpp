@@ -147,9 +147,9 @@ Context::Loops Context::pluginLoops() const {
     return Loops(std::move(loops));
 }
 
-void Context::Loops::endWatches() {
+void Context::Loops::end() {
     for (const auto& loop : loops_) {
-        loop->endWatches();
+        loop->end();
     }
 }
 
@@ -165,7 +165,7 @@ void Context::withdraw() {
 }
 
 void Context::release() {
-    loops_.endWatches();
+    loops_.end();
     bus_ = nullptr;
     bus_ = facilities_.bus.group();
 }

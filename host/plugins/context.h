@@ -86,7 +86,7 @@ public:
     /// counted at the gate.
     void withdraw();
 
-    /// Ends what the plugin still watches on the loops, and destroys what it subscribed with. To be called
+    /// Ends what the plugin still has on the loops, and destroys what it subscribed with. To be called
     /// after it has stopped, and before its object goes, whose descriptors they are.
     void release();
 
@@ -102,7 +102,7 @@ private:
         [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> loops() override {
             return {loops_.begin(), loops_.end()};
         }
-        void endWatches();
+        void end();
 
     private:
         std::vector<std::shared_ptr<PluginLoop>> loops_;

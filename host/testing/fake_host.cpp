@@ -23,6 +23,7 @@
 #include "host/plugins/asset_collector.h"
 #include "host/plugins/extensions.h"
 #include "host/plugins/job_participants.h"
+#include "host/plugins/plugin_loop.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
 #include "host/testing/io_thread.h"
@@ -93,20 +94,29 @@ bool hasHeader(const Call::Pairs& headers, std::string_view name) {
 /// A loop on a thread of its own, once it is asked for.
 class OneLoop final : public IoLoops {
 public:
+    /// Has the loop be that of another plugin's object.
+    void begin(std::shared_ptr<host::http::Gate> gate) { gate_ = std::move(gate); }
+
     [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> loops() override {
+        if (!thread_) {
+            thread_ = std::make_unique<IoThread>();
+        }
         if (!loop_) {
-            loop_ = std::make_shared<IoThread>();
+            loop_ = std::make_shared<host::plugins::PluginLoop>(*thread_, nullptr, gate_);
         }
         return {loop_};
     }
-    void endWatches() {
+    void end() {
         if (loop_) {
-            loop_->endWatches();
+            loop_->end();
+            loop_ = nullptr;
         }
     }
 
 private:
-    std::shared_ptr<IoThread> loop_;
+    std::shared_ptr<host::http::Gate> gate_;
+    std::unique_ptr<IoThread> thread_;
+    std::shared_ptr<host::plugins::PluginLoop> loop_;
 };
 
 }  // namespace
@@ -135,16 +145,16 @@ public:
     void takeBack() {
         // What is still under way would call back into it.
         settle();
-        io.endWatches();
+        io.end();
         lifecycle.reset();
         table.reset();
+        const auto gate = std::make_shared<host::http::Gate>(name, std::string(), &log);
+        io.begin(gate);
         routes = std::make_unique<host::plugins::RouteCollector>(
-            nullptr, std::make_shared<host::http::Gate>(name),
-            [](const host::http::Route&) { return std::string(); });
+            nullptr, gate, [](const host::http::Route&) { return std::string(); });
         assets = std::make_unique<host::plugins::AssetCollector>(name, assetDirectory);
         extensions.add<Assets>(*assets);
-        lifecycle = std::make_unique<host::plugins::PluginJobLifecycle>(
-            participants, nullptr, std::make_shared<host::http::Gate>(name));
+        lifecycle = std::make_unique<host::plugins::PluginJobLifecycle>(participants, nullptr, gate);
         extensions.add<JobLifecycle>(*lifecycle);
         timers.clear();
         provided.clear();

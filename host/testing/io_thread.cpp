@@ -1,8 +1,9 @@
 #include "host/testing/io_thread.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <latch>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -10,9 +11,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "host/http/gate.h"
+#include "host/plugins/plugin_loop.h"
+
 namespace sallyport::testing {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t wakeupKey = 0;
 
 int checked(int result, const char* what) {
     if (result < 0) {
@@ -21,19 +29,16 @@ int checked(int result, const char* what) {
     return result;
 }
 
-void add(int epoll, int descriptor) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = descriptor;
-    checked(::epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
-}
-
 }  // namespace
 
 IoThread::IoThread()
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-    add(epoll_.get(), wakeup_.get());
+      wakeup_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      watches_(epoll_.get()) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = wakeupKey;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &event), "epoll_ctl");
     thread_ = std::thread([this] { run(); });
 }
 
@@ -46,68 +51,68 @@ bool IoThread::isCurrent() const noexcept {
     return std::this_thread::get_id() == thread_.get_id();
 }
 
-void IoThread::post(std::function<void()> task) {
+void IoThread::post(host::http::Task task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
     const std::uint64_t one = 1;
     static_cast<void>(!::write(wakeup_.get(), &one, sizeof one));
 }
 
-void IoThread::watch(int descriptor, std::function<void()> readable) {
-    add(epoll_.get(), descriptor);
-    watches_[descriptor] = std::make_shared<std::function<void()>>(std::move(readable));
-}
-
-void IoThread::unwatch(int descriptor) {
-    if (watches_.erase(descriptor) > 0) {
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
-    }
-}
-
-void IoThread::endWatches() {
-    std::latch done(1);
-    post([this, &done] {
-        while (!watches_.empty()) {
-            unwatch(watches_.begin()->first);
-        }
-        done.count_down();
-    });
-    done.wait();
-}
-
 void IoThread::run() {
     while (!stopping_) {
         std::array<epoll_event, 16> events{};
-        const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+        const int count =
+            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout());
+        const auto now = Clock::now();
         for (int i = 0; i < count; ++i) {
-            const int descriptor = events[static_cast<std::size_t>(i)].data.fd;
-            if (descriptor == wakeup_.get()) {
+            const auto& event = events[static_cast<std::size_t>(i)];
+            if (event.data.u64 == wakeupKey) {
                 std::uint64_t ignored = 0;
-                static_cast<void>(!::read(descriptor, &ignored, sizeof ignored));
-            } else if (const auto watch = watches_.find(descriptor); watch != watches_.end()) {
-                const auto readable = watch->second;  // it may end its own watch
-                (*readable)();
+                static_cast<void>(!::read(wakeup_.get(), &ignored, sizeof ignored));
+            } else {
+                watches_.report(event.data.u64, event.events);
             }
         }
-        runTasks();
+        watches_.tell(Clock::time_point::max(), [](const auto& ready, IoEvents what) { ready(what); });
+        timers_.expire(now, Clock::time_point::max(), [](const auto& expired) { expired(); });
+        for (auto& task : takeTasks()) {
+            task();
+            task = {};
+        }
     }
 }
 
-void IoThread::runTasks() {
-    std::vector<std::function<void()>> tasks;
-    {
-        const std::lock_guard lock(mutex_);
-        tasks.swap(tasks_);
+int IoThread::timeout() const {
+    const auto next = timers_.next();
+    if (next == Clock::time_point::max()) {
+        return -1;
     }
-    for (const auto& task : tasks) {
-        task();
-    }
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, 60'000));
 }
 
-std::vector<std::shared_ptr<IoLoop>> ioThreads(std::size_t count) {
+std::vector<host::http::Task> IoThread::takeTasks() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(tasks_, {});
+}
+
+std::vector<std::shared_ptr<IoLoop>> ioThreads(std::size_t count, Logger& log) {
+    struct Own {
+        explicit Own(Logger& log)
+            : loop(std::make_shared<host::plugins::PluginLoop>(
+                  thread, nullptr, std::make_shared<host::http::Gate>("test", "1", &log))) {}
+        ~Own() { loop->end(); }
+        Own(const Own&) = delete;
+        Own& operator=(const Own&) = delete;
+
+        IoThread thread;
+        std::shared_ptr<host::plugins::PluginLoop> loop;
+    };
     std::vector<std::shared_ptr<IoLoop>> loops;
     for (std::size_t i = 0; i < count; ++i) {
-        loops.push_back(std::make_shared<IoThread>());
+        auto own = std::make_shared<Own>(log);
+        auto* const loop = own->loop.get();
+        loops.emplace_back(std::move(own), loop);
     }
     return loops;
 }

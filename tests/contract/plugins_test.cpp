@@ -499,8 +499,11 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("start first second third"), admin().get("/looper/posted").body);
         CPPUNIT_ASSERT_EQUAL(std::string("posted"), admin().get("/looper/from_outside").body);
         CPPUNIT_ASSERT_EQUAL(std::string("called 3 times"), admin().get("/looper/watched").body);
+        CPPUNIT_ASSERT_EQUAL(std::string("whole"), admin().get("/looper/relayed").body);
+        CPPUNIT_ASSERT_EQUAL(std::string("expired 3 times"), admin().get("/looper/timed").body);
         ASSERT_CONTAINS("a task that fails", daemon_->log());
         ASSERT_CONTAINS("a watch that fails", daemon_->log());
+        ASSERT_CONTAINS("a timer that fails", daemon_->log());
     }
 
     /// The plugin's code goes while something of it is called again and again.

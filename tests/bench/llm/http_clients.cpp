@@ -262,7 +262,7 @@ private:
     std::atomic<std::size_t> open_{0};
     std::promise<void> over_;
     testing::RecordingLog log_;
-    std::vector<std::shared_ptr<IoLoop>> loops_ = testing::ioThreads(1);
+    std::vector<std::shared_ptr<IoLoop>> loops_ = testing::ioThreads(1, log_);
     HttpUpstream client_;
 };
 

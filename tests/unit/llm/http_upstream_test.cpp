@@ -282,7 +282,7 @@ public:
 private:
     void make(std::size_t loops) {
         client_.reset();
-        loops_ = testing::ioThreads(loops);
+        loops_ = testing::ioThreads(loops, log_);
         client_.emplace(loops_, log_);
     }
 

@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sallyport/testing/recording_log.h>
+
 #include "host/testing/io_thread.h"
 
 namespace sallyport::plugins::llm {
@@ -27,12 +29,13 @@ class ResolverTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testNobodyIsToldAfterItsEnd);
     CPPUNIT_TEST_SUITE_END();
 
+    testing::RecordingLog log_;
     std::shared_ptr<IoLoop> loop_;
     std::optional<Resolver> resolver_;
 
 public:
     void setUp() override {
-        loop_ = testing::ioThreads(1)[0];
+        loop_ = testing::ioThreads(1, log_)[0];
         onLoop([this] { resolver_.emplace([this](auto task) { loop_->post(std::move(task)); }); });
     }
     void tearDown() override {

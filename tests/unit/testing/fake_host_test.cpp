@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -94,6 +95,8 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsLogLines);
     CPPUNIT_TEST(hasExtensions);
     CPPUNIT_TEST(saysWhichExtensionIsMissing);
+    CPPUNIT_TEST(hasALoopAsTheDaemons);
+    CPPUNIT_TEST(refusesOtherThreadsThanTheLoops);
     CPPUNIT_TEST(keepsMetrics);
     CPPUNIT_TEST(hasAPoolThatMayBeFull);
     CPPUNIT_TEST(letsNothingWaitOnALoop);
@@ -110,6 +113,35 @@ public:
         CPPUNIT_ASSERT(host_.extension<Metrics>() == &host_.require<Metrics>());
         CPPUNIT_ASSERT(host_.extension<Unheard>() == nullptr);
         CPPUNIT_ASSERT(host_.extension<LaterMetrics>() == nullptr);
+    }
+
+    void hasALoopAsTheDaemons() {
+        std::shared_ptr<IoLoop> loop;
+        std::unique_ptr<IoTimer> timer;
+        std::promise<void> expired;
+        start([&](Host& host) {
+            loop = host.require<IoLoops>().loops().front();
+            loop->post([&] {
+                timer = loop->timer([&] {
+                    expired.set_value();
+                    throw std::runtime_error("too late");
+                });
+                timer->arm(IoTimer::Clock::now());
+            });
+        });
+        expired.get_future().get();
+        // What is on the loop ends with the plugin, and the next one has a loop again.
+        start([&](Host& host) {
+            CPPUNIT_ASSERT(host.require<IoLoops>().loops().front() != loop);
+            timer.reset();
+        });
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count("callback=IoLoop::timer error=too late"));
+    }
+
+    void refusesOtherThreadsThanTheLoops() {
+        const auto loop = host_.require<IoLoops>().loops().front();
+        CPPUNIT_ASSERT_THROW(loop->watch(0, [] {}), std::logic_error);
+        CPPUNIT_ASSERT_THROW(static_cast<void>(loop->timer([] {})), std::logic_error);
     }
 
     void saysWhichExtensionIsMissing() {

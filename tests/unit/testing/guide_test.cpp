@@ -53,8 +53,9 @@ public:
     void showsCodeThatIsCompiled() {
         const std::string root = SALLYPORT_SOURCE_DIR;
         std::string sources;
-        for (const char* file : {"notes_plugin.cpp", "notes_test.cpp", "note_counts.h"}) {
-            sources += squeezed(tests::readFile(root + "/tests/unit/testing/" + file));
+        for (const char* file : {"unit/testing/notes_plugin.cpp", "unit/testing/notes_test.cpp",
+                                 "unit/testing/note_counts.h", "contract/plugins/looper.cpp"}) {
+            sources += squeezed(tests::readFile(root + "/tests/" + file));
         }
         for (const auto& sample : std::filesystem::directory_iterator(root + "/sdk/samples")) {
             sources += squeezed(tests::readFile(sample.path()));
