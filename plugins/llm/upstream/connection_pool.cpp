@@ -29,7 +29,7 @@ public:
     std::unique_ptr<Socket> socket;
 
 private:
-    void onEvents(std::uint32_t) override {
+    void onEvents(IoEvents) override {
         std::array<char, 1> byte{};
         if (socket->read(byte).kind != Io::Kind::wait) {
             pool_.remove(*this);
@@ -67,6 +67,11 @@ void ConnectionPool::prune(Time now) {
         count_ -=
             std::erase_if(connections, [&](const auto& idle) { return now >= idle->since + greatestIdle; });
     }
+}
+
+void ConnectionPool::clear() {
+    connections_.clear();
+    count_ = 0;
 }
 
 ConnectionPool::Time ConnectionPool::nextPruning() const {

@@ -32,6 +32,8 @@ public:
 
     /// Closes those that have been idle for too long.
     void prune(Time now);
+    /// Closes all of them.
+    void clear();
     /// When to prune next; the end of time if there are none.
     [[nodiscard]] Time nextPruning() const;
 

@@ -6,8 +6,6 @@
 #include <system_error>
 #include <utility>
 
-#include <sys/epoll.h>
-
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -105,10 +103,10 @@ void Dial::tryNext(Time now) {
     }
 }
 
-void Dial::attemptEvents(Attempt& attempt, std::uint32_t events) {
+void Dial::attemptEvents(Attempt& attempt, IoEvents events) {
     const int error = attempt.socket->error();
     if (error == 0) {
-        if ((events & EPOLLOUT) != 0) {
+        if (has(events, IoEvents::writable)) {
             won(attempt, events);
         }
         return;
@@ -120,7 +118,7 @@ void Dial::attemptEvents(Attempt& attempt, std::uint32_t events) {
     }
 }
 
-void Dial::won(Attempt& attempt, std::uint32_t events) {
+void Dial::won(Attempt& attempt, IoEvents events) {
     socket_ = std::move(attempt.socket);
     events_ = events;
     socket_->rewatch(*this);
@@ -135,7 +133,7 @@ void Dial::won(Attempt& attempt, std::uint32_t events) {
     }
 }
 
-void Dial::onEvents(std::uint32_t events) {
+void Dial::onEvents(IoEvents events) {
     events_ |= events;
     if (step_ == Step::tunnelling) {
         tunnel();

@@ -29,8 +29,8 @@ struct Outcome {
 class DialListener {
 public:
     virtual ~DialListener() = default;
-    /// @param events of epoll(7) that the socket has told already, and will not tell again.
-    virtual void onConnected(std::unique_ptr<Socket> socket, std::uint32_t events) = 0;
+    /// @param events that the socket has told already, and will not tell again.
+    virtual void onConnected(std::unique_ptr<Socket> socket, IoEvents events) = 0;
     virtual void onDialFailed(const Outcome& outcome) = 0;
     /// Dial::nextTry has changed.
     virtual void onNextTry(std::chrono::steady_clock::time_point time) = 0;
@@ -66,7 +66,7 @@ private:
     /// A socket that is connecting.
     struct Attempt final : Watcher {
         explicit Attempt(Dial& of) : dial(of) {}
-        void onEvents(std::uint32_t events) override { dial.attemptEvents(*this, events); }
+        void onEvents(IoEvents events) override { dial.attemptEvents(*this, events); }
 
         Dial& dial;
         std::unique_ptr<Socket> socket;
@@ -74,14 +74,14 @@ private:
 
     enum class Step { connecting, tunnelling, greeting };
 
-    void onEvents(std::uint32_t events) override;
+    void onEvents(IoEvents events) override;
     void onResponseHead(UpstreamHead head) override { tunnelStatus_ = head.status; }
     void onContent(std::string_view) override {}
     [[nodiscard]] bool wantsMore() const override { return true; }
 
     void resolved(const Addresses& addresses);
-    void attemptEvents(Attempt& attempt, std::uint32_t events);
-    void won(Attempt& attempt, std::uint32_t events);
+    void attemptEvents(Attempt& attempt, IoEvents events);
+    void won(Attempt& attempt, IoEvents events);
     void beginTunnel();
     void tunnel();
     [[nodiscard]] bool sendTunnelRequest();
@@ -105,7 +105,7 @@ private:
     std::vector<std::unique_ptr<Attempt>> attempts_;
     std::string lastProblem_;
     std::unique_ptr<Socket> socket_;
-    std::uint32_t events_ = 0;  ///< of socket_ so far
+    IoEvents events_ = IoEvents::none;  ///< of socket_ so far
 
     std::string tunnelRequest_;
     std::string tunnelInput_;

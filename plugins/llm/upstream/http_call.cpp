@@ -4,8 +4,6 @@
 #include <exception>
 #include <utility>
 
-#include <sys/epoll.h>
-
 namespace sallyport::plugins::llm {
 
 namespace {
@@ -13,8 +11,8 @@ namespace {
 /// Of a request, given to the network in one go.
 constexpr std::size_t greatestWrite = std::size_t{64} * 1024;
 
-bool isEnding(std::uint32_t events) {
-    return (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+bool isEnding(IoEvents events) {
+    return has(events, IoEvents::ended | IoEvents::closed | IoEvents::failed);
 }
 
 std::string milliseconds(std::chrono::milliseconds time) {
@@ -37,7 +35,7 @@ HttpCall::HttpCall(CallOwner& owner, Upstream::Id id, PreparedRequest request,
 void HttpCall::start() {
     if (auto socket = owner_.takeConnection(request_.poolKey)) {
         kept_ = true;
-        use(std::move(socket), 0);
+        use(std::move(socket), IoEvents::none);
     } else {
         dial();
     }
@@ -51,7 +49,7 @@ void HttpCall::dial() {
     dial_->start();
 }
 
-void HttpCall::onConnected(std::unique_ptr<Socket> socket, std::uint32_t events) {
+void HttpCall::onConnected(std::unique_ptr<Socket> socket, IoEvents events) {
     dial_ = nullptr;
     use(std::move(socket), events);
 }
@@ -61,14 +59,14 @@ void HttpCall::onDialFailed(const Outcome& outcome) {
 }
 
 /// @param events of the socket that nobody has followed up: a server may refuse before it is asked.
-void HttpCall::use(std::unique_ptr<Socket> socket, std::uint32_t events) {
+void HttpCall::use(std::unique_ptr<Socket> socket, IoEvents events) {
     socket_ = std::move(socket);
     socket_->rewatch(*this);
     closing_ = isEnding(events);
     enter(Phase::waiting);
     beginTurn();
     send();
-    if (sendFailed_ || (events & ~std::uint32_t{EPOLLOUT}) != 0) {
+    if (sendFailed_ || isEnding(events) || has(events, IoEvents::readable)) {
         receive();
     }
 }
@@ -146,7 +144,7 @@ Outcome HttpCall::timeOut() const {
 
 // The request
 
-void HttpCall::onEvents(std::uint32_t events) {
+void HttpCall::onEvents(IoEvents events) {
     closing_ = closing_ || isEnding(events);
     beginTurn();
     send();

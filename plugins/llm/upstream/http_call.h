@@ -87,8 +87,8 @@ public:
 private:
     enum class Phase { connecting, waiting, receiving };
 
-    void onEvents(std::uint32_t events) override;
-    void onConnected(std::unique_ptr<Socket> socket, std::uint32_t events) override;
+    void onEvents(IoEvents events) override;
+    void onConnected(std::unique_ptr<Socket> socket, IoEvents events) override;
     void onDialFailed(const Outcome& outcome) override;
     void onNextTry(Time time) override { owner_.lookBy(time); }
     void onResponseHead(UpstreamHead head) override;
@@ -96,7 +96,7 @@ private:
     [[nodiscard]] bool wantsMore() const override;
 
     void dial();
-    void use(std::unique_ptr<Socket> socket, std::uint32_t events);
+    void use(std::unique_ptr<Socket> socket, IoEvents events);
     void enter(Phase phase);
     [[nodiscard]] std::chrono::milliseconds limit() const;
     [[nodiscard]] Outcome timeOut() const;

@@ -1,15 +1,10 @@
 #include "http_loop.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <exception>
 #include <future>
 #include <iterator>
-#include <system_error>
 #include <utility>
-
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 namespace sallyport::plugins::llm {
 
@@ -20,25 +15,13 @@ using namespace std::chrono_literals;
 /// Deadlines are looked at no more often than this.
 constexpr auto checkInterval = 5ms;
 
-/// How long all calls together have the loop at a time, and one of them. What one does in one go can take
-/// longer.
+/// How long all commands together have the loop at a time, and one call. What one does in one go can take
+/// longer. All sockets together have as long as the loop gives them.
 constexpr auto longestTurn = 200us;
 constexpr auto longestShare = 50us;
 
-/// Events that are taken from the epoll at a time.
-constexpr std::size_t mostEvents = 256;
-
 /// Of one read.
 constexpr std::size_t bufferSize = std::size_t{64} * 1024;
-
-constexpr std::uint64_t timerWatch = 0;
-
-int checked(int result, const char* what) {
-    if (result < 0) {
-        throw std::system_error(errno, std::generic_category(), what);
-    }
-    return result;
-}
 
 }  // namespace
 
@@ -46,15 +29,8 @@ HttpLoop::HttpLoop(std::shared_ptr<IoLoop> loop, TlsContexts& tls, Logger& log)
     : loop_(std::move(loop)),
       tls_(tls),
       log_(log),
-      epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      timer_(checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
       now_(std::chrono::steady_clock::now()),
-      buffer_(bufferSize) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = timerWatch;
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
-}
+      buffer_(bufferSize) {}
 
 HttpLoop::~HttpLoop() {
     if (attached_) {
@@ -84,16 +60,20 @@ void HttpLoop::onLoop(F function) {
 void HttpLoop::attach() {
     onLoop([this] {
         resolver_.emplace([loop = loop_](auto task) { loop->post(std::move(task)); });
-        loop_->watch(epoll_.get(), [this] { readable(); });
+        timer_ = loop_->timer([this] {
+            armed_ = Time::max();
+            turn();
+        });
         attached_ = true;
     });
 }
 
 void HttpLoop::detach() {
     onLoop([this] {
-        loop_->unwatch(epoll_.get());
         attached_ = false;
         cancelAll();
+        pool_.clear();
+        timer_ = nullptr;
         resolver_.reset();
     });
 }
@@ -144,26 +124,24 @@ void HttpLoop::postTurn() {
     });
 }
 
-void HttpLoop::readable() {
-    if (events_.empty()) {
-        events_.resize(mostEvents);
-        const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(mostEvents), 0);
-        events_.resize(static_cast<std::size_t>(std::max(count, 0)));
-    }
-    turn();
-}
-
-void HttpLoop::turn() {
+/// Every way from the loop into this one goes through here.
+template <class F>
+void HttpLoop::enter(F function) {
     if (!attached_) {
         return;
     }
     now_ = std::chrono::steady_clock::now();
-    handleEvents();
-    runTimers();
-    runCommands();
-    checkDeadlines();
+    function();
     armTimer();
     graveyard_.clear();
+}
+
+void HttpLoop::turn() {
+    enter([this] {
+        runTimers();
+        runCommands();
+        checkDeadlines();
+    });
 }
 
 HttpLoop::Time HttpLoop::turnEnd() const {
@@ -174,65 +152,36 @@ bool HttpLoop::isTurnOver() const {
     return std::chrono::steady_clock::now() >= now_ + longestTurn;
 }
 
-/// At least one, and what is left in the next turn.
-void HttpLoop::handleEvents() {
-    while (handled_ < events_.size()) {
-        const epoll_event event = events_[handled_++];
-        handle(event.data.u64, event.events);
-        if (handled_ < events_.size() && isTurnOver()) {
-            postTurn();
-            return;
-        }
-    }
-    events_.clear();
-    handled_ = 0;
-}
-
 void HttpLoop::armTimer() {
     Time due = deadlinesDue_;
     if (!timers_.empty()) {
         due = std::min(due, timers_.begin()->first);
     }
-    if (due >= armed_) {
-        return;  // the timer is heard in time, and set anew then
-    }
-    armed_ = due;
-    const auto time = std::max(due.time_since_epoch(), Time::duration(1));  // zero would disarm it
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
-    itimerspec setting{};
-    setting.it_value = {.tv_sec = seconds.count(), .tv_nsec = (time - seconds).count()};
-    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
-}
-
-void HttpLoop::handle(std::uint64_t watch, std::uint32_t events) {
-    if (watch == timerWatch) {
-        std::uint64_t ignored = 0;
-        static_cast<void>(!::read(timer_.get(), &ignored, sizeof ignored));
-        armed_ = Time::max();
-        return;
-    }
-    // It may have gone by what was done for an event before it.
-    if (const auto watcher = watchers_.find(watch); watcher != watchers_.end()) {
-        watcher->second->onEvents(events);
+    if (due < armed_) {  // else the timer is heard in time, and armed anew then
+        armed_ = due;
+        timer_->arm(due);
     }
 }
 
 std::uint64_t HttpLoop::watch(int descriptor, Watcher& watcher) {
-    // Everything at once and for good: no call has to change it.
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.u64 = ++watches_;
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
-    watchers_.emplace(watches_, &watcher);
+    auto watched = std::make_unique<Watched>(Watched{descriptor, &watcher});
+    loop_->watch(descriptor, watchedFor, IoTrigger::edge, [this, &kept = *watched](IoEvents events) {
+        enter([&] { kept.watcher->onEvents(events); });
+    });
+    watched_.emplace(++watches_, std::move(watched));
     return watches_;
 }
 
 void HttpLoop::rewatch(std::uint64_t watch, Watcher& watcher) {
-    watchers_.at(watch) = &watcher;
+    watched_.at(watch)->watcher = &watcher;
 }
 
 void HttpLoop::unwatch(std::uint64_t watch) {
-    watchers_.erase(watch);
+    const auto found = watched_.find(watch);
+    if (found != watched_.end()) {
+        loop_->unwatch(found->second->descriptor);
+        watched_.erase(found);
+    }
 }
 
 Dial::Parts HttpLoop::dialParts() {

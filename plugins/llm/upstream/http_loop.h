@@ -14,10 +14,7 @@
 #include <variant>
 #include <vector>
 
-#include <sys/epoll.h>
-
 #include <sallyport/ext/io.h>
-#include <sallyport/file_descriptor.h>
 #include <sallyport/log.h>
 
 #include "connection_pool.h"
@@ -29,15 +26,15 @@
 
 namespace sallyport::plugins::llm {
 
-/// The calls of one loop and the connections that are kept for those to come. Sockets and a timer are in an
-/// epoll of its own, which the host's loop watches. Calls and timers come in as commands. It gives the host's
-/// loop back after a fraction of a millisecond, whatever there is left to do, and takes it again when others
-/// had their turn; calls take turns within that. To be made as a shared object.
+/// The calls of one loop and the connections that are kept for those to come. The loop watches its sockets,
+/// and has one timer for all that is to happen at some time. Calls and timers come in as commands. It gives
+/// the loop back after a fraction of a millisecond, whatever there is left to do, and takes it again when
+/// others had their turn; calls take turns within that. To be made as a shared object.
 class HttpLoop final : public std::enable_shared_from_this<HttpLoop>, private SocketSet, private CallOwner {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    /// @param tls must outlive this. @throws std::system_error when there are no descriptors to be had.
+    /// @param tls must outlive this.
     HttpLoop(std::shared_ptr<IoLoop> loop, TlsContexts& tls, Logger& log);
     ~HttpLoop() override;
     HttpLoop(const HttpLoop&) = delete;
@@ -51,10 +48,10 @@ public:
 
     [[nodiscard]] bool onOwnThread() const noexcept { return loop_->isCurrent(); }
 
-    /// Has the host's loop watch this one. Commands are carried out from then on. [any thread]
+    /// Begins on the loop. Commands are carried out from then on. [any thread]
     void attach();
-    /// Ends all calls with `cancelled`, those begun meanwhile included, and leaves the host's loop. [any
-    /// thread, the loop's own outside of listeners]
+    /// Ends all calls with `cancelled`, those begun meanwhile included, and leaves the loop. [any thread, the
+    /// loop's own outside of listeners]
     void detach();
 
 private:
@@ -78,6 +75,11 @@ private:
         std::function<void()> task;
     };
     using Command = std::variant<Start, Cancel, SetPaused, GoOn, Timer>;
+    /// A socket that the loop watches.
+    struct Watched {
+        int descriptor;
+        Watcher* watcher;
+    };
 
     std::uint64_t watch(int descriptor, Watcher& watcher) override;
     void rewatch(std::uint64_t watch, Watcher& watcher) override;
@@ -95,13 +97,12 @@ private:
     template <class F>
     void onLoop(F function);
     void post(Command command);
-    void readable();
+    template <class F>
+    void enter(F function);
     void turn();
     void postTurn();
     [[nodiscard]] bool isTurnOver() const;
     void armTimer();
-    void handleEvents();
-    void handle(std::uint64_t watch, std::uint32_t events);
 
     [[nodiscard]] std::vector<Command> takeCommands();
     void putBack(std::vector<Command> commands, std::size_t done);
@@ -122,23 +123,20 @@ private:
     const std::shared_ptr<IoLoop> loop_;
     TlsContexts& tls_;
     Logger& log_;
-    const FileDescriptor epoll_;
-    const FileDescriptor timer_;
 
     std::mutex mutex_;
     std::vector<Command> commands_;  ///< guarded by mutex_
 
     // The rest is for the loop's thread.
     bool attached_ = false;
+    std::unique_ptr<IoTimer> timer_;
     Time now_;                  ///< when its turn began
-    Time armed_ = Time::max();  ///< when the timer will make itself heard
+    Time armed_ = Time::max();  ///< when the timer expires
     Time deadlinesDue_ = Time::max();
     std::multimap<Time, std::function<void()>> timers_;
     std::vector<char> buffer_;
     std::uint64_t watches_ = 0;  ///< the last one's number; none is used twice
-    std::unordered_map<std::uint64_t, Watcher*> watchers_;
-    std::vector<epoll_event> events_;  ///< that have been reported
-    std::size_t handled_ = 0;          ///< of them
+    std::unordered_map<std::uint64_t, std::unique_ptr<Watched>> watched_;
     std::optional<Resolver> resolver_;
     ConnectionPool pool_;
     std::unordered_map<Upstream::Id, std::unique_ptr<HttpCall>> calls_;

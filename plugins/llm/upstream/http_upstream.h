@@ -21,7 +21,7 @@ namespace sallyport::plugins::llm {
 /// The process must ignore SIGPIPE.
 class HttpUpstream final : public Upstream {
 public:
-    /// @param loops at least one. @throws std::system_error when there are no descriptors to be had.
+    /// @param loops at least one.
     HttpUpstream(std::vector<std::shared_ptr<IoLoop>> loops, Logger& log);
     /// Ends every call with `cancelled` before it returns. Not on a loop's thread.
     ~HttpUpstream() override;

@@ -98,7 +98,7 @@ public:
             if (event.data.u64 == mail) {
                 mailbox_.runTasks();
             } else if (const auto watcher = watchers_.find(event.data.u64); watcher != watchers_.end()) {
-                watcher->second->onEvents(event.events);
+                watcher->second->onEvents(static_cast<IoEvents>(event.events));
             }
         }
     }
@@ -141,7 +141,7 @@ public:
     [[nodiscard]] const Outcome& outcome() const { return *outcome_; }
 
 private:
-    void onConnected(std::unique_ptr<Socket> /*socket*/, std::uint32_t /*events*/) override { outcome_.emplace(); }
+    void onConnected(std::unique_ptr<Socket> /*socket*/, IoEvents /*events*/) override { outcome_.emplace(); }
     void onDialFailed(const Outcome& outcome) override { outcome_ = outcome; }
     void onNextTry(Clock::time_point /*time*/) override {}
 

@@ -12,6 +12,7 @@
 
 #include <openssl/ssl.h>
 
+#include <sallyport/ext/io.h>
 #include <sallyport/file_descriptor.h>
 
 namespace sallyport::plugins::llm {
@@ -20,20 +21,24 @@ namespace sallyport::plugins::llm {
 class Watcher {
 public:
     virtual ~Watcher() = default;
-    /// @param events of epoll(7). Each is told once: what can be read or written has to be until it blocks.
-    virtual void onEvents(std::uint32_t events) = 0;
+    /// @param events told once each: what can be read or written has to be until it blocks.
+    virtual void onEvents(IoEvents events) = 0;
 };
 
-/// An epoll set. [the loop's thread]
+/// What every socket is watched for, on an edge: at once and for good, so that no call has to change it.
+inline constexpr IoEvents watchedFor = IoEvents::readable | IoEvents::writable;
+
+/// Where sockets are watched. [the loop's thread]
 class SocketSet {
 public:
     virtual ~SocketSet() = default;
 
-    /// Watches a socket for everything, edge-triggered. @throws std::system_error
+    /// Watches a socket. @throws std::system_error
     /// @return a number for it, never zero.
     virtual std::uint64_t watch(int descriptor, Watcher& watcher) = 0;
     /// Has another one hear of it.
     virtual void rewatch(std::uint64_t watch, Watcher& watcher) = 0;
+    /// The socket is still open.
     virtual void unwatch(std::uint64_t watch) = 0;
 };
 

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 class Nobody final : public Watcher {
 public:
-    void onEvents(std::uint32_t) override {}
+    void onEvents(IoEvents) override {}
 };
 
 class ConnectionPoolTest : public CppUnit::TestFixture {

@@ -53,7 +53,7 @@ public:
             for (int i = 0; i < count; ++i) {
                 const epoll_event& event = events[static_cast<std::size_t>(i)];
                 if (const auto watcher = watchers_.find(event.data.u64); watcher != watchers_.end()) {
-                    watcher->second->onEvents(event.events);
+                    watcher->second->onEvents(static_cast<IoEvents>(event.events));
                 }
             }
         }
@@ -62,7 +62,7 @@ public:
     /// Runs until something can be read from a descriptor that is the test's, or accepted.
     void runUntilReadable(int descriptor) {
         struct Flag final : Watcher {
-            void onEvents(std::uint32_t events) override { set = set || (events & EPOLLIN) != 0; }
+            void onEvents(IoEvents events) override { set = set || has(events, IoEvents::readable); }
             bool set = false;
         } flag;
         const std::uint64_t number = watch(descriptor, flag);
