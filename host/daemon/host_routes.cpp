@@ -1,6 +1,8 @@
 #include "host/daemon/host_routes.h"
 
 #include <charconv>
+#include <sstream>
+#include <utility>
 
 #include <build_info.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include <sallyport/user_id.h>
 
 #include "host/auth/permissions.h"
+#include "sdk/src/utf8.h"
 
 namespace sallyport::host {
 
@@ -26,6 +29,13 @@ constexpr std::size_t mostText = 128;
 
 Object object() {
     return Object(Poco::JSON_PRESERVE_KEY_ORDER);
+}
+
+Reply treeReply(int status, const Object& tree) {
+    std::ostringstream text;
+    tree.stringify(text);
+    // Poco escapes what JSON wants escaped, and passes bytes that are no UTF-8 on as they are.
+    return Reply::jsonText(status, utf8::repaired(std::move(text).str()));
 }
 
 template <class T>
@@ -203,7 +213,7 @@ public:
         result.set("plugins", running);
         result.set("daemon_crashes", known.crashesOf(http::hostName));
         result.set("quarantined_jobs", quarantined);
-        return Reply::json(200, result);
+        return treeReply(200, result);
     }
 
     [[nodiscard]] Reply plugins() const {
@@ -214,7 +224,7 @@ public:
         }
         auto result = object();
         result.set("plugins", list);
-        return Reply::json(200, result);
+        return treeReply(200, result);
     }
 
     /// Needs no thread of those that it may have to wait for.
@@ -222,7 +232,7 @@ public:
         return Reply::deferred([this](const Promise& promise) {
             const bool accepted = view_.reload(
                 [promise](const plugins::ReloadReport* report, const std::exception_ptr& problem) {
-                    promise.fulfil(report != nullptr ? Reply::json(200, describe(*report))
+                    promise.fulfil(report != nullptr ? treeReply(200, describe(*report))
                                                      : Reply::failure(problem));
                 });
             if (!accepted) {
@@ -241,7 +251,7 @@ public:
         result.set("status", "acknowledged");
         result.set("plugin", plugin);
         result.set("crashes", static_cast<std::uint64_t>(count));
-        return Reply::json(200, result);
+        return treeReply(200, result);
     }
 
     [[nodiscard]] Reply release(const Call& call) const {
@@ -255,7 +265,7 @@ public:
         auto result = object();
         result.set("status", "released");
         result.set("job_id", job->str());
-        return Reply::json(200, result);
+        return treeReply(200, result);
     }
 
     [[nodiscard]] Reply tokens() const {
@@ -265,7 +275,7 @@ public:
         }
         auto result = object();
         result.set("tokens", list);
-        return Reply::json(200, result);
+        return treeReply(200, result);
     }
 
     [[nodiscard]] Reply createToken(const Call& call) const {
@@ -282,7 +292,7 @@ public:
         result.set("name", created.token.name);
         result.set("user_id", created.token.user);
         result.set("role", name(created.token.role));
-        return Reply::json(201, result);
+        return treeReply(201, result);
     }
 
     [[nodiscard]] Reply revokeToken(const Call& call) const {
@@ -301,7 +311,7 @@ public:
         if (!view_.operators.durable(id)) {
             result.set("durable", false);
         }
-        return Reply::json(200, result);
+        return treeReply(200, result);
     }
 
 private:

@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <Poco/JSON/Array.h>
-
 #include <sallyport/error_text.h>
 #include <sallyport/errors.h>
 #include <sallyport/json_writer.h>
@@ -256,7 +254,8 @@ Reply CredentialsPlugin::putSecret(const Call& call) {
     const SecretRequest request = readSecretRequest(call, maxSize_);
     const bool created = vault_->put(request.info, request.value, Requester::of(call));
     const auto stored = secrets_->info(request.info.user, request.info.name);
-    return Reply::json(created ? 201 : 200, *secretJson(stored.value_or(request.info)));
+    return Reply::json(created ? 201 : 200,
+                       [&](json::Writer& answer) { addSecret(answer, stored.value_or(request.info)); });
 }
 
 Reply CredentialsPlugin::showSecret(const Call& call) {
@@ -264,7 +263,7 @@ Reply CredentialsPlugin::showSecret(const Call& call) {
     if (!info) {
         throw notFound("there is no such secret");
     }
-    return Reply::json(200, *secretJson(*info));
+    return Reply::json(200, [&info](json::Writer& answer) { addSecret(answer, *info); });
 }
 
 Reply CredentialsPlugin::deleteSecret(const Call& call) {
@@ -282,11 +281,9 @@ Reply CredentialsPlugin::deleteSecret(const Call& call) {
     if (!found) {
         throw notFound("there is no such secret");
     }
-    auto json = orderedObject();
-    json->set("status", "deleted");
-    json->set("name", name);
-    json->set("user_id", user);
-    return Reply::json(200, *json);
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.member("status", "deleted").member("name", name).member("user_id", user);
+    });
 }
 
 Reply CredentialsPlugin::listSecrets(const Call& call) {
@@ -296,16 +293,17 @@ Reply CredentialsPlugin::listSecrets(const Call& call) {
     std::vector<SecretInfo> page = secrets_->list(user, call.query("cursor").value_or(""), limit + 1);
     const bool more = page.size() > limit;
     page.resize(std::min(page.size(), limit));
-    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
-    for (const SecretInfo& info : page) {
-        list->add(secretJson(info));
-    }
-    auto json = orderedObject();
-    json->set("secrets", list);
-    if (more) {
-        json->set("next_cursor", page.back().name);
-    }
-    return Reply::json(200, *json);
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.key("secrets").beginArray();
+        for (const SecretInfo& info : page) {
+            addSecret(answer.beginObject(), info);
+            answer.endObject();
+        }
+        answer.endArray();
+        if (more) {
+            answer.member("next_cursor", page.back().name);
+        }
+    });
 }
 
 Reply CredentialsPlugin::setGrants(const Call& call) {
@@ -320,21 +318,16 @@ Reply CredentialsPlugin::setGrants(const Call& call) {
         throw conflict("job_over", "the job has ended and takes no credentials");
     }
     grantService_->set(id, job->user, grants, call);
-    std::string text;
-    json::Writer(text)
-        .beginObject()
-        .member("job_id", id.str())
-        .rawMember(GrantParticipant::member, grantsJson(grantService_->list(id)))
-        .endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.member("job_id", id.str());
+        answer.rawMember(GrantParticipant::member, grantsJson(grantService_->list(id)));
+    });
 }
 
 Reply CredentialsPlugin::rekey(const Call& call) {
     const std::size_t count = vault_->rekey(Requester::of(call));
-    auto json = orderedObject();
-    json->set("status", "rekeyed");
-    json->set("secrets", static_cast<std::uint64_t>(count));
-    return Reply::json(200, *json);
+    return Reply::json(
+        200, [count](json::Writer& answer) { answer.member("status", "rekeyed").member("secrets", count); });
 }
 
 Reply CredentialsPlugin::listAudit(const Call& call) {
@@ -352,27 +345,27 @@ Reply CredentialsPlugin::listAudit(const Call& call) {
     std::vector<StoredAuditEntry> page = audit_->list(query);
     const bool more = page.size() == query.limit;
     page.resize(std::min(page.size(), query.limit - 1));
-    Poco::JSON::Array::Ptr list = new Poco::JSON::Array;
-    for (const StoredAuditEntry& entry : page) {
-        list->add(auditJson(entry));
-    }
-    auto json = orderedObject();
-    json->set("entries", list);
-    if (more) {
-        json->set("next_cursor", std::to_string(page.back().number));
-    }
-    return Reply::json(200, *json);
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.key("entries").beginArray();
+        for (const StoredAuditEntry& entry : page) {
+            addAuditEntry(answer.beginObject(), entry);
+            answer.endObject();
+        }
+        answer.endArray();
+        if (more) {
+            answer.member("next_cursor", std::to_string(page.back().number));
+        }
+    });
 }
 
 Reply CredentialsPlugin::verifyAudit(const Call& /*call*/) {
     const AuditVerdict verdict = audit_->verify();
-    auto json = orderedObject();
-    json->set("ok", verdict.problem.empty());
-    json->set("entries", verdict.head.entries);
-    json->set("hash", hex(verdict.head.hash));
-    json->set("problem",
-              verdict.problem.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(verdict.problem));
-    return Reply::json(200, *json);
+    const bool whole = verdict.problem.empty();
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.member("ok", whole).member("entries", verdict.head.entries);
+        answer.member("hash", hex(verdict.head.hash));
+        answer.member("problem", whole ? std::nullopt : std::optional(verdict.problem));
+    });
 }
 
 /// On the store's thread.

@@ -12,8 +12,6 @@ namespace sallyport::plugins {
 
 namespace {
 
-using Poco::Dynamic::Var;
-
 constexpr std::size_t maxProvider = 128;
 
 std::string ownerIn(const json::Object& body, const Caller& caller) {
@@ -63,16 +61,12 @@ SecretText readValue(const json::Object& body, std::size_t maxSize) {
     return value;
 }
 
-Var textOrNull(const std::string& text) {
-    return text.empty() ? Var() : Var(text);
+std::optional<std::string> unlessEmpty(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
 }
 
-Var textOrNull(const std::optional<std::string>& text) {
-    return text ? Var(*text) : Var();
-}
-
-Var timeOrNull(const std::optional<Timestamp>& time) {
-    return time ? Var(rfc3339(*time)) : Var();
+std::optional<std::string> timeText(const std::optional<Timestamp>& time) {
+    return time ? std::optional(rfc3339(*time)) : std::nullopt;
 }
 
 }  // namespace
@@ -105,39 +99,31 @@ std::string secretsOwner(const Call& call) {
     }
 }
 
-Poco::JSON::Object::Ptr orderedObject() {
-    return new Poco::JSON::Object(Poco::JSON_PRESERVE_KEY_ORDER);
+void addSecret(json::Writer& json, const SecretInfo& info) {
+    json.member("name", info.name);
+    json.member("user_id", info.user);
+    json.member("provider", info.provider);
+    json.member("expires_at", timeText(info.expiresAt));
+    json.member("usage_count", info.usageCount);
+    json.member("last_used_at", timeText(info.lastUsedAt));
+    json.member("created_at", rfc3339(info.createdAt));
+    json.member("updated_at", rfc3339(info.updatedAt));
 }
 
-Poco::JSON::Object::Ptr secretJson(const SecretInfo& info) {
-    auto json = orderedObject();
-    json->set("name", info.name);
-    json->set("user_id", info.user);
-    json->set("provider", textOrNull(info.provider));
-    json->set("expires_at", timeOrNull(info.expiresAt));
-    json->set("usage_count", info.usageCount);
-    json->set("last_used_at", timeOrNull(info.lastUsedAt));
-    json->set("created_at", rfc3339(info.createdAt));
-    json->set("updated_at", rfc3339(info.updatedAt));
-    return json;
-}
-
-Poco::JSON::Object::Ptr auditJson(const StoredAuditEntry& stored) {
+void addAuditEntry(json::Writer& json, const StoredAuditEntry& stored) {
     const AuditEntry& entry = stored.entry;
-    auto json = orderedObject();
-    json->set("number", stored.number);
-    json->set("at", rfc3339(stored.at));
-    json->set("actor", entry.by.actor);
-    json->set("action", entry.action);
-    json->set("outcome", entry.outcome);
-    json->set("reason", textOrNull(entry.reason));
-    json->set("user_id", textOrNull(entry.user));
-    json->set("job_id", entry.job ? Var(entry.job->str()) : Var());
-    json->set("secret_name", textOrNull(entry.secret));
-    json->set("env_var", textOrNull(entry.variable));
-    json->set("request_id", textOrNull(entry.by.requestId));
-    json->set("hash", hex(stored.hash));
-    return json;
+    json.member("number", stored.number);
+    json.member("at", rfc3339(stored.at));
+    json.member("actor", entry.by.actor);
+    json.member("action", entry.action);
+    json.member("outcome", entry.outcome);
+    json.member("reason", unlessEmpty(entry.reason));
+    json.member("user_id", unlessEmpty(entry.user));
+    json.member("job_id", entry.job ? std::optional(entry.job->str()) : std::nullopt);
+    json.member("secret_name", unlessEmpty(entry.secret));
+    json.member("env_var", unlessEmpty(entry.variable));
+    json.member("request_id", unlessEmpty(entry.by.requestId));
+    json.member("hash", hex(stored.hash));
 }
 
 }  // namespace sallyport::plugins

@@ -4,10 +4,9 @@
 #include <cstddef>
 #include <string>
 
-#include <Poco/JSON/Object.h>
-
 #include <sallyport/call.h>
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/secret_text.h>
 
 #include "audit_log.h"
@@ -41,12 +40,10 @@ private:
 /// caller's jobs get. @throws OtherUser, RequestError 400 for what can be nobody's name
 [[nodiscard]] std::string secretsOwner(const Call& call);
 
-/// A secret without its value.
-[[nodiscard]] Poco::JSON::Object::Ptr secretJson(const SecretInfo& info);
+/// Adds the members of a secret, without its value, to an object.
+void addSecret(json::Writer& json, const SecretInfo& info);
 
-[[nodiscard]] Poco::JSON::Object::Ptr auditJson(const StoredAuditEntry& stored);
-
-/// An object that keeps its members in the order in which they were set.
-[[nodiscard]] Poco::JSON::Object::Ptr orderedObject();
+/// Adds the members of an entry of the audit trail to an object.
+void addAuditEntry(json::Writer& json, const StoredAuditEntry& stored);
 
 }  // namespace sallyport::plugins

@@ -44,12 +44,9 @@ std::optional<JobState> stateToList(const Call& call) {
 }
 
 Reply limitsReply(const JobId& job, const JobLimits& own, const JobLimits& defaults) {
-    std::string text;
-    json::Writer json(text);
-    json.beginObject().member("job_id", job.str()).key("limits");
-    writeLimits(json, own, defaults);
-    json.endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        writeLimits(answer.member("job_id", job.str()).key("limits"), own, defaults);
+    });
 }
 
 bool canBeRestarted(JobState state) {
@@ -157,12 +154,10 @@ Reply JobsPlugin::create(const Call& call) {
     NewJob job = readNewJob(body, call.caller());
     job.terms = readTerms(body, call.caller(), terms()->defaults());
     const CreatedJob created = lifecycle_->create(job, call);
-    std::string text;
-    json::Writer json(text);
-    json.beginObject().member("job_id", created.job->id.str());
-    addAccess(json, created);
-    json.member("state", name(created.job->state)).endObject();
-    return Reply::jsonText(201, std::move(text));
+    return Reply::json(201, [&](json::Writer& answer) {
+        addAccess(answer.member("job_id", created.job->id.str()), created);
+        answer.member("state", name(created.job->state));
+    });
 }
 
 Reply JobsPlugin::list(const Call& call) {
@@ -173,20 +168,17 @@ Reply JobsPlugin::list(const Call& call) {
     query.cursor = call.query("cursor").value_or("");
     const JobPage page = host_->jobs().list(query);
 
-    std::string text;
-    json::Writer json(text);
-    json.beginObject().key("jobs").beginArray();
-    for (const auto& job : page.jobs) {
-        json.beginObject();
-        addShown(json, *job);
-        json.endObject();
-    }
-    json.endArray();
-    if (!page.nextCursor.empty()) {
-        json.member("next_cursor", page.nextCursor);
-    }
-    json.endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.key("jobs").beginArray();
+        for (const auto& job : page.jobs) {
+            addShown(answer.beginObject(), *job);
+            answer.endObject();
+        }
+        answer.endArray();
+        if (!page.nextCursor.empty()) {
+            answer.member("next_cursor", page.nextCursor);
+        }
+    });
 }
 
 Reply JobsPlugin::summary(const Call& call) {
@@ -195,29 +187,23 @@ Reply JobsPlugin::summary(const Call& call) {
     for (const JobCount& count : counts) {
         total += count.count;
     }
-    std::string text;
-    json::Writer json(text);
-    json.beginObject().member("total", total);
-    for (const JobCount& count : counts) {
-        json.member(name(count.state), count.count);
-    }
-    json.endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.member("total", total);
+        for (const JobCount& count : counts) {
+            answer.member(name(count.state), count.count);
+        }
+    });
 }
 
 Reply JobsPlugin::detail(const Call& call) {
     const auto job = findFor(call);
-    std::string text;
-    json::Writer json(text);
-    json.beginObject();
-    addShown(json, *job);
-    if (const auto usage = host_->find<JobUsage>()) {
-        json.key("usage").beginObject();
-        addTotals(json, usage->of(job->id));
-        json.endObject();
-    }
-    json.endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        addShown(answer, *job);
+        if (const auto usage = host_->find<JobUsage>()) {
+            addTotals(answer.key("usage").beginObject(), usage->of(job->id));
+            answer.endObject();
+        }
+    });
 }
 
 /// The members of the job object of lists and details.
@@ -248,14 +234,12 @@ Reply JobsPlugin::cancel(const Call& call) {
     if (state != JobState::cancelled) {
         throw conflict("job_over", std::string("the job has ended already: ") + name(state));
     }
-    std::string text;
-    json::Writer writer(text);
-    writer.beginObject().member("status", "cancelled").member("job_id", job->id.str());
-    if (!host_->jobs().durable(job->id)) {
-        writer.member("durable", false);
-    }
-    writer.endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.member("status", "cancelled").member("job_id", job->id.str());
+        if (!host_->jobs().durable(job->id)) {
+            answer.member("durable", false);
+        }
+    });
 }
 
 Reply JobsPlugin::finish(const Call& call) {
@@ -269,9 +253,9 @@ Reply JobsPlugin::finish(const Call& call) {
                                                            {"state", name(end)},
                                                            {"user", call.caller().user()},
                                                            {"request", call.requestId()}});
-    std::string text;
-    json::Writer(text).beginObject().member("status", name(end)).member("job_id", job->id.str()).endObject();
-    return Reply::jsonText(200, std::move(text));
+    return Reply::json(200, [&](json::Writer& answer) {
+        answer.member("status", name(end)).member("job_id", job->id.str());
+    });
 }
 
 Reply JobsPlugin::limits(const Call& call) {
@@ -305,15 +289,10 @@ Reply JobsPlugin::restart(const Call& call) {
     NewJob job = restartOf(*old);
     job.terms = terms()->of(old->id).value_or(JobTerms());
     const CreatedJob created = lifecycle_->create(job, call);
-    std::string text;
-    json::Writer json(text);
-    json.beginObject()
-        .member("status", "restarted")
-        .member("old_job_id", old->id.str())
-        .member("new_job_id", created.job->id.str());
-    addAccess(json, created);
-    json.endObject();
-    return Reply::jsonText(201, std::move(text));
+    return Reply::json(201, [&](json::Writer& answer) {
+        answer.member("status", "restarted").member("old_job_id", old->id.str());
+        addAccess(answer.member("new_job_id", created.job->id.str()), created);
+    });
 }
 
 /// The job that an operator's request is about.

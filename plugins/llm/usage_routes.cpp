@@ -75,11 +75,8 @@ UsageFilter readFilter(const Call& call) {
     return filter;
 }
 
-std::string pageJson(UsageBy by, const UsagePage& page) {
-    std::string text;
-    json::Writer json(text);
-    json.beginObject().key("total").beginObject();
-    addTotals(json, page.total);
+void addPage(json::Writer& json, UsageBy by, const UsagePage& page) {
+    addTotals(json.key("total").beginObject(), page.total);
     json.endObject().key("groups").beginArray();
     for (const UsageGroup& group : page.groups) {
         json.beginObject().key(memberOf(by));
@@ -92,8 +89,6 @@ std::string pageJson(UsageBy by, const UsagePage& page) {
     if (!page.nextCursor.empty()) {
         json.member("next_cursor", page.nextCursor);
     }
-    json.endObject();
-    return text;
 }
 
 /// Sums that hold all that was recorded before they were asked for.
@@ -120,7 +115,7 @@ void addUsageRoutes(Routes& routes, CallLog& log, const UsageReport& report) {
         const auto limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
         log.flush();
         const UsagePage page = report.page(by, filter, limit, call.query("cursor").value_or(""));
-        return Reply::jsonText(200, pageJson(by, page));
+        return Reply::json(200, [&](json::Writer& answer) { addPage(answer, by, page); });
     };
     routes.operators("GET", "/usage", answer, {.permission = permission::usageRead});
 }

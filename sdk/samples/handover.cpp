@@ -38,9 +38,8 @@ private:
             throw unavailable("not_a_launcher",
                               "the setting jobs.launchers does not name the plugin handover");
         }
-        std::string text;
-        json::Writer(text).beginObject().member("token", tokens_->renew(job)).endObject();
-        return Reply::jsonText(200, std::move(text));
+        const std::string token = tokens_->renew(job);
+        return Reply::json(200, [&token](json::Writer& answer) { answer.member("token", token); });
     }
 
     JobTokens* tokens_ = nullptr;

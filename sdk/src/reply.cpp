@@ -1,13 +1,9 @@
 #include <atomic>
-#include <sstream>
 #include <utility>
 
 #include <sallyport/errors.h>
-#include <sallyport/json_writer.h>
 #include <sallyport/reply.h>
 #include <sallyport/store.h>
-
-#include "utf8.h"
 
 namespace sallyport {
 
@@ -76,13 +72,6 @@ void Promise::fulfil(Reply reply) const {
     }
 }
 
-Reply Reply::json(int status, const Poco::JSON::Object& value) {
-    std::ostringstream text;
-    value.stringify(text);
-    // Poco escapes what JSON wants escaped, and passes bytes that are no UTF-8 on as they are.
-    return jsonText(status, utf8::repaired(std::move(text).str()));
-}
-
 Reply Reply::jsonText(int status, std::string text) {
     return {status, Whole{jsonType, std::move(text)}};
 }
@@ -96,12 +85,10 @@ Reply Reply::text(int status, std::string contentType, std::string body) {
 }
 
 Reply Reply::error(const RequestError& error) {
-    std::string text;
-    json::Writer writer(text);
-    writer.beginObject().key("error").beginObject();
-    writer.member("code", error.code()).member("message", error.what());
-    writer.endObject().endObject();
-    Reply reply = jsonText(error.status(), std::move(text));
+    Reply reply = json(error.status(), [&error](json::Writer& answer) {
+        answer.key("error").beginObject();
+        answer.member("code", error.code()).member("message", error.what()).endObject();
+    });
     if (error.retryAfter()) {
         reply.headers_.emplace_back("Retry-After", std::to_string(error.retryAfter()->count()));
     }

@@ -24,9 +24,9 @@ public:
 
 private:
     [[nodiscard]] Reply greet(const Call& call) const {
-        Poco::JSON::Object answer;
-        answer.set("greeting", greeting_ + ", " + call.caller().user());
-        return Reply::json(200, answer);
+        return Reply::json(200, [&](json::Writer& answer) {
+            answer.member("greeting", greeting_ + ", " + call.caller().user());
+        });
     }
 
     std::string greeting_;

@@ -1,7 +1,8 @@
 // Reading JSON (RFC 8259) without losing what was written.
 //
-// Answers are built with Poco::JSON. Requests are read with this, because Poco's tree forgets how a
-// number was spelled, and a door must store and relay what was sent.
+// Answers are written with json_writer.h. Requests are read with this, or where they are large with
+// json_reader.h: a tree such as Poco's forgets how a number was spelled, and a door must store and relay what
+// was sent.
 #pragma once
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -14,9 +15,8 @@
 #include <variant>
 #include <vector>
 
-#include <Poco/JSON/Object.h>
-
 #include <sallyport/events.h>
+#include <sallyport/json_writer.h>
 
 namespace sallyport {
 
@@ -136,8 +136,17 @@ public:
     /// One of the kinds of replies.
     using Content = std::variant<Whole, Deferred, Streamed, Subscribed, Parked>;
 
-    /// `application/json`.
-    [[nodiscard]] static Reply json(int status, const Poco::JSON::Object& value);
+    /// A JSON object (`application/json`).
+    /// @param write is given the json::Writer inside of the object, and adds its members.
+    template <std::invocable<json::Writer&> Write>
+    [[nodiscard]] static Reply json(int status, Write&& write) {
+        std::string text;
+        json::Writer writer(text);
+        writer.beginObject();
+        std::forward<Write>(write)(writer);
+        writer.endObject();
+        return jsonText(status, std::move(text));
+    }
     /// JSON text that is ready to send.
     [[nodiscard]] static Reply jsonText(int status, std::string text);
     /// No body.

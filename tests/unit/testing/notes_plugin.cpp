@@ -10,7 +10,6 @@
 #include <string>
 
 #include <Poco/HMACEngine.h>
-#include <Poco/JSON/Array.h>
 #include <Poco/SHA1Engine.h>
 
 #include <sallyport/errors.h>
@@ -204,14 +203,15 @@ private:
     Reply list(const Call& call) { return notesOf(call.caller().job()); }
 
     Reply notesOf(const JobId& job) {
-        Poco::JSON::Array notes;
-        for (const Row& row :
-             host_->store().query("SELECT text FROM notes WHERE job_id = ? ORDER BY id", {jobKey(job)})) {
-            notes.add(row.text(0));
-        }
-        Poco::JSON::Object answer;
-        answer.set("notes", notes);
-        return Reply::json(200, answer);
+        const Rows rows =
+            host_->store().query("SELECT text FROM notes WHERE job_id = ? ORDER BY id", {jobKey(job)});
+        return Reply::json(200, [&rows](json::Writer& answer) {
+            answer.key("notes").beginArray();
+            for (const Row& row : rows) {
+                answer.string(row.text(0));
+            }
+            answer.endArray();
+        });
     }
 
     /// GET /worker/{job_id}/notes/count?above=N waits until there are more than N.
@@ -225,9 +225,7 @@ private:
                 if (count <= above) {
                     return std::nullopt;
                 }
-                Poco::JSON::Object answer;
-                answer.set("count", count);
-                return Reply::json(200, answer);
+                return Reply::json(200, [count](json::Writer& answer) { answer.member("count", count); });
             },
             Reply::empty(204));
     }
