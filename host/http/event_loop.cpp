@@ -175,10 +175,7 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
 }
 
 void EventLoop::run() {
-#ifndef NDEBUG
-    // Looked for where plugins are made: one that waits now and then shall not fail for that where it runs.
-    const entry::Waiting here(entry::Waiting::Rule::forbidden);
-#endif
+    const entry::WaitingWhereDebugged here(entry::Waiting::Rule::forbidden);
     current = this;
     std::array<epoll_event, 256> events{};
     while (phase_ != Phase::stopped) {

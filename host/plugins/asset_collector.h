@@ -11,6 +11,7 @@
 
 #include <sallyport/ext/assets.h>
 
+#include "host/entry/rules.h"
 #include "host/http/asset_tree.h"
 #include "host/trust/trust.h"
 
@@ -24,9 +25,7 @@ public:
         : plugin_(std::move(plugin)), directory_(std::move(directory)) {}
 
     void serve() override {
-        if (sealed_) {
-            throw std::logic_error("files are served from the plugin's start on, not from later");
-        }
+        starting_.require("Assets::serve");
         if (std::find(taken.begin(), taken.end(), plugin_) != taken.end()) {
             throw std::runtime_error("a plugin of the name " + plugin_ + " can serve no files: /" + plugin_ +
                                      " is the daemon's");
@@ -36,7 +35,7 @@ public:
 
     /// What is served, or null. After this nothing can be added.
     [[nodiscard]] std::shared_ptr<const http::AssetTree> seal() {
-        sealed_ = true;
+        starting_.end();
         return tree_;
     }
 
@@ -46,7 +45,7 @@ private:
     const std::string plugin_;
     const std::string directory_;
     std::shared_ptr<const http::AssetTree> tree_;
-    bool sealed_ = false;
+    entry::StartPhase starting_;
 };
 
 }  // namespace sallyport::host::plugins

@@ -2,23 +2,39 @@
 
 #include <algorithm>
 
+#include "host/entry/waiting.h"
 #include "host/plugins/kept.h"
 #include "host/plugins/route_collector.h"
 
 namespace sallyport::host::plugins {
 
+namespace {
+
+/// `callback`, on the store's thread.
+template <class F>
+[[nodiscard]] auto onStore(F callback) {
+    return [callback = std::move(callback)](auto&&... arguments) {
+        const entry::WaitingWhereDebugged here(entry::Waiting::Rule::store);
+        callback(std::forward<decltype(arguments)>(arguments)...);
+    };
+}
+
+}  // namespace
+
 /// The store, keeping the plugin alive for its callbacks.
 class Context::GuardedStore final : public Store {
 public:
-    GuardedStore(Store& store, std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate)
-        : store_(store), code_(std::move(code)), gate_(std::move(gate)) {}
+    GuardedStore(Store& store, std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate,
+                 std::shared_ptr<const entry::StartPhase> starting)
+        : store_(store), code_(std::move(code)), gate_(std::move(gate)), starting_(std::move(starting)) {}
 
     void migrate(std::string_view component, const std::vector<Migration>& steps) override {
+        starting_->require("Store::migrate");
         store_.migrate(component, steps);
     }
     void submit(Work work, Done done) override {
         store_.submit(Kept(code_, gate_, "Store::Work", std::move(work)),
-                      guarded(Kept(code_, gate_, "Store::Done", std::move(done))));
+                      onStore(guarded(Kept(code_, gate_, "Store::Done", std::move(done)))));
     }
     void write(Work work) override { store_.write(Kept(code_, gate_, "Store::Work", std::move(work))); }
     [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
@@ -29,6 +45,7 @@ private:
     Store& store_;
     std::shared_ptr<void> code_;
     std::shared_ptr<http::Gate> gate_;
+    std::shared_ptr<const entry::StartPhase> starting_;
 };
 
 /// The registry, keeping the plugin alive for its callbacks.
@@ -46,11 +63,11 @@ public:
     void reportStatus(const JobId& id, std::optional<std::string> message, std::uint32_t iteration,
                       Done done) override {
         jobs_.reportStatus(id, std::move(message), iteration,
-                           guarded(Kept(code_, gate_, "Jobs::Done", std::move(done))));
+                           onStore(guarded(Kept(code_, gate_, "Jobs::Done", std::move(done)))));
     }
     void finish(const JobId& id, JobState end, JobResult result, Finished done) override {
         jobs_.finish(id, end, std::move(result),
-                     guarded(Kept(code_, gate_, "Jobs::Finished", std::move(done))));
+                     onStore(guarded(Kept(code_, gate_, "Jobs::Finished", std::move(done)))));
     }
     [[nodiscard]] bool durable(const JobId& id) override { return jobs_.durable(id); }
 
@@ -86,7 +103,7 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       log_(facilities.log.logger(plugin)),
       bus_(guardedBus()),
       routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken))),
-      store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_)),
+      store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_, starting_)),
       jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)),
       loops_(pluginLoops()),
       metrics_(facilities.metrics.of(plugin)),
@@ -106,10 +123,15 @@ Context::~Context() {
 }
 
 std::unique_ptr<Bus> Context::guardedBus() {
-    return facilities_.bus.group(
-        [code = code_, gate = gate_, withdrawn = withdrawn_](bus::MessageBus::Receiver receive) {
-            return counted(Callback(code, gate, "Bus::subscribe", std::move(receive)), withdrawn);
-        });
+    return facilities_.bus.group([code = code_, gate = gate_, withdrawn = withdrawn_,
+                                  starting = starting_](bus::MessageBus::Receiver receive) {
+        starting->require("Bus::subscribe");
+        return [receive = counted(Callback(code, gate, "Bus::subscribe", std::move(receive)), withdrawn)](
+                   const void* message) {
+            const entry::WaitingWhereDebugged here(entry::Waiting::Rule::message);
+            receive(message);
+        };
+    });
 }
 
 sallyport::Routes& Context::routes() {
@@ -135,6 +157,7 @@ bool Context::run(std::function<void()> task) {
 }
 
 void Context::every(std::chrono::milliseconds interval, std::function<void()> task) {
+    starting_->require("Host::every");
     facilities_.ticker.add(this, gate_->plugin(), interval,
                            counted(Callback(code_, gate_, "Host::every", std::move(task)), withdrawn_));
 }
@@ -171,6 +194,7 @@ void Context::release() {
 }
 
 void Context::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    starting_->require("Host::provide");
     auto* const pointer = provider.get();
     struct Held {
         std::shared_ptr<void> code;

@@ -14,6 +14,7 @@
 #include <sallyport/host.h>
 
 #include "host/bus/message_bus.h"
+#include "host/entry/rules.h"
 #include "host/http/gate.h"
 #include "host/http/router.h"
 #include "host/http/server.h"
@@ -74,6 +75,8 @@ public:
     bool run(std::function<void()> task) override;
     void every(std::chrono::milliseconds interval, std::function<void()> task) override;
 
+    /// The plugin's start has returned: what is `[during start]` is refused from now on.
+    void started() noexcept { starting_->end(); }
     /// The routes registered so far. After this no more can be.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
     /// The files that it serves, or null. After this it cannot begin to.
@@ -122,6 +125,7 @@ private:
     std::shared_ptr<void> code_;
     std::shared_ptr<http::Gate> gate_;
     std::shared_ptr<const Settings> settings_;
+    std::shared_ptr<entry::StartPhase> starting_ = std::make_shared<entry::StartPhase>();
     std::shared_ptr<std::atomic<bool>> withdrawn_ = std::make_shared<std::atomic<bool>>(false);
     std::unique_ptr<Logger> log_;
     std::unique_ptr<Bus> bus_;

@@ -35,14 +35,37 @@ store::DatabaseFile& OwnExamination::database() {
 }
 
 bool OwnExamination::hasTable(std::string_view table) {
+    thread_.require("Examination::hasTable");
     return hasStore() && store::hasTable(database(), table);
 }
 
 Rows OwnExamination::query(std::string_view sql, const std::vector<SqlValue>& values) {
+    thread_.require("Examination::query");
     return database().run(sql, values);
 }
 
+Examination::Given OwnExamination::credential(std::string_view name) {
+    thread_.require("Examination::credential");
+    return surroundings_.credential(name);
+}
+
+Examination::Given OwnExamination::variable(const std::string& name) {
+    thread_.require("Examination::variable");
+    return surroundings_.variable(name);
+}
+
+std::optional<Examination::Running> OwnExamination::running() const {
+    thread_.require("Examination::running");
+    return surroundings_.running(plugin_);
+}
+
+void OwnExamination::add(Finding finding) {
+    thread_.require("Examination::add");
+    sink_(finding);
+}
+
 void OwnExamination::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    thread_.require("Examination::provide");
     if (!services_.try_emplace(std::string(service), std::move(provider)).second) {
         throw std::logic_error("the service " + std::string(service) + " is provided already");
     }
@@ -50,6 +73,7 @@ void OwnExamination::provideRaw(std::string_view service, std::shared_ptr<void> 
 }
 
 std::shared_ptr<void> OwnExamination::findRaw(std::string_view service) const {
+    thread_.require("Examination::find");
     const auto found = services_.find(service);
     return found == services_.end() ? nullptr : found->second;
 }

@@ -10,6 +10,7 @@
 
 #include <sallyport/ext/examination.h>
 
+#include "host/entry/rules.h"
 #include "host/plugins/surroundings.h"
 
 namespace sallyport::host::plugins {
@@ -34,10 +35,10 @@ public:
     [[nodiscard]] bool hasStore() const override { return surroundings_.openDatabase != nullptr; }
     [[nodiscard]] bool hasTable(std::string_view table) override;
     [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override;
-    [[nodiscard]] Given credential(std::string_view name) override { return surroundings_.credential(name); }
-    [[nodiscard]] Given variable(const std::string& name) override { return surroundings_.variable(name); }
-    [[nodiscard]] std::optional<Running> running() const override { return surroundings_.running(plugin_); }
-    void add(Finding finding) override { sink_(finding); }
+    [[nodiscard]] Given credential(std::string_view name) override;
+    [[nodiscard]] Given variable(const std::string& name) override;
+    [[nodiscard]] std::optional<Running> running() const override;
+    void add(Finding finding) override;
 
 private:
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
@@ -45,6 +46,7 @@ private:
 
     store::DatabaseFile& database();
 
+    const entry::OneThread thread_{"Plugin::examine"};
     const std::string plugin_;
     const std::shared_ptr<const Settings> settings_;
     const Surroundings& surroundings_;

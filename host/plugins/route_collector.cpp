@@ -36,7 +36,7 @@ void RouteCollector::operators(std::string_view method, std::string_view pattern
 }
 
 std::vector<std::shared_ptr<const http::Route>> RouteCollector::seal() {
-    sealed_ = true;
+    starting_.end();
     return std::move(routes_);
 }
 
@@ -57,9 +57,7 @@ void RouteCollector::checkPermission(Realm realm, std::string_view permission) c
 
 void RouteCollector::add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
                          const RouteOptions& options) {
-    if (sealed_) {
-        throw std::logic_error("routes are named while the plugin starts, not later");
-    }
+    starting_.require(realm == Realm::worker ? "Routes::worker" : "Routes::operators");
     constexpr std::array<std::string_view, 5> methods{"GET", "POST", "PUT", "PATCH", "DELETE"};
     if (std::find(methods.begin(), methods.end(), method) == methods.end()) {
         throw std::invalid_argument("\"" + std::string(method) + "\" is not GET, POST, PUT, PATCH or DELETE");

@@ -9,6 +9,7 @@
 
 #include <sallyport/route.h>
 
+#include "host/entry/rules.h"
 #include "host/http/gate.h"
 #include "host/http/router.h"
 
@@ -40,7 +41,7 @@ private:
     std::shared_ptr<http::Gate> gate_;
     Taken taken_;
     std::vector<std::shared_ptr<const http::Route>> routes_;
-    bool sealed_ = false;
+    entry::StartPhase starting_;
 };
 
 }  // namespace sallyport::host::plugins

@@ -7,6 +7,7 @@
 
 #include <sallyport/errors.h>
 
+#include "host/entry/waiting.h"
 #include "host/plugins/refused.h"
 
 namespace sallyport::host::plugins {
@@ -90,6 +91,7 @@ void RunningPlugin::makeAndStart() {
         const entry::Entry entry(gate_->owner(), "start");
         plugin_->start(*context_);
     }
+    context_->started();
     routes_ = context_->sealRoutes();
     assets_ = context_->sealAssets();
     context_->sealParticipation();
@@ -121,7 +123,10 @@ std::optional<std::string> RunningPlugin::trouble() {
         askedAt_ = Clock::now();
     }
     std::optional<std::string> answer;
-    entry::guarded(gate_->owner(), "trouble", nullptr, [&] { answer = plugin_->trouble(); });
+    entry::guarded(gate_->owner(), "trouble", nullptr, [&] {
+        const entry::WaitingWhereDebugged here(entry::Waiting::Rule::trouble);
+        answer = plugin_->trouble();
+    });
     const std::lock_guard lock(mutex_);
     askedAt_.reset();
     lastTrouble_ = answer;

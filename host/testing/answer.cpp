@@ -91,11 +91,13 @@ std::shared_ptr<RecordedStream> Answer::stream() {
 }
 
 void Answer::delivered(bool success) {
+    const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
     reply().takeDelivered()(success);
 }
 
 void Answer::hangUp() {
     if (abandonment_ && !answered()) {
+        const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
         abandonment_->declare();
     }
 }

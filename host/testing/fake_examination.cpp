@@ -29,6 +29,7 @@ std::vector<Finding> FakeHost::examined(Plugin& plugin, const ExaminationOptions
 }
 
 bool FakeExamination::hasTable(std::string_view table) {
+    thread_.require("Examination::hasTable");
     return options_.store &&
            !surroundings_.store
                 .query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", {std::string(table)})
@@ -36,6 +37,7 @@ bool FakeExamination::hasTable(std::string_view table) {
 }
 
 Rows FakeExamination::query(std::string_view sql, const std::vector<SqlValue>& values) {
+    thread_.require("Examination::query");
     if (!options_.store) {
         throw StoreError("there is no database to read");
     }
@@ -43,10 +45,22 @@ Rows FakeExamination::query(std::string_view sql, const std::vector<SqlValue>& v
 }
 
 Examination::Given FakeExamination::credential(std::string_view name) {
+    thread_.require("Examination::credential");
     return given(options_.credentials, std::string(name));
 }
 
+std::optional<Examination::Running> FakeExamination::running() const {
+    thread_.require("Examination::running");
+    return options_.running;
+}
+
+void FakeExamination::add(Finding finding) {
+    thread_.require("Examination::add");
+    findings_.push_back(std::move(finding));
+}
+
 Examination::Given FakeExamination::variable(const std::string& name) {
+    thread_.require("Examination::variable");
     return given(options_.variables, name);
 }
 
@@ -60,6 +74,7 @@ Examination::Given FakeExamination::given(const Values& values, const std::strin
 }
 
 void FakeExamination::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    thread_.require("Examination::provide");
     if (findRaw(service)) {
         throw std::logic_error("another plugin provides " + std::string(service));
     }
@@ -67,6 +82,7 @@ void FakeExamination::provideRaw(std::string_view service, std::shared_ptr<void>
 }
 
 std::shared_ptr<void> FakeExamination::findRaw(std::string_view service) const {
+    thread_.require("Examination::find");
     const auto found = provided_.find(service);
     return found == provided_.end() ? surroundings_.find(service) : found->second;
 }

@@ -12,6 +12,8 @@
 #include <sallyport/store.h>
 #include <sallyport/testing/examined.h>
 
+#include "host/entry/rules.h"
+
 namespace sallyport::testing {
 
 /// Keeps what is found. What it is made with outlives it.
@@ -41,8 +43,8 @@ public:
     [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override;
     [[nodiscard]] Given credential(std::string_view name) override;
     [[nodiscard]] Given variable(const std::string& name) override;
-    [[nodiscard]] std::optional<Running> running() const override { return options_.running; }
-    void add(Finding finding) override { findings_.push_back(std::move(finding)); }
+    [[nodiscard]] std::optional<Running> running() const override;
+    void add(Finding finding) override;
 
     [[nodiscard]] std::vector<Finding> takeFindings() { return std::move(findings_); }
 
@@ -53,6 +55,7 @@ private:
     void provideRaw(std::string_view service, std::shared_ptr<void> provider) override;
     [[nodiscard]] std::shared_ptr<void> findRaw(std::string_view service) const override;
 
+    const host::entry::OneThread thread_{"Plugin::examine"};
     const Surroundings surroundings_;
     const ExaminationOptions& options_;
     std::map<std::string, std::shared_ptr<void>, std::less<>> provided_;

@@ -15,6 +15,7 @@
 #include "host/auth/filter.h"
 #include "host/bus/message_bus.h"
 #include "host/config/configuration.h"
+#include "host/entry/rules.h"
 #include "host/entry/waiting.h"
 #include "host/http/router.h"
 #include "host/jobs/registry.h"
@@ -91,6 +92,35 @@ bool hasHeader(const Call::Pairs& headers, std::string_view name) {
                        [&](const auto& header) { return header.first == name; });
 }
 
+/// The database as the daemon's is for a plugin: it knows whether that is starting, and on whose thread it
+/// calls back.
+class PluginStore final : public Store {
+public:
+    explicit PluginStore(Store& store) : store_(store) {}
+
+    /// Another plugin is to start.
+    void begin(std::shared_ptr<const host::entry::StartPhase> starting) { starting_ = std::move(starting); }
+
+    void migrate(std::string_view component, const std::vector<Migration>& steps) override {
+        starting_->require("Store::migrate");
+        store_.migrate(component, steps);
+    }
+    void submit(Work work, Done done) override {
+        store_.submit(std::move(work), [done = std::move(done)](std::exception_ptr error) {
+            const host::entry::Waiting here(host::entry::Waiting::Rule::store);
+            done(std::move(error));
+        });
+    }
+    void write(Work work) override { store_.write(std::move(work)); }
+    [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
+        return store_.query(sql, values);
+    }
+
+private:
+    Store& store_;
+    std::shared_ptr<const host::entry::StartPhase> starting_;
+};
+
 /// A loop on a thread of its own, once it is asked for.
 class OneLoop final : public IoLoops {
 public:
@@ -160,7 +190,15 @@ public:
         provided.clear();
         pluginBus.reset();
         plugin.reset();
-        pluginBus = messages.group();
+        starting = std::make_shared<host::entry::StartPhase>();
+        ownStore.begin(starting);
+        pluginBus = messages.group([phase = starting](host::bus::MessageBus::Receiver receive) {
+            phase->require("Bus::subscribe");
+            return [receive = std::move(receive)](const void* message) {
+                const host::entry::Waiting here(host::entry::Waiting::Rule::message);
+                receive(message);
+            };
+        });
     }
 
     void start(FakeHost& host, std::shared_ptr<Plugin> fresh) {
@@ -173,6 +211,7 @@ public:
             throw;
         }
         lifecycle->seal();
+        starting->end();
         host::http::RouteTable::AssetTrees trees;
         if (auto tree = assets->seal()) {
             trees.push_back(std::move(tree));
@@ -231,8 +270,10 @@ public:
     std::unique_ptr<Bus> hostBus = messages.group();
     std::unique_ptr<Bus> pluginBus;
     std::shared_ptr<const Settings> settings;
+    std::shared_ptr<host::entry::StartPhase> starting;  ///< until the plugin has started
     host::store::Database database;
-    FailingStore pluginStore{database};
+    PluginStore ownStore{database};
+    FailingStore pluginStore{ownStore};
     host::auth::WorkerTokens workers;
     host::auth::Operators operators{database};
     host::auth::Filter filter{workers, operators};
@@ -393,6 +434,7 @@ void FakeHost::fillPool(bool full) {
 }
 
 void FakeHost::every(std::chrono::milliseconds /*interval*/, std::function<void()> task) {
+    impl_->starting->require("Host::every");
     impl_->timers.push_back(std::move(task));
 }
 
@@ -557,6 +599,7 @@ void FakeHost::offerRaw(std::string_view service, std::shared_ptr<void> provider
 }
 
 void FakeHost::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
+    impl_->starting->require("Host::provide");
     if (impl_->offered.contains(service)) {
         throw std::logic_error("another plugin provides " + std::string(service));
     }

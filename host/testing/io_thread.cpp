@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "host/entry/waiting.h"
 #include "host/http/gate.h"
 #include "host/plugins/plugin_loop.h"
 
@@ -59,6 +60,7 @@ void IoThread::post(host::http::Task task) {
 }
 
 void IoThread::run() {
+    const host::entry::Waiting here(host::entry::Waiting::Rule::forbidden);
     while (!stopping_) {
         std::array<epoll_event, 16> events{};
         const int count =

@@ -2,6 +2,8 @@
 
 #include <sallyport/testing/recorded_stream.h>
 
+#include "host/entry/waiting.h"
+
 namespace sallyport::testing {
 
 bool RecordedStream::write(std::string_view bytes) {
@@ -66,6 +68,7 @@ void RecordedStream::drain() {
         drained.swap(drained_);
     }
     if (drained) {
+        const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
         drained();
     }
 }
@@ -82,6 +85,7 @@ void RecordedStream::hangUp() {
         gone.swap(gone_);
     }
     if (gone) {
+        const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
         gone();
     }
 }

@@ -14,6 +14,7 @@ public:
 
     /// Calls `receive` for each message of type M until the plugin is stopped, on the thread that
     /// publishes: it must not block. What it throws is logged. [during start]
+    /// @throws std::logic_error later.
     template <class M>
     void subscribe(std::function<void(const M&)> receive) {
         subscribeRaw(M::topic, [receive = std::move(receive)](const void* message) {

@@ -26,7 +26,8 @@ class Host {
 public:
     virtual ~Host() = default;
 
-    /// Where the plugin names the requests that it answers. [during start]
+    /// Where the plugin names the requests that it answers. [during start, as all that says so: later it
+    /// throws a std::logic_error]
     [[nodiscard]] virtual Routes& routes() = 0;
     /// The registry of jobs. [any thread]
     [[nodiscard]] virtual Jobs& jobs() = 0;
@@ -53,7 +54,7 @@ public:
     virtual bool run(std::function<void()> task) = 0;
 
     /// Runs `task` on a pool thread every `interval`, never twice at once, until the plugin stops.
-    /// [during start]
+    /// [during start] @throws std::logic_error later.
     virtual void every(std::chrono::milliseconds interval, std::function<void()> task) = 0;
 
     /// What else this host can do: an interface from a header in `sallyport/ext`, which gives its name and
@@ -81,7 +82,7 @@ public:
 
     /// Offers a service to other plugins. S is an interface from an SDK header that names itself with
     /// a `static constexpr const char* serviceName`; one provider at a time. [during start]
-    /// @throws std::logic_error when another plugin provides it.
+    /// @throws std::logic_error when another plugin provides it, and later.
     template <class S>
     void provide(std::shared_ptr<S> service) {
         provideRaw(S::serviceName, std::static_pointer_cast<void>(std::move(service)));

@@ -54,7 +54,7 @@ struct RouteOptions {
 };
 
 /// The routes of one plugin. They come into force together, once the plugin's `start` has returned,
-/// and end when it is stopped. [during start]
+/// and end when it is stopped. [during start] @throws std::logic_error later
 ///
 /// A pattern is `/`-separated literals and `{name}` segments, each matching one whole segment; a last
 /// segment `{name...}` matches the rest of the path. Where two patterns fit, literals win.

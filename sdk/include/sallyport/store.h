@@ -92,7 +92,7 @@ public:
 
     /// Brings the tables of `component` to the last of `steps`. Tables are named after their component.
     /// @throws StoreError if the database was written by a newer version or cannot be changed.
-    /// [during start]
+    /// [during start] @throws std::logic_error later.
     virtual void migrate(std::string_view component, const std::vector<Migration>& steps) = 0;
 
     /// Queues a write and returns at once. `done` is called on the store's thread and must not block.

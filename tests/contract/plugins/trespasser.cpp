@@ -1,12 +1,20 @@
 // Tries to get out of its realm by every kind of pattern and method, and tells which were let through.
+#include <chrono>
 #include <exception>
+#include <memory>
 #include <string>
 
+#include <sallyport/ext/assets.h>
 #include <sallyport/plugin.h>
 
 namespace {
 
 using namespace sallyport;
+
+/// A service that nobody needs.
+struct Prey {
+    static constexpr const char* serviceName = "prey";
+};
 
 class Trespasser final : public Plugin {
 public:
@@ -56,7 +64,12 @@ public:
         host.routes().operators("GET", "/trespasser/accepted",
                                 [this](const Call&) { return Reply::text(200, "text/plain", accepted_); });
         host.routes().operators("GET", "/trespasser/late", [this, &host](const Call&) {
-            attempt("late", [&] { host.routes().operators("GET", "/trespasser/new", caught); });
+            attempt("late route", [&] { host.routes().operators("GET", "/trespasser/new", caught); });
+            attempt("late files", [&] { host.require<Assets>().serve(); });
+            attempt("late timer", [&] { host.every(std::chrono::hours(1), [] {}); });
+            attempt("late service", [&] { host.provide(std::make_shared<Prey>()); });
+            attempt("late receiver", [&] { host.bus().subscribe<JobFinished>([](const JobFinished&) {}); });
+            attempt("late tables", [&] { host.store().migrate("trespasser", {}); });
             return Reply::text(200, "text/plain", accepted_);
         });
     }

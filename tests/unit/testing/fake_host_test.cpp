@@ -10,9 +10,11 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/assets.h>
 #include <sallyport/ext/io.h>
 #include <sallyport/ext/metrics.h>
 #include <sallyport/testing/fake_host.h>
+#include <sallyport/testing/recorded_stream.h>
 
 #include "tests/support/assertions.h"
 
@@ -100,6 +102,11 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsMetrics);
     CPPUNIT_TEST(hasAPoolThatMayBeFull);
     CPPUNIT_TEST(letsNothingWaitOnALoop);
+    CPPUNIT_TEST(letsNothingWaitOnTheStoresThread);
+    CPPUNIT_TEST(letsNoReceiverWait);
+    CPPUNIT_TEST(letsNothingWaitThatIsToldOnALoop);
+    CPPUNIT_TEST(refusesAfterTheStartWhatIsForTheStart);
+    CPPUNIT_TEST(keepsAnExaminationOnItsThread);
     CPPUNIT_TEST(examinesAPlugin);
     CPPUNIT_TEST(examinesInTheSurroundingsThatATestWants);
     CPPUNIT_TEST(examinesWhatWasStored);
@@ -227,6 +234,106 @@ public:
         } catch (const std::logic_error& error) {
             ASSERT_CONTAINS("Store::query may wait for the disk", error.what());
         }
+    }
+
+    void letsNothingWaitOnTheStoresThread() {
+        Store& store = host_.store();
+        std::promise<std::string> complaint;
+        store.submit(
+            [](Transaction&) {},
+            [&](const std::exception_ptr&) {
+                complaint.set_value(complaintOf([&store] { static_cast<void>(store.query("SELECT 1")); }));
+            });
+        ASSERT_CONTAINS("Store::query may wait for the disk, and was called on the store's thread",
+                        complaint.get_future().get());
+    }
+
+    void letsNoReceiverWait() {
+        std::string complaint;
+        start([&](Host& host) {
+            host.bus().subscribe<JobFinished>([&](const JobFinished& finished) {
+                complaint = complaintOf([&] { static_cast<void>(host.jobs().find(finished.job)); });
+            });
+        });
+        host_.finish(job_.job.id, JobState::completed);
+        ASSERT_CONTAINS("was called in a receiver of messages", complaint);
+    }
+
+    void letsNothingWaitThatIsToldOnALoop() {
+        std::string complaint;
+        const auto query = [&] {
+            complaint = complaintOf([this] { static_cast<void>(host_.store().query("SELECT 1")); });
+        };
+        const auto assertComplained = [&] {
+            ASSERT_CONTAINS("on a thread that serves connections", std::exchange(complaint, {}));
+        };
+        RecordedStream client;
+        client.stall();
+        client.write("kept");
+        client.onDrained(query);
+        client.drain();
+        assertComplained();
+        client.onClosed(query);
+        client.hangUp();
+        assertComplained();
+        std::optional<Promise> promise;
+        deferTo(promise);
+        Answer answer = get("/x");
+        promise->onAbandoned(query);
+        answer.hangUp();
+        assertComplained();
+        start([&](Host& host) {
+            host.routes().worker("GET", "/x", [&](const Call&) {
+                return Reply::empty(204).onDelivered([&](bool) { query(); });
+            });
+        });
+        get("/x").delivered(true);
+        assertComplained();
+        std::promise<void> posted;
+        host_.require<IoLoops>().loops().front()->post([&] {
+            query();
+            posted.set_value();
+        });
+        posted.get_future().get();
+        assertComplained();
+    }
+
+    void refusesAfterTheStartWhatIsForTheStart() {
+        Host* kept = nullptr;
+        start([&](Host& host) { kept = &host; });
+        const auto refused = [](const std::string& function, const std::function<void()>& call) {
+            CPPUNIT_ASSERT_EQUAL(function +
+                                     " was called after the plugin's start: do that in Plugin::start, "
+                                     "before it returns",
+                                 complaintOf(call));
+        };
+        refused("Routes::worker", [&] { kept->routes().worker("GET", "/x", ok); });
+        refused("Routes::operators", [&] { kept->routes().operators("GET", "/x", ok); });
+        refused("Host::every", [&] { kept->every(std::chrono::hours(1), [] {}); });
+        refused("Host::provide", [&] { kept->provide(std::make_shared<Service>()); });
+        refused("Bus::subscribe", [&] { kept->bus().subscribe<JobFinished>([](const JobFinished&) {}); });
+        refused("Store::migrate", [&] { kept->store().migrate("things", {}); });
+        refused("Assets::serve", [&] { kept->require<Assets>().serve(); });
+        // The next one starts anew.
+        start([](Host& host) { host.every(std::chrono::hours(1), [] {}); });
+    }
+
+    void keepsAnExaminationOnItsThread() {
+        std::vector<std::string> complaints;
+        const auto elsewhere = [&](Examination& examination, auto call) {
+            complaints.push_back(std::async(std::launch::async, [&] {
+                                     return complaintOf([&] { call(examination); });
+                                 }).get());
+        };
+        static_cast<void>(examine([&](Examination& examination) {
+            elsewhere(examination, [](Examination& e) { e.ok("this", "is well"); });
+            elsewhere(examination, [](Examination& e) { static_cast<void>(e.query("SELECT 1")); });
+            elsewhere(examination, [](Examination& e) { static_cast<void>(e.find<Service>()); });
+        }));
+        const std::string rule = " was called on another thread than Plugin::examine: do that there";
+        CPPUNIT_ASSERT_EQUAL("Examination::add" + rule, complaints.at(0));
+        CPPUNIT_ASSERT_EQUAL("Examination::query" + rule, complaints.at(1));
+        CPPUNIT_ASSERT_EQUAL("Examination::find" + rule, complaints.at(2));
     }
 
     void routesAsTheDaemonDoes() {
@@ -586,6 +693,15 @@ public:
     }
 
 private:
+    static std::string complaintOf(const std::function<void()>& function) {
+        try {
+            function();
+        } catch (const std::logic_error& error) {
+            return error.what();
+        }
+        return "none";
+    }
+
     std::vector<Finding> examine(std::function<void(Examination&)> script,
                                  const ExaminationOptions& options = {}) {
         return host_.examine(std::make_unique<Examined>(std::move(script)), options);

@@ -30,7 +30,7 @@ public:
     virtual ~Assets() = default;
 
     /// Reads the plugin's files. They are there once `start` has returned, and go with the plugin. [during
-    /// start]
+    /// start] @throws std::logic_error later.
     /// @throws std::runtime_error that names the file: there are none, too many or too large ones, a link, a
     /// name with
     ///         other characters than `A-Z a-z 0-9 . _ -`, one that others than root and the daemon may write.

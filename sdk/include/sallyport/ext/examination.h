@@ -35,9 +35,9 @@ struct Finding {
 };
 
 /// What Plugin::examine is given: the plugin's surroundings, as far as they can be seen without its being
-/// started, and a place for what it finds. All of it is for the thread that examine was called on, and it
-/// lives as long as the plugin's object. Nothing may be changed by looking, and no lock taken: a daemon may
-/// be at work with the same files and tables.
+/// started, and a place for what it finds. All of it is for the thread that examine was called on, and
+/// throws a std::logic_error on another; it lives as long as the plugin's object. Nothing may be changed by
+/// looking, and no lock taken: a daemon may be at work with the same files and tables.
 class Examination {
 public:
     /// How much is asked.

@@ -35,11 +35,12 @@ namespace sallyport::testing {
 ///     // answer.status(), answer.json(), …
 ///
 /// A request runs the handler on the calling thread, whatever its RouteOptions::run; but where the daemon
-/// would be on a thread that serves connections, Store::query and Store::write throw a std::logic_error that
-/// says so, and so does what uses them, such as Jobs::find. What a handler throws becomes the answer if it is
-/// a RequestError; anything else, with the daemon a 500, goes on to the test. JSON in bodies has the daemon's
-/// limits, as they are by default. Requests may be made by several threads at once. [one thread at a time for
-/// what else a test calls]
+/// would be on a thread that serves connections, or on the store's, or tells receivers of a message,
+/// Store::query and Store::write throw a std::logic_error that says so, and so does what uses them, such as
+/// Jobs::find. What is [during start] may be called until the first plugin has started, too, by the test.
+/// What a handler throws becomes the answer if it is a RequestError; anything else, with the daemon a 500,
+/// goes on to the test. JSON in bodies has the daemon's limits, as they are by default. Requests may be made
+/// by several threads at once. [one thread at a time for what else a test calls]
 class FakeHost final : public Host {
 public:
     /// Settings as in the configuration file: whole keys, and values as they are written there.
