@@ -126,7 +126,7 @@ public:
           pluginLog_(log_.logger("plugins")),
           lastResort_(*hostLog_),
           lock_(options_.dataDirectory),
-          database_(options_.database, *storeLog_),
+          database_(options_.database, *storeLog_, hostMetrics_.get()),
           intents_(options_.dataDirectory + "/sallyport.intents", *storeLog_),
           bus_(*hostLog_),
           hostBus_(bus_.group()),
@@ -481,6 +481,8 @@ private:
     std::unique_ptr<Logger> pluginLog_;
     LastResort lastResort_;
     store::DirectoryLock lock_;
+    metrics::Registry metrics_;
+    std::unique_ptr<Metrics> hostMetrics_ = metrics_.of({});
     store::Database database_;
     store::IntentLog intents_;
     bus::MessageBus bus_;
@@ -498,8 +500,6 @@ private:
     auth::SignInCodes codes_;
     auth::BrowserDoor browsers_;
     auth::Filter filter_;
-    metrics::Registry metrics_;
-    std::unique_ptr<Metrics> hostMetrics_ = metrics_.of({});
     http::Server server_;
     plugins::ServiceDirectory services_;
     plugins::Ticker ticker_;

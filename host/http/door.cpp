@@ -45,6 +45,9 @@ std::unique_ptr<Door::Place> Door::enter(std::string address, Clock::time_point 
         }
         place.reset(new Place(*this, std::move(address), now));
         ++staying_;
+        if (open_ != nullptr) {
+            open_->add(1);
+        }
         addAnonymous(*place);
     }
     if (evicted) {
@@ -109,6 +112,9 @@ Door::Place::~Place() {
     door_.removeAnonymous(*this);
     leaveJob();
     --(evicted_ ? door_.leaving_ : door_.staying_);
+    if (door_.open_ != nullptr) {
+        door_.open_->add(-1);
+    }
 }
 
 void Door::Place::onEvicted(std::function<void()> evicted) {

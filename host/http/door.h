@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <sallyport/caller.h>
+#include <sallyport/ext/metrics.h>
 
 #include "host/http/time_share.h"
 
@@ -37,7 +38,8 @@ public:
     /// A connection's place, given back when it goes away.
     class Place;
 
-    explicit Door(const Options& options) : options_(options) {}
+    /// @param open counts the connections that are open, as long as this lives; null: nothing does.
+    explicit Door(const Options& options, Gauge* open = nullptr) : options_(options), open_(open) {}
     Door(const Door&) = delete;
     Door& operator=(const Door&) = delete;
 
@@ -61,6 +63,7 @@ private:
     void removeAnonymous(Place& place);
 
     const Options options_;
+    Gauge* const open_;
     mutable std::mutex mutex_;
     std::size_t staying_ = 0;  ///< connections, but for those that give way
     std::size_t leaving_ = 0;  ///< those

@@ -194,6 +194,7 @@ void EventLoop::run() {
             checkDeadlines();
         }
         bury();
+        services_.loops.turned(Clock::now() - now_);
     }
     // Nobody is there any more; what was to be handed over is told so.
     guarded([&] {
@@ -286,6 +287,7 @@ void EventLoop::runTasks() {
         if (tasks.empty()) {
             return;
         }
+        services_.loops.took(tasks.size());
         for (auto& [id, task] : tasks) {
             auto* connection = id == 0 ? nullptr : find(id);
             if (connection == nullptr) {

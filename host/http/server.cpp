@@ -14,11 +14,13 @@ constexpr std::chrono::seconds timeToCut{1};
 
 Server::Server(const Options& options, const auth::Filter& filter, StartJob startJob, bus::LiveHub& hub,
                Metrics& metrics, Logger& log)
-    : pool_(options.pool, log, &crowd_),
+    : pool_(options.pool, log, &crowd_, &metrics),
       bodies_(options.limits.bodyMemory, options.largestBody),
+      counters_(metrics),
       metrics_(metrics),
-      services_{options.limits, filter, std::move(startJob), pool_, topics_, hub, bodies_, crowd_,
-                metrics_,       log} {
+      loopMetrics_(metrics),
+      services_{options.limits, filter,   std::move(startJob), pool_, topics_, hub, bodies_,
+                crowd_,         metrics_, loopMetrics_,        log} {
     for (std::size_t i = 0; i < options.loops; ++i) {
         auto& loop = *loops_.emplace_back(std::make_unique<EventLoop>(services_, options.busyPoll));
         hub.addOutlet([&loop](bus::FramePtr frame) {
@@ -35,7 +37,8 @@ Server::~Server() {
 }
 
 void Server::open(const Door::Options& options, std::vector<ListeningSocket> sockets) {
-    auto& door = *doors_.emplace_back(std::make_unique<Door>(options));
+    auto& door =
+        *doors_.emplace_back(std::make_unique<Door>(options, &openConnections(counters_, options.realm)));
     for (auto& socket : sockets) {
         listeners_.emplace_back(std::make_unique<Listener>(
             std::move(socket), door, [this]() -> EventLoop& { return *loops_[turn_++ % loops_.size()]; }));

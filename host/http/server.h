@@ -79,7 +79,9 @@ private:
     WorkerPool pool_;
     Topics topics_;
     BodyBudget bodies_;
+    Metrics& counters_;
     RequestMetrics metrics_;
+    LoopMetrics loopMetrics_;
     Services services_;
     std::vector<std::unique_ptr<EventLoop>> loops_;
     std::vector<std::unique_ptr<Door>> doors_;

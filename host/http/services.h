@@ -11,6 +11,7 @@
 #include "host/bus/event_hub.h"
 #include "host/http/body_budget.h"
 #include "host/http/limits.h"
+#include "host/http/load_metrics.h"
 #include "host/http/request_metrics.h"
 #include "host/http/time_share.h"
 #include "host/http/topics.h"
@@ -30,6 +31,7 @@ struct Services {
     BodyBudget& bodies;
     Crowd& crowd;
     RequestMetrics& metrics;
+    LoopMetrics& loops;
     Logger& log;
 };
 

@@ -23,9 +23,10 @@ std::chrono::nanoseconds processorTime() {
 
 }  // namespace
 
-WorkerPool::WorkerPool(const Options& options, Logger& log, const Crowd* crowd)
+WorkerPool::WorkerPool(const Options& options, Logger& log, const Crowd* crowd, Metrics* metrics)
     : options_(options),
       log_(log),
+      metrics_(metrics),
       queue_({(options.threads + 1) / 2, options.places, options.jobShare, crowd}) {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < options_.threads; ++i) {
@@ -41,8 +42,10 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::submit(const Origin& origin, Task task) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || !queue_.push(origin, task)) {
+        metrics_.refused();
         return false;
     }
+    metrics_.waiting(queue_.waiting());
     callSomebody();
     return true;
 }
@@ -155,6 +158,8 @@ bool WorkerPool::step(Worker& worker, std::unique_lock<std::mutex>& lock) {
 void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<std::mutex>& lock) {
     worker.origin = std::move(taken.origin);
     worker.since = Clock::now();
+    metrics_.waiting(queue_.waiting());
+    metrics_.began();
     progressed(lock);
     lock.unlock();
     const auto before = processorTime();
@@ -168,6 +173,7 @@ void WorkerPool::run(Worker& worker, TaskQueue::Taken taken, std::unique_lock<st
     }
     const auto used = processorTime() - before;
     lock.lock();
+    metrics_.ended();
     queue_.ended(*std::exchange(worker.origin, std::nullopt), used, Clock::now());
     progressed(lock);
 }

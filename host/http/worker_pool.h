@@ -14,6 +14,7 @@
 
 #include <sallyport/log.h>
 
+#include "host/http/load_metrics.h"
 #include "host/http/task.h"
 #include "host/http/task_queue.h"
 
@@ -33,8 +34,9 @@ public:
         unsigned jobShare = 100;                       ///< see TaskQueue::Limits, and for the crowd
     };
 
-    /// @param crowd null, or outlives this.
-    WorkerPool(const Options& options, Logger& log, const Crowd* crowd = nullptr);
+    /// @param crowd   null, or outlives this.
+    /// @param metrics where it is counted, as long as this lives; null: nowhere.
+    WorkerPool(const Options& options, Logger& log, const Crowd* crowd = nullptr, Metrics* metrics = nullptr);
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
@@ -82,6 +84,7 @@ private:
 
     const Options options_;
     Logger& log_;
+    PoolMetrics metrics_;
     mutable std::mutex mutex_;
     std::condition_variable available_;  ///< a task is ready, or the pool stops
     std::condition_variable watch_;      ///< a task is ready and no thread is idle, or the pool stops

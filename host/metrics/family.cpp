@@ -64,6 +64,18 @@ void checkLabels(const std::vector<MetricLabel>& labels) {
 
 }  // namespace
 
+const char* name(Kind kind) {
+    switch (kind) {
+        case Kind::counter:
+            return "counter";
+        case Kind::gauge:
+            return "gauge";
+        case Kind::histogram:
+            break;
+    }
+    return "histogram";
+}
+
 void Shape::check() const {
     checkLabels(labels);
     if (kind != Kind::histogram) {

@@ -17,6 +17,9 @@ namespace sallyport::host::metrics {
 
 enum class Kind { counter, gauge, histogram };
 
+/// As OpenMetrics has it.
+[[nodiscard]] const char* name(Kind kind);
+
 /// What a metric is, besides its name.
 struct Shape {
     Kind kind;

@@ -11,21 +11,25 @@
 #include "host/store/reader_pool.h"
 #include "host/store/sql_connection.h"
 #include "host/store/sql_dialect.h"
+#include "host/store/store_metrics.h"
 #include "host/store/writer.h"
 
 namespace sallyport::host::store {
 
 class Database::Impl {
 public:
-    Impl(const Options& options, Logger& log)
-        : dialect(sqlite()),
+    Impl(const Options& options, Logger& log, Metrics* metrics)
+        : counted(metrics),
+          dialect(sqlite()),
           file(std::filesystem::absolute(options.file)),
           connection(openDatabase(file, dialect, options.maxBytes, options.lockWait)),
           identity(file),
           writer(std::move(connection), dialect, identity,
-                 {.places = options.queue, .group = options.group, .groupBytes = options.groupBytes}, log),
-          readers(file, dialect, identity, options.readers, options.lockWait) {}
+                 {.places = options.queue, .group = options.group, .groupBytes = options.groupBytes}, counted,
+                 log),
+          readers(file, dialect, identity, options.readers, options.lockWait, counted) {}
 
+    StoreMetrics counted;
     const SqlDialect& dialect;
     const std::string file;
     std::unique_ptr<SqlConnection> connection;  ///< only until the writer has it
@@ -34,7 +38,8 @@ public:
     ReaderPool readers;
 };
 
-Database::Database(const Options& options, Logger& log) : impl_(std::make_unique<Impl>(options, log)) {}
+Database::Database(const Options& options, Logger& log, Metrics* metrics)
+    : impl_(std::make_unique<Impl>(options, log, metrics)) {}
 
 Database::~Database() {
     close();

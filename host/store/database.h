@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <sallyport/ext/metrics.h>
 #include <sallyport/file_descriptor.h>
 #include <sallyport/log.h>
 #include <sallyport/store.h>
@@ -30,9 +31,10 @@ public:
     };
 
     /// Opens or creates the database and starts the writer.
+    /// @param metrics where it is counted, for as long as this lives; null: nowhere.
     /// @throws StoreError whose detail() is a sentence for the operator: unreadable, read-only, locked,
     ///         damaged, no database, not Sallyport's.
-    Database(const Options& options, Logger& log);
+    Database(const Options& options, Logger& log, Metrics* metrics = nullptr);
     ~Database() override;
 
     void migrate(std::string_view component, const std::vector<Migration>& steps) override;

@@ -7,8 +7,13 @@
 namespace sallyport::host::store {
 
 ReaderPool::ReaderPool(std::string file, const SqlDialect& dialect, const FileIdentity& identity,
-                       std::size_t size, std::chrono::milliseconds lockWait)
-    : file_(std::move(file)), dialect_(dialect), identity_(identity), size_(size), lockWait_(lockWait) {
+                       std::size_t size, std::chrono::milliseconds lockWait, StoreMetrics& metrics)
+    : file_(std::move(file)),
+      dialect_(dialect),
+      identity_(identity),
+      size_(size),
+      lockWait_(lockWait),
+      metrics_(metrics) {
     idle_.reserve(size_);  // giving back needs no memory
 }
 
@@ -51,6 +56,7 @@ std::unique_ptr<SqlConnection> ReaderPool::borrow() {
         throw StoreError("the database is closed");
     }
     ++borrowed_;
+    metrics_.readBegan();
     if (idle_.empty()) {
         return nullptr;
     }
@@ -68,6 +74,7 @@ void ReaderPool::giveBack(std::unique_ptr<SqlConnection> connection) {
         }
         connection.reset();  // before whoever closes the pool is told that none is left
         --borrowed_;
+        metrics_.readEnded();
     }
     returned_.notify_all();
 }

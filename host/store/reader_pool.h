@@ -15,6 +15,7 @@
 #include "host/store/file_identity.h"
 #include "host/store/sql_connection.h"
 #include "host/store/sql_dialect.h"
+#include "host/store/store_metrics.h"
 
 namespace sallyport::host::store {
 
@@ -23,8 +24,9 @@ class ReaderPool {
 public:
     /// @param size connections at the most; further readers wait.
     /// @param identity of the file: another one under its name is not read.
+    /// @param metrics outlives this.
     ReaderPool(std::string file, const SqlDialect& dialect, const FileIdentity& identity, std::size_t size,
-               std::chrono::milliseconds lockWait);
+               std::chrono::milliseconds lockWait, StoreMetrics& metrics);
     ~ReaderPool();
     ReaderPool(const ReaderPool&) = delete;
     ReaderPool& operator=(const ReaderPool&) = delete;
@@ -45,6 +47,7 @@ private:
     const FileIdentity& identity_;
     const std::size_t size_;
     const std::chrono::milliseconds lockWait_;
+    StoreMetrics& metrics_;
 
     std::mutex mutex_;
     std::condition_variable returned_;

@@ -46,6 +46,7 @@ public:
     void takeGroup(std::vector<Write>& group) noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return waiting_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return waiting_; }
 
 private:
     struct Waiting {

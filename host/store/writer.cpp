@@ -1,5 +1,6 @@
 #include "host/store/writer.h"
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -62,10 +63,11 @@ std::optional<std::string> failureOfDatabase(const std::exception_ptr& error) {
 }  // namespace
 
 Writer::Writer(std::unique_ptr<SqlConnection> connection, const SqlDialect& dialect,
-               const FileIdentity& identity, WriteQueue::Limits limits, Logger& log)
+               const FileIdentity& identity, WriteQueue::Limits limits, StoreMetrics& metrics, Logger& log)
     : connection_(std::move(connection)),
       dialect_(dialect),
       identity_(identity),
+      metrics_(metrics),
       log_(log),
       most_(limits.group),
       queue_(limits),
@@ -83,8 +85,10 @@ void Writer::submit(Store::Work work, Store::Done done) {
         }
         Write write{std::move(work), std::move(done)};
         if (!queue_.push(OnBehalfOf::current(), write)) {
+            metrics_.refused();
             throw StoreError("the queue of writes is full");
         }
+        metrics_.waiting(queue_.size());
     }
     waiting_.notify_one();
 }
@@ -123,7 +127,12 @@ void Writer::run() {
     std::vector<Write> group;
     group.reserve(most_);
     while (take(group)) {
+        const auto began = std::chrono::steady_clock::now();
         settle(group);
+        const auto failed =
+            std::ranges::count_if(group, [](const Write& write) { return write.error != nullptr; });
+        metrics_.settled(group.size() - static_cast<std::size_t>(failed), static_cast<std::size_t>(failed),
+                         std::chrono::steady_clock::now() - began);
         try {
             noteHealth(group);
         } catch (const std::bad_alloc& error) {
@@ -141,6 +150,7 @@ bool Writer::take(std::vector<Write>& group) {
     std::unique_lock lock(mutex_);
     waiting_.wait(lock, [this] { return closing_ || !queue_.empty(); });
     queue_.takeGroup(group);
+    metrics_.waiting(queue_.size());
     return !group.empty();
 }
 
@@ -168,6 +178,7 @@ bool Writer::attempt(std::span<Write> group, Isolation isolation) {
             return false;
         }
         connection_->run("COMMIT");
+        metrics_.committed();
         return true;
     } catch (const EngineError& failure) {
         rollBack();

@@ -19,6 +19,7 @@
 #include "host/store/file_identity.h"
 #include "host/store/sql_connection.h"
 #include "host/store/sql_dialect.h"
+#include "host/store/store_metrics.h"
 #include "host/store/write_queue.h"
 
 namespace sallyport::host::store {
@@ -29,8 +30,9 @@ namespace sallyport::host::store {
 class Writer {
 public:
     /// @param identity of the connection's files, without which nothing is written.
+    /// @param metrics outlives this.
     Writer(std::unique_ptr<SqlConnection> connection, const SqlDialect& dialect, const FileIdentity& identity,
-           WriteQueue::Limits limits, Logger& log);
+           WriteQueue::Limits limits, StoreMetrics& metrics, Logger& log);
     ~Writer();
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -64,6 +66,7 @@ private:
     std::unique_ptr<SqlConnection> connection_;
     const SqlDialect& dialect_;
     const FileIdentity& identity_;
+    StoreMetrics& metrics_;
     Logger& log_;
 
     const std::size_t most_;  ///< writes in a group

@@ -450,6 +450,17 @@ std::int64_t FakeHost::metric(const std::string& metric, const std::vector<std::
     throw std::out_of_range("there is no such number of " + shown);
 }
 
+std::vector<FakeHost::MetricInfo> FakeHost::metrics() const {
+    std::vector<MetricInfo> all;
+    for (const auto& [name, shape, readings] : impl_->metrics.read()) {
+        auto& one = all.emplace_back(MetricInfo{name, host::metrics::name(shape->kind), {}, shape->help});
+        for (const auto& label : shape->labels) {
+            one.labels.push_back(label.name);
+        }
+    }
+    return all;
+}
+
 Answer FakeHost::asset(const std::string& path, const Call::Pairs& headers) {
     const auto field = [&](std::string_view name) {
         const auto found = std::find_if(headers.begin(), headers.end(),

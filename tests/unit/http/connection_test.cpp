@@ -70,7 +70,8 @@ class ConnectionTest : public CppUnit::TestFixture {
     metrics::Registry registry_;
     std::unique_ptr<Metrics> metrics_ = registry_.of({});
     RequestMetrics counted_{*metrics_};
-    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, crowd_, counted_, log_};
+    LoopMetrics loops_{*metrics_};
+    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, crowd_, counted_, loops_, log_};
     std::unique_ptr<Door> door_ = std::make_unique<Door>(
         Door::Options{.realm = Realm::operators, .maxBody = 1000, .maxConnections = 10});
     MemoryPeer peer_;

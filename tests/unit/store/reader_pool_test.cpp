@@ -102,7 +102,7 @@ public:
             database.write(insertion(std::int64_t{7}));
         }
         const FileIdentity identity(directory_.file());
-        ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10));
+        ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10), metrics_);
         const std::int64_t page =
             pool.query("SELECT rootpage FROM sqlite_schema WHERE name = 't'", {}).at(0).integer(0);
         std::fstream file(directory_.file(), std::ios::in | std::ios::out | std::ios::binary);
@@ -115,7 +115,7 @@ public:
 
     void aConnectionThatCannotBeOpenedIsAnError() {
         const FileIdentity identity(directory_.path());
-        ReaderPool pool(directory_.path(), sqlite(), identity, 1, std::chrono::milliseconds(10));
+        ReaderPool pool(directory_.path(), sqlite(), identity, 1, std::chrono::milliseconds(10), metrics_);
         for (int round = 0; round < 2; ++round) {
             CPPUNIT_ASSERT_THROW(static_cast<void>(pool.query("SELECT 1", {})), StoreError);
         }
@@ -123,7 +123,7 @@ public:
 
     void aClosedPoolRefuses() {
         const FileIdentity identity(directory_.file());
-        ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10));
+        ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10), metrics_);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, pool.query("SELECT 1", {}).at(0).integer(0));
         pool.close();
         CPPUNIT_ASSERT_THROW(static_cast<void>(pool.query("SELECT 1", {})), StoreError);
@@ -142,6 +142,7 @@ private:
 
     TemporaryDirectory directory_;
     testing::RecordingLog log_;
+    StoreMetrics metrics_{nullptr};
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(ReaderPoolTest);

@@ -99,6 +99,16 @@ public:
     [[nodiscard]] std::int64_t metric(const std::string& metric,
                                       const std::vector<std::string>& values = {}) const;
 
+    /// What there is of a metric besides its numbers.
+    struct MetricInfo {
+        std::string name;                 ///< as it is shown: `sallyport_demo_stored_total`
+        std::string kind;                 ///< `counter`, `gauge` or `histogram`
+        std::vector<std::string> labels;  ///< their names
+        std::string help;                 ///< one sentence
+    };
+    /// All that the plugin counts, by name.
+    [[nodiscard]] std::vector<MetricInfo> metrics() const;
+
     /// Runs every task that the plugin registered with `every`, once.
     void tick();
 
