@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sallyport/file_descriptor.h>
+
 #include "host/cli/client_names.h"
 
 namespace sallyport::host::cli {
@@ -25,18 +27,9 @@ bool isPlain(std::string_view text) {
     });
 }
 
-bool writeAll(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file, text.data(), text.size());
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return ::fsync(file) == 0 || errno == EINVAL;  // a file system without fsync
+bool writeDurably(int file, std::string_view text) {
+    // A file system may have no fsync.
+    return writeAll(file, text) && (::fsync(file) == 0 || errno == EINVAL);
 }
 
 }  // namespace
@@ -63,7 +56,7 @@ void EnvFile::write(const std::string& url, const std::string& token) {
         throw Failure(ExitCode::refused,
                       "the worker's address or token holds characters that do not belong there");
     }
-    if (!writeAll(file_, "SALLYPORT_URL=" + url + "\nSALLYPORT_TOKEN=" + token + "\n")) {
+    if (!writeDurably(file_, "SALLYPORT_URL=" + url + "\nSALLYPORT_TOKEN=" + token + "\n")) {
         throw Failure(ExitCode::refused, "cannot write " + path_ + ": " + std::strerror(errno));
     }
     written_ = true;

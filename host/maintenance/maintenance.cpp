@@ -4,7 +4,6 @@
 #include <exception>
 #include <iostream>
 #include <sstream>
-#include <string_view>
 #include <system_error>
 
 #include <build_info.h>
@@ -74,17 +73,6 @@ Answer failed(ExitCode code, const std::string& message, const std::vector<std::
     error->set("message", message);
     error->set("hints", lines);
     return answered(code, "error", error, nullptr);
-}
-
-bool writeAll(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
-    }
-    return true;
 }
 
 }  // namespace

@@ -36,13 +36,9 @@ constexpr const char* check = "plugins";
 }
 
 /// Whoever reads has gone if it cannot be written: then nobody needs to hear more.
-void writeAll(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const auto written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            ::_exit(EXIT_FAILURE);
-        }
-        text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+void writeOrEnd(int descriptor, std::string_view text) {
+    if (!writeAll(descriptor, text)) {
+        ::_exit(EXIT_FAILURE);
     }
 }
 
@@ -143,7 +139,7 @@ private:
         }
         ::close_range(told + 1, ~0U, 0);
         examineHere(plugins, configuration, surroundings,
-                    [](const ExaminationMessage& message) { writeAll(told, message.line()); });
+                    [](const ExaminationMessage& message) { writeOrEnd(told, message.line()); });
         ::_exit(EXIT_SUCCESS);
     }
 

@@ -25,12 +25,8 @@ std::string whyNot() {
 }
 
 void writeCopy(int descriptor, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const auto written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno != EINTR) {
-            throw Postponed("the private copy cannot be written: " + whyNot());
-        }
-        bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+    if (!writeAll(descriptor, bytes)) {
+        throw Postponed("the private copy cannot be written: " + whyNot());
     }
 }
 

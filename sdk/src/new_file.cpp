@@ -87,12 +87,8 @@ NewFile::~NewFile() {
 }
 
 void NewFile::write(std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file_.get(), text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            fail(path_, "cannot be written");
-        }
-        text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+    if (!writeAll(file_.get(), text)) {
+        fail(path_, "cannot be written");
     }
 }
 

@@ -1,6 +1,9 @@
-// A file descriptor with an owner.
+// A file descriptor with an owner, and writing to one.
 #pragma once
 
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include <unistd.h>
@@ -46,5 +49,18 @@ public:
 private:
     int descriptor_ = -1;
 };
+
+/// Writes all of it, however little is taken at a time, and goes on after a signal. The descriptor blocks.
+/// [any thread] @return false when it takes no more; `errno` says why.
+[[nodiscard]] inline bool writeAll(int descriptor, std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+    }
+    return true;
+}
 
 }  // namespace sallyport

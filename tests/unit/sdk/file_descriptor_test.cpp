@@ -1,7 +1,11 @@
 #include <array>
+#include <cerrno>
+#include <future>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
@@ -16,6 +20,7 @@ class FileDescriptorTest final : public CppUnit::TestFixture {
     CPPUNIT_TEST(testClosesWhatItOwns);
     CPPUNIT_TEST(testNone);
     CPPUNIT_TEST(testMoves);
+    CPPUNIT_TEST(testWritesAll);
     CPPUNIT_TEST_SUITE_END();
 
     static int opened() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -59,6 +64,30 @@ class FileDescriptorTest final : public CppUnit::TestFixture {
         FileDescriptor& same = third;
         third = std::move(same);
         CPPUNIT_ASSERT(third.open() && isOpen(number));
+    }
+
+    /// More than a pipe holds, to somebody who reads a little at a time.
+    void testWritesAll() {
+        std::array<int, 2> ends{};
+        CPPUNIT_ASSERT(::pipe2(ends.data(), O_CLOEXEC) == 0);
+        FileDescriptor reader(ends[0]);
+        FileDescriptor writer(ends[1]);
+        const std::string all(1'000'000, 'x');
+        auto received = std::async(std::launch::async, [&] {
+            std::size_t size = 0;
+            std::array<char, 1000> piece{};
+            for (ssize_t got = 1; got > 0; size += static_cast<std::size_t>(got)) {
+                got = ::read(reader.get(), piece.data(), piece.size());
+            }
+            return size;
+        });
+        CPPUNIT_ASSERT(writeAll(writer.get(), all));
+        writer.close();
+        CPPUNIT_ASSERT_EQUAL(all.size(), received.get());
+        errno = 0;
+        CPPUNIT_ASSERT(!writeAll(reader.get(), "it is for reading"));
+        CPPUNIT_ASSERT_EQUAL(EBADF, errno);
+        CPPUNIT_ASSERT(writeAll(-1, ""));
     }
 };
 
