@@ -76,14 +76,14 @@ public:
     void every(std::chrono::milliseconds interval, std::function<void()> task) override;
 
     /// The plugin's start has returned: what is `[during start]` is refused from now on.
-    void started() noexcept { starting_->end(); }
+    void started() noexcept {
+        starting_->end();
+        lifecycle_.started();
+    }
     /// The routes registered so far. After this no more can be.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
     /// The files that it serves, or null. After this it cannot begin to.
     [[nodiscard]] std::shared_ptr<const http::AssetTree> sealAssets() { return assets_.seal(); }
-
-    /// The plugin can declare no members of new jobs any more.
-    void sealParticipation() { lifecycle_.seal(); }
 
     /// Ends subscriptions, timers and services: none is called any more. What is running goes on, and is
     /// counted at the gate.

@@ -326,9 +326,7 @@ PluginJobLifecycle::PluginJobLifecycle(JobParticipants& participants, std::share
 
 void PluginJobLifecycle::participate(const std::vector<std::string>& members,
                                      std::shared_ptr<JobParticipant> participant) {
-    if (sealed_) {
-        throw std::logic_error("JobLifecycle::participate is called in start, and not later");
-    }
+    starting_.require("JobLifecycle::participate");
     struct Held {
         Held(std::shared_ptr<void> library, std::shared_ptr<http::Gate> itsGate,
              std::shared_ptr<JobParticipant> object)

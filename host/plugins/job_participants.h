@@ -15,6 +15,7 @@
 #include <sallyport/log.h>
 #include <sallyport/store.h>
 
+#include "host/entry/rules.h"
 #include "host/http/gate.h"
 #include "host/jobs/registry.h"
 
@@ -101,15 +102,19 @@ public:
     }
 
     /// The plugin has started: it can declare nothing any more.
-    void seal() { sealed_ = true; }
+    void started() {
+        starting_.end();
+        started_ = true;
+    }
     /// Takes its participant back.
-    void end() { participants_.remove(this, sealed_); }
+    void end() { participants_.remove(this, started_); }
 
 private:
     JobParticipants& participants_;
     const std::shared_ptr<void> code_;
     const std::shared_ptr<http::Gate> gate_;
-    bool sealed_ = false;
+    entry::StartPhase starting_;
+    bool started_ = false;
 };
 
 /// The extension `job_tokens`.

@@ -94,7 +94,6 @@ void RunningPlugin::makeAndStart() {
     context_->started();
     routes_ = context_->sealRoutes();
     assets_ = context_->sealAssets();
-    context_->sealParticipation();
     started_ = true;
 }
 

@@ -210,7 +210,7 @@ public:
             takeBack();
             throw;
         }
-        lifecycle->seal();
+        lifecycle->started();
         starting->end();
         host::http::RouteTable::AssetTrees trees;
         if (auto tree = assets->seal()) {
