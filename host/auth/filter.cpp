@@ -4,7 +4,10 @@
 #include <string>
 #include <utility>
 
+#include <openssl/evp.h>
+
 #include <sallyport/ascii.h>
+#include <sallyport/secret_text.h>
 #include <sallyport/timestamp.h>
 
 #include "host/auth/permissions.h"
@@ -12,8 +15,6 @@
 namespace sallyport::host::auth {
 
 namespace {
-
-constexpr std::size_t tokenLength = 64;
 
 constexpr const char* repeatedHeader = "the token was sent in more than one header of the same name";
 constexpr const char* noToken = "a token is needed: send the header 'Authorization: Bearer <token>'";
@@ -23,20 +24,21 @@ constexpr const char* otherShape = "the token must be 64 lower-case hexadecimal 
 // learns nothing.
 constexpr const char* notThisJobs = "the token is not valid for this job";
 constexpr const char* notAnOperators = "the token is not valid";
+constexpr const char* noProxyToken =
+    "the proxy needs the job's token: send 'Proxy-Authorization: Bearer <token>', or 'Basic' with the job's "
+    "id as the user and the token as the password";
+constexpr const char* notAJobs = "the token in Proxy-Authorization is not valid for a job";
 
 RequestError unauthorized(const char* message) {
     return {401, "unauthorized", message};
 }
 
-bool isToken(std::string_view text) {
-    return text.size() == tokenLength && std::all_of(text.begin(), text.end(), [](char c) {
-               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-           });
+RequestError proxyUnauthorized(const char* message) {
+    return {407, "proxy_unauthorized", message};
 }
 
-/// What follows the scheme in `Bearer <token>` (RFC 6750 section 2.1), or nothing for any other text.
-std::optional<std::string_view> afterScheme(std::string_view authorization) {
-    constexpr std::string_view scheme = "bearer";
+/// What follows the scheme (RFC 9110 section 11.4) in lower case, or nothing for any other text.
+std::optional<std::string_view> afterScheme(std::string_view authorization, std::string_view scheme) {
     if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ' ||
         !ascii::equalsIgnoringCase(authorization.substr(0, scheme.size()), scheme)) {
         return std::nullopt;
@@ -70,7 +72,7 @@ Candidates candidatesIn(const Presented& presented, bool withApiKey) {
         return candidates;
     }
     if (presented.authorization) {
-        if (const auto token = afterScheme(*presented.authorization)) {
+        if (const auto token = afterScheme(*presented.authorization, "bearer")) {
             candidates.authorization = digestOf(*token, candidates);
         } else {
             candidates.refusal = otherScheme;
@@ -87,6 +89,24 @@ bool matches(const Candidates& candidates, const Digest& expected) {
     const bool first = candidates.authorization && equal(*candidates.authorization, expected);
     const bool second = candidates.apiKey && equal(*candidates.apiKey, expected);
     return first || second;
+}
+
+/// Decodes base64 (RFC 4648 section 4). Empty for what is none, or longer than an id and a token are.
+std::string decodedBase64(std::string_view text) {
+    constexpr std::size_t longest = 256;
+    if (text.empty() || text.size() % 4 != 0 || text.size() > longest) {
+        return {};
+    }
+    std::string bytes(text.size() / 4 * 3, '\0');
+    const int size =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    if (size < 0) {
+        return {};
+    }
+    const auto padding = static_cast<std::size_t>(text.end() - std::find(text.begin(), text.end(), '='));
+    bytes.resize(bytes.size() - std::min<std::size_t>(padding, 2));
+    return bytes;
 }
 
 }  // namespace
@@ -111,8 +131,42 @@ std::variant<Identity, RequestError> Filter::worker(std::string_view job, const 
     if (!matched || !lease || lease->revoked) {
         return unauthorized(notThisJobs);
     }
-    std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, *id, noPermissions()));
-    return Identity{.caller = std::move(caller), .lease = Presence::of(std::move(lease))};
+    return identityOf(std::move(lease));
+}
+
+Identity Filter::identityOf(std::shared_ptr<Lease> lease) {
+    std::shared_ptr<const Caller> caller(new Caller(Realm::worker, lease->user, lease->job, noPermissions()));
+    return {.caller = std::move(caller), .lease = Presence::of(std::move(lease))};
+}
+
+std::variant<Identity, RequestError> Filter::proxy(const Presented& presented) const {
+    if (presented.repeated) {
+        return proxyUnauthorized(repeatedHeader);
+    }
+    const auto& field = presented.proxyAuthorization;
+    if (!field) {
+        return proxyUnauthorized(noProxyToken);
+    }
+    std::optional<JobId> job;
+    std::string pair;
+    const WipedAtExit wiped(pair);
+    auto token = afterScheme(*field, "bearer");
+    if (const auto basic = token ? std::nullopt : afterScheme(*field, "basic")) {
+        pair = decodedBase64(*basic);
+        const std::string_view text = pair;
+        // The last one: there are forms of an id that have colons in them, and no token has.
+        const auto colon = text.rfind(':');
+        job = colon == std::string_view::npos ? std::nullopt : JobId::parse(text.substr(0, colon));
+        token = job ? std::optional(text.substr(colon + 1)) : std::nullopt;
+    }
+    if (!token || !isToken(*token)) {
+        return proxyUnauthorized(noProxyToken);
+    }
+    auto lease = workers_.find(digest(*token));
+    if (!lease || lease->revoked || (job && *job != lease->job)) {
+        return proxyUnauthorized(notAJobs);
+    }
+    return identityOf(std::move(lease));
 }
 
 std::variant<Identity, RequestError> Filter::operators(const Presented& presented,

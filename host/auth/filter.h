@@ -49,6 +49,10 @@ public:
     [[nodiscard]] std::variant<Identity, RequestError> worker(std::string_view job,
                                                               const Presented& presented) const;
 
+    /// A request to the worker door's proxy. 407 unless a job's token was presented, by itself (`Bearer`) or
+    /// with the id of that job (`Basic`).
+    [[nodiscard]] std::variant<Identity, RequestError> proxy(const Presented& presented) const;
+
     /// A request to `/api/…`. 401 without a valid operator token, or the cookie of a session, which counts
     /// where there is no `Authorization`; see BrowserDoor for what else is asked of browsers.
     [[nodiscard]] std::variant<Identity, RequestError> operators(const Presented& presented,
@@ -63,6 +67,8 @@ public:
     [[nodiscard]] std::optional<RequestError> misdirected(const Presented& presented) const;
 
 private:
+    [[nodiscard]] static Identity identityOf(std::shared_ptr<Lease> lease);
+
     const WorkerTokens& workers_;
     const Operators& operators_;
     BrowserDoor* const browsers_;

@@ -1,5 +1,6 @@
 #include "host/auth/token.h"
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -13,6 +14,7 @@ namespace sallyport::host::auth {
 namespace {
 
 constexpr std::string_view hexDigits = "0123456789abcdef";
+constexpr std::size_t tokenLength = 64;
 
 std::uint8_t nibble(char c) {
     const auto value = hexDigits.find(c);
@@ -52,6 +54,21 @@ std::string newToken() {
     std::string token = hex(bytes);
     OPENSSL_cleanse(bytes.data(), bytes.size());
     return token;
+}
+
+bool isToken(std::string_view text) {
+    return text.size() == tokenLength && text.find_first_not_of(hexDigits) == std::string_view::npos;
+}
+
+bool containsToken(std::string_view text, const Digest& digest) {
+    while (text.size() >= tokenLength) {
+        const auto run = text.substr(0, text.find_first_not_of(hexDigits));
+        if (isToken(run) && equal(auth::digest(run), digest)) {
+            return true;
+        }
+        text.remove_prefix(std::min(run.size() + 1, text.size()));
+    }
+    return false;
 }
 
 Digest digest(std::string_view token) {

@@ -18,6 +18,13 @@ using Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Digest digest(std::string_view token);
 
+/// Whether that could be a token: 64 lower-case hex characters.
+[[nodiscard]] bool isToken(std::string_view text);
+
+/// Whether the token with that digest stands somewhere in a text, by itself or between other characters than
+/// those of tokens.
+[[nodiscard]] bool containsToken(std::string_view text, const Digest& digest);
+
 /// In constant time.
 [[nodiscard]] bool equal(const Digest& a, const Digest& b);
 

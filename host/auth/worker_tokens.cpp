@@ -24,13 +24,24 @@ std::shared_ptr<Lease> Presence::of(std::shared_ptr<Lease> lease) {
 void WorkerTokens::add(std::shared_ptr<Lease> lease) {
     const JobId job = lease->job;
     const std::unique_lock lock(mutex_);
-    leases_.insert_or_assign(job, std::move(lease));
+    auto& place = leases_[job];
+    if (place) {
+        byDigest_.erase(place->digest);
+    }
+    byDigest_.insert_or_assign(lease->digest, job);
+    place = std::move(lease);
 }
 
 std::shared_ptr<Lease> WorkerTokens::find(const JobId& job) const {
     const std::shared_lock lock(mutex_);
     const auto found = leases_.find(job);
     return found == leases_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Lease> WorkerTokens::find(const Digest& digest) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = byDigest_.find(digest);
+    return found == byDigest_.end() ? nullptr : leases_.at(found->second);
 }
 
 void WorkerTokens::revoke(const JobId& job) {
@@ -41,6 +52,7 @@ void WorkerTokens::revoke(const JobId& job) {
             return;
         }
         found->second->revoked = true;
+        byDigest_.erase(found->second->digest);
         leases_.erase(found);
     }
     // Unlocked, because what it tells (connections that hold the lease) may look tokens up itself.
@@ -71,6 +83,8 @@ bool WorkerTokens::renew(const JobId& job, const Digest& digest) {
         fresh->eventBytes.setRate(last.eventBytes.rate(), time);
         fresh->maxEvents = last.maxEvents.load();
         fresh->maxEventBytes = last.maxEventBytes.load();
+        byDigest_.emplace(digest, job);
+        byDigest_.erase(last.digest);
         found->second->revoked = true;
         found->second = std::move(fresh);
     }

@@ -68,6 +68,8 @@ public:
 
     /// Null when the job is over or never was.
     [[nodiscard]] std::shared_ptr<Lease> find(const JobId& job) const;
+    /// The one whose token has that digest; null when there is none.
+    [[nodiscard]] std::shared_ptr<Lease> find(const Digest& digest) const;
 
     /// Marks the lease revoked, forgets it, and tells whoever asked by `onRevoked`, before it returns.
     void revoke(const JobId& job);
@@ -87,6 +89,7 @@ public:
 private:
     mutable std::shared_mutex mutex_;
     std::unordered_map<JobId, std::shared_ptr<Lease>> leases_;
+    std::unordered_map<Digest, JobId, DigestHash, DigestEqual> byDigest_;  ///< of those
     std::function<void(const JobId&)> revoked_;
 };
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <cppunit/extensions/HelperMacros.h>
+#include <openssl/evp.h>
 
 #include <sallyport/permission.h>
 #include <sallyport/timestamp.h>
@@ -44,6 +45,7 @@ class FilterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testLastSeen);
     CPPUNIT_TEST(testNoAnswerRepeatsToken);
     CPPUNIT_TEST(testRevokeWhileAuthenticating);
+    CPPUNIT_TEST(testProxy);
     CPPUNIT_TEST(testOperator);
     CPPUNIT_TEST(testOperatorMalformed);
     CPPUNIT_TEST(testOperatorApiKeyIsNotLookedAt);
@@ -153,6 +155,50 @@ class FilterTest : public CppUnit::TestFixture {
             refused(filter_.worker(job, {}), 400, "invalid_job_id");
             refused(filter_.worker(job, {std::nullopt, std::nullopt, true}), 400, "invalid_job_id");
         }
+    }
+
+    void testProxy() {
+        const auto proxy = [this](const std::string& field) {
+            Presented presented;
+            presented.proxyAuthorization = field;
+            return filter_.proxy(presented);
+        };
+        const auto base64 = [](const std::string& text) {
+            std::string encoded(text.size() * 2 + 4, '\0');
+            encoded.resize(static_cast<std::size_t>(EVP_EncodeBlock(
+                reinterpret_cast<unsigned char*>(encoded.data()),
+                reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()))));
+            return encoded;
+        };
+        const JobId other = JobId::random();
+        const std::string otherSecret = newToken();
+        addJob(other, "bob", otherSecret);
+        for (const std::string& field :
+             {"Bearer " + secret_, "bEARER  " + secret_, "Basic " + base64(job_.str() + ":" + secret_),
+              "basic " + base64("{" + job_.str() + "}:" + secret_),
+              "Basic " + base64("urn:uuid:" + job_.str() + ":" + secret_)}) {
+            accepted(proxy(field));
+        }
+        for (const std::string& field :
+             {std::string(), std::string("Bearer"), std::string("Basic"), std::string("Basic "),
+              "Bearer " + secret_.substr(1), "Bearer " + newToken(), "Basic " + secret_,
+              "Basic " + base64(secret_), "Basic " + base64(":" + secret_), "Basic " + base64("x:" + secret_),
+              "Basic " + base64(job_.str() + ":"), "Basic " + base64(job_.str() + ":" + otherSecret),
+              "Basic " + base64(other.str() + ":" + secret_),
+              "Basic " + base64(job_.str() + ":" + secret_ + "0"),
+              "Basic " + base64(job_.str() + ":" + secret_).substr(1), "Basic " + std::string(1 << 20U, 'a'),
+              std::string("Basic ===="), "Digest " + secret_}) {
+            refused(proxy(field), 407, "proxy_unauthorized");
+        }
+        refused(filter_.proxy({}), 407, "proxy_unauthorized");
+        // What is meant for the target lets nobody in.
+        refused(filter_.proxy({"Bearer " + secret_, secret_}), 407, "proxy_unauthorized");
+        Presented twice;
+        twice.proxyAuthorization = "Bearer";
+        twice.repeated = true;
+        refused(filter_.proxy(twice), 407, "proxy_unauthorized");
+        workers_.revoke(job_);
+        refused(proxy("Bearer " + secret_), 407, "proxy_unauthorized");
     }
 
     void testNoToken() { ASSERT_CONTAINS("a token is needed", refused(filter_.worker(job_.str(), {}))); }

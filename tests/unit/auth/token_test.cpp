@@ -14,6 +14,7 @@ class TokenTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TokenTest);
     CPPUNIT_TEST(testShape);
     CPPUNIT_TEST(testNeverTwice);
+    CPPUNIT_TEST(testContainsToken);
     CPPUNIT_TEST(testDigest);
     CPPUNIT_TEST(testDigestOnManyThreads);
     CPPUNIT_TEST(testEqual);
@@ -33,6 +34,18 @@ class TokenTest : public CppUnit::TestFixture {
             tokens.insert(newToken());
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t{1000}, tokens.size());
+    }
+
+    static void testContainsToken() {
+        const std::string token = newToken();
+        for (const std::string& text : {token, "Bearer " + token, token + "; b", "a=" + token + "&b",
+                                        "g" + token + "G", newToken() + " " + token}) {
+            CPPUNIT_ASSERT_MESSAGE(text, containsToken(text, digest(token)));
+        }
+        for (const std::string& text : {std::string(), token.substr(1), "0" + token, token + "0", newToken(),
+                                        token.substr(0, 32) + " " + token.substr(32)}) {
+            CPPUNIT_ASSERT_MESSAGE(text, !containsToken(text, digest(token)));
+        }
     }
 
     static void testDigest() {  // the examples of FIPS 180-2

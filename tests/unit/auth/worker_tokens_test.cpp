@@ -18,6 +18,7 @@ std::shared_ptr<Lease> lease(const JobId& job) {
 class WorkerTokensTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WorkerTokensTest);
     CPPUNIT_TEST(testFind);
+    CPPUNIT_TEST(testFindByDigest);
     CPPUNIT_TEST(testThose);
     CPPUNIT_TEST(testPresence);
     CPPUNIT_TEST(testRevoke);
@@ -40,6 +41,22 @@ class WorkerTokensTest : public CppUnit::TestFixture {
         tokens_.add(made);
         CPPUNIT_ASSERT(tokens_.find(job_) == made);
         CPPUNIT_ASSERT(!tokens_.find(other_));
+    }
+
+    void testFindByDigest() {
+        const auto made = lease(job_);
+        made->digest = digest("one");
+        tokens_.add(made);
+        CPPUNIT_ASSERT(tokens_.find(digest("one")) == made);
+        CPPUNIT_ASSERT(!tokens_.find(digest("two")));
+        // A lease that takes the place of another.
+        const auto next = lease(job_);
+        next->digest = digest("two");
+        tokens_.add(next);
+        CPPUNIT_ASSERT(!tokens_.find(digest("one")));
+        CPPUNIT_ASSERT(tokens_.find(digest("two")) == next);
+        tokens_.revoke(job_);
+        CPPUNIT_ASSERT(!tokens_.find(digest("two")));
     }
 
     void testThose() {

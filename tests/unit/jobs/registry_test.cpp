@@ -245,7 +245,8 @@ public:
         CPPUNIT_ASSERT(lease->started);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, lease->requests.rate());
         CPPUNIT_ASSERT(lease->digest == auth::digest(token));
-        CPPUNIT_ASSERT(token != job.token);
+        CPPUNIT_ASSERT(tokens_->find(auth::digest(token)) == lease);
+        CPPUNIT_ASSERT(tokens_->find(auth::digest(job.token)) == nullptr);
     }
 
     void aNewTokenOutlastsARestart() {
