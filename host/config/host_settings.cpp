@@ -137,6 +137,16 @@ constexpr Setting settings[] = {
     {"sse.heartbeat", SettingKind::duration, "15s",
      "Time between the comments that keep a quiet subscriber connected", 100, 15 * second},
 
+    {"tunnels.establish_timeout", SettingKind::duration, "30s",
+     "Time for a plugin to answer a request to the worker door's proxy; after it the answer is 504", 100,
+     hour},
+    {"tunnels.idle_timeout", SettingKind::duration, "10m",
+     "Time that a tunnel (CONNECT, WebSocket) may stay open without a byte in either direction", 100, day},
+    {"tunnels.max_lifetime", SettingKind::duration, "24h", "Longest that a tunnel may be open; 0: any time",
+     0, 3650 * day},
+    {"tunnels.buffer", SettingKind::size, "64KiB",
+     "Bytes of one tunnel that wait for its client before whoever sends is told to stop", 4 * kib, 64 * mib},
+
     {"store.max_size", SettingKind::size, "0",
      "Largest database, beyond which writes are refused with 503; 0: the disk decides"},
     {"store.queue", SettingKind::integer, "8192",

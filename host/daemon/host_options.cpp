@@ -72,6 +72,10 @@ http::Limits readLimits(const Settings& settings) {
     limits.writeTimeout = settings.duration("http.write_timeout");
     limits.subscriberBuffer = settings.size("sse.buffer");
     limits.heartbeat = settings.duration("sse.heartbeat");
+    limits.tunnelBuffer = settings.size("tunnels.buffer");
+    limits.tunnelEstablishTimeout = settings.duration("tunnels.establish_timeout");
+    limits.tunnelIdleTimeout = settings.duration("tunnels.idle_timeout");
+    limits.tunnelLifetime = settings.duration("tunnels.max_lifetime");
     limits.jobShare = static_cast<unsigned>(settings.integer("http.job_share"));
     limits.longestHold = settings.duration("jobs.limit.hold");
     return limits;

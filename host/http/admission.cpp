@@ -7,6 +7,8 @@
 
 #include <sallyport/media_type.h>
 
+#include "host/http/proxy_request.h"
+
 namespace sallyport::host::http {
 
 namespace {
@@ -67,6 +69,23 @@ std::variant<auth::Identity, RequestError> authenticateOperator(const auth::Filt
     return filter.stranger(shown);
 }
 
+/// What says who asks the proxy; all else is the target's.
+auth::Presented presentedToProxy(const RequestHead& head) {
+    auth::Presented found;
+    for (const auto& [name, value] : head.headers) {
+        if (name == "proxy-authorization") {
+            found.repeated |= found.proxyAuthorization.has_value();
+            found.proxyAuthorization = value;
+        }
+    }
+    return found;
+}
+
+RequestError notStarted() {
+    return unavailable("not_started", "what may answer this has not started yet")
+        .retryAfter(std::chrono::seconds(5));
+}
+
 }  // namespace
 
 std::optional<Reply> publicAnswer(const RequestHead& head) {
@@ -118,12 +137,52 @@ std::optional<RequestError> misdirected(const auth::Filter& filter, const Reques
     return filter.misdirected(presented(head));
 }
 
+std::optional<RouteKind> proxyKind(const RequestHead& head, Realm realm, const RouteTable& routes) {
+    if (head.asksForTunnel()) {
+        return RouteKind::connect;
+    }
+    if (head.target && realm == Realm::worker && routes.proxy(RouteKind::forward).route) {
+        return RouteKind::forward;
+    }
+    return std::nullopt;
+}
+
+std::variant<Authenticated, RequestError> authenticateProxy(const auth::Filter& filter,
+                                                            const RequestHead& head) {
+    auto result = filter.proxy(presentedToProxy(head));
+    if (auto* denied = std::get_if<RequestError>(&result)) {
+        return std::move(*denied);
+    }
+    return Authenticated{std::move(std::get<auth::Identity>(result)), {}};
+}
+
+std::optional<RequestError> tokenGivenAway(const RequestHead& head, const auth::Identity& identity) {
+    if (!givesTokenAway(head, identity.lease->digest)) {
+        return std::nullopt;
+    }
+    return badRequest(
+        "the job's token was sent for the target: it is for the proxy, in Proxy-Authorization, alone");
+}
+
+Routed routeProxy(const RouteTable& routes, Realm realm, RouteKind kind) {
+    auto [proxy, awaited] = routes.proxy(kind);
+    Routed routed;
+    if (realm != Realm::worker) {
+        routed.answer = refusal(RequestError(405, "no_proxy", "this door is no proxy")).header("Allow", "");
+    } else if (awaited) {
+        routed.answer = refusal(notStarted());
+    } else if (!proxy) {
+        routed.answer = refusal(RequestError(405, "no_proxy", "no proxy is served here")).header("Allow", "");
+    }
+    routed.match.route = std::move(proxy);
+    return routed;
+}
+
 Routed route(const RouteTable& routes, Realm realm, std::string_view method, const Authenticated& who) {
     Routed routed{routes.match(realm, method, who.subpath), std::nullopt};
     const auto& match = routed.match;
     if (match.awaited && (method != "OPTIONS" || match.allow.empty())) {
-        routed.answer = refusal(unavailable("not_started", "what may answer this has not started yet")
-                                    .retryAfter(std::chrono::seconds(5)));
+        routed.answer = refusal(notStarted());
     } else if (!match.route && match.allow.empty()) {
         routed.answer = refusal(notFound("there is nothing at this path"));
     } else if (!match.route && method == "OPTIONS") {
@@ -142,6 +201,9 @@ Routed route(const RouteTable& routes, Realm realm, std::string_view method, con
 
 bool isPaced(const Route& route) {
     constexpr std::array<std::string_view, 5> free{"/job", "/credentials", "/prompt", "/status", "/complete"};
+    if (route.kind != RouteKind::path) {
+        return true;
+    }
     return route.realm == Realm::worker && std::find(free.begin(), free.end(), route.pattern) == free.end();
 }
 
@@ -174,6 +236,8 @@ Reply refusal(const RequestError& error) {
     auto reply = Reply::error(error);
     if (error.status() == 401) {
         reply.header("WWW-Authenticate", "Bearer");
+    } else if (error.status() == 407) {
+        reply.header("Proxy-Authenticate", R"(Basic realm="sallyport", Bearer realm="sallyport")");
     }
     return reply;
 }

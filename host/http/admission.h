@@ -39,6 +39,19 @@ struct Authenticated {
 /// Why the operator door does not show its public files for that request, if it is meant for another host.
 [[nodiscard]] std::optional<RequestError> misdirected(const auth::Filter& filter, const RequestHead& head);
 
+/// Whether a request is for the proxy, and which kind of route answers it. One in absolute form is only while
+/// somebody answers those. @param realm of the door.
+[[nodiscard]] std::optional<RouteKind> proxyKind(const RequestHead& head, Realm realm,
+                                                 const RouteTable& routes);
+
+/// Who asks a proxy.
+[[nodiscard]] std::variant<Authenticated, RequestError> authenticateProxy(const auth::Filter& filter,
+                                                                          const RequestHead& head);
+
+/// The refusal of a request to a proxy that would carry its caller's own token on to the target.
+[[nodiscard]] std::optional<RequestError> tokenGivenAway(const RequestHead& head,
+                                                         const auth::Identity& identity);
+
 /// Where a request goes, or the answer if it goes nowhere.
 struct Routed {
     RouteTable::Match match;
@@ -46,6 +59,9 @@ struct Routed {
 };
 [[nodiscard]] Routed route(const RouteTable& routes, Realm realm, std::string_view method,
                            const Authenticated& who);
+
+/// The same for one to the proxy. @param realm of the door; only workers have one.
+[[nodiscard]] Routed routeProxy(const RouteTable& routes, Realm realm, RouteKind kind);
 
 /// Whether requests to it count towards what a job may make in a second. Those do not without which a worker
 /// cannot begin, go on or end: they are never slowed or refused for their rate.

@@ -6,6 +6,7 @@
 #include <sallyport/errors.h>
 
 #include "host/http/connection_stream.h"
+#include "host/http/tunnel_session.h"
 
 namespace sallyport::host::http {
 
@@ -43,6 +44,7 @@ Connection::Connection(EventLoop& loop, EventLoop::ConnectionId id, std::unique_
 }
 
 Connection::~Connection() {
+    endTunnel(TunnelEnd::stopping);
     endExchange();
 }
 
@@ -100,7 +102,7 @@ void Connection::probePeer() {
         close();
         return;
     }
-    setDeadline(exchange_->parkedUntil());
+    setDeadline(exchange_->waitsUntil());
     writer_.beginInterim();
     flush();
 }
@@ -119,6 +121,8 @@ void Connection::turn() {
         if (!readOn()) {
             break;
         }
+    }
+    while (state_ == State::tunnelling && tunnelOn()) {
     }
     if (!reader_.store()) {
         close();
@@ -219,7 +223,10 @@ std::span<char> Connection::readSome(std::size_t most) {
     const auto result = transport_->read(scratch.first(std::min({scratch.size(), most, share_})));
     readable_ = result.more;
     share_ -= result.bytes;
-    if (result.status == Transport::Status::ended || result.status == Transport::Status::failed) {
+    const bool ended = result.status == Transport::Status::ended;
+    if (ended && state_ == State::tunnelling) {
+        peerShut_ = inputEnded_ = true;
+    } else if (ended || result.status == Transport::Status::failed) {
         close();
     }
     return scratch.first(result.bytes);
@@ -236,7 +243,8 @@ void Connection::beginExchange() {
     if (exchange_->isSecret()) {
         reader_.keepSecret();
     }
-    if (!reader_.expectBody(exchange_->head(), exchange_->bodyLimit(), exchange_->bodyShare())) {
+    if (exchange_->isProxied() ||
+        !reader_.expectBody(exchange_->head(), exchange_->bodyLimit(), exchange_->bodyShare())) {
         settle(exchange_->dispatch({}));
         return;
     }
@@ -279,6 +287,8 @@ void Connection::onDeadline() {
         case State::working:
             if (exchange_->isParked() && loop_.now() >= exchange_->parkedUntil()) {
                 settle(exchange_->giveUp());
+            } else if (loop_.now() >= exchange_->waitsUntil()) {
+                settle(exchange_->expire());
             } else if (peerShut_) {
                 probePeer();
             }
@@ -288,6 +298,9 @@ void Connection::onDeadline() {
             if (!subscriber_->beat()) {
                 close();
             }
+            break;
+        case State::tunnelling:
+            judgeTunnel();
             break;
         case State::closed:
             break;
@@ -312,7 +325,7 @@ bool Connection::complete(std::uint64_t exchange, Reply& reply) {
 }
 
 void Connection::resume(std::uint64_t exchange, const std::exception_ptr& error) {
-    if (!isCurrent(exchange)) {
+    if (!isCurrent(exchange) || !exchange_->awaitsTurn()) {
         return;
     }
     settle(exchange_->resume(error));
@@ -335,7 +348,7 @@ void Connection::settle(std::optional<Reply> reply) {
         answer(std::move(*reply));
         return;
     }
-    setDeadline(exchange_->parkedUntil());
+    setDeadline(exchange_->waitsUntil());
     if (peerShut_ && (exchange_->isParked() || exchange_->isWatched())) {
         probeLater();
     }
@@ -353,7 +366,7 @@ void Connection::endRevoked(const std::optional<JobId>& job) {
         return;
     }
     if (isHeldOpen()) {
-        close();
+        cutTunnel(TunnelEnd::revoked);
     } else if (state_ == State::working) {
         if (auto reply = exchange_->revoke()) {
             answer(std::move(*reply));
@@ -370,6 +383,8 @@ void Connection::endWait(const Gate& gate) {
         settle(exchange_->giveUp());
     } else if (state_ == State::subscribed) {
         finishBody();
+    } else if (state_ == State::tunnelling) {
+        cutTunnel(TunnelEnd::stopping);
     }
     turn();
 }
@@ -402,6 +417,8 @@ void Connection::drain() {
         settle(exchange_->giveUp());
     } else if (state_ == State::subscribed) {
         finishBody();
+    } else if (state_ == State::tunnelling) {
+        tunnel_->drain();
     }
     turn();
 }
@@ -439,6 +456,12 @@ void Connection::nextRequest() {
     }
 }
 
+void Connection::shutDownSending() {
+    if (!std::exchange(shut_, true)) {
+        transport_->shutDownSending();
+    }
+}
+
 void Connection::lingeringClose() {
     // Closing with unread input would make the kernel send a reset, which can overtake the answer.
     endExchange();
@@ -446,7 +469,7 @@ void Connection::lingeringClose() {
         close();
         return;
     }
-    transport_->shutDownSending();
+    shutDownSending();
     state_ = State::lingering;
     reader_.discard();
     setDeadline(loop_.draining() ? std::chrono::milliseconds(lingerTimeDraining) : lingerTime);
@@ -460,6 +483,7 @@ void Connection::close() noexcept {
     // Now, and not when the loop comes to bury this: the memory is wanted by others.
     writer_.discard();
     state_ = State::closed;
+    endTunnel(loop_.draining() ? TunnelEnd::stopping : TunnelEnd::lost);
     endExchange();
     loop_.retire(id_);
 }

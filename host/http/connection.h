@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include <sallyport/ext/tunnels.h>
 #include <sallyport/reply.h>
 
 #include "host/http/body_pace.h"
@@ -24,6 +25,7 @@
 namespace sallyport::host::http {
 
 class ConnectionStream;
+class TunnelSession;
 
 /// Ties a transport, a reader, the exchange under way and a writer together, and keeps the deadline that is
 /// due. What happens when is in README.md, with a picture of the states. [loop thread]
@@ -57,6 +59,14 @@ public:
     void streamWrite(std::uint64_t exchange, std::string bytes);
     void streamEnd(std::uint64_t exchange, bool whole);
 
+    // For TunnelSession, whose plugin may be on the stack: what can end the connection is done later.
+
+    void sendTunnelled(std::string_view bytes);
+    /// Has it look at what the tunnel wants, soon.
+    void serveSoon() { giveWay(); }
+    /// Bytes that the network has not taken.
+    [[nodiscard]] std::size_t backlog() const noexcept { return writer_.backlog(); }
+
     // For the loop.
 
     /// Its turn has come again, after it gave way to others.
@@ -88,6 +98,7 @@ private:
         working,     ///< the exchange has the request
         streaming,   ///< a producer writes the body
         subscribed,  ///< the fan-out writes events
+        tunnelling,  ///< a plugin has both directions
         finishing,   ///< the answer is complete and going out
         lingering,   ///< our side is shut; reading until the peer has seen the answer
         closed,
@@ -114,7 +125,7 @@ private:
     }
     /// Whether an answer goes out that has no end yet.
     [[nodiscard]] bool isHeldOpen() const noexcept {
-        return state_ == State::streaming || state_ == State::subscribed;
+        return state_ == State::streaming || state_ == State::subscribed || state_ == State::tunnelling;
     }
     void settle(std::optional<Reply> reply);
     void answer(Reply reply);
@@ -127,6 +138,18 @@ private:
     void subscribe(Reply reply);
     void finishBody();
 
+    // Tunnels.
+    void startTunnel(Reply reply);
+    void beginTunnel(const Reply& reply, std::string_view protocol);
+    [[nodiscard]] bool tunnelOn();
+    [[nodiscard]] bool handOver(TunnelSession& session);
+    void writeTunnel();
+    [[nodiscard]] bool flushTunnel();
+    void judgeTunnel();
+    void leaveTunnel(TunnelEnd reason);
+    void cutTunnel(TunnelEnd reason) noexcept;
+    void endTunnel(TunnelEnd reason) noexcept;
+
     // Output, and what comes after it.
     void writeOn();
     void flush();
@@ -134,6 +157,7 @@ private:
     void finishExchange();
     void endExchange();
     void nextRequest();
+    void shutDownSending();
     void lingeringClose();
     void setDeadline(std::chrono::milliseconds delay) { setDeadline(loop_.now() + delay); }
     void setDeadline(EventLoop::Clock::time_point deadline);
@@ -150,6 +174,8 @@ private:
     BodyPace pace_;                                ///< of the body that is being read
     bool readable_ = true;                         ///< there may be something to read
     bool peerShut_ = false;                        ///< the peer has shut down its sending side, or gone
+    bool inputEnded_ = false;                      ///< the same, and all that it sent has been read
+    bool shut_ = false;                            ///< our sending side is shut
     bool gaveWay_ = false;                         ///< the loop will have it go on
     std::size_t share_ = 0;                        ///< bytes that it may still read in this turn
     std::size_t discarded_ = 0;                    ///< bytes, while lingering
@@ -159,6 +185,9 @@ private:
     std::unique_ptr<Exchange> exchange_;
     std::shared_ptr<ConnectionStream> stream_;     ///< while streaming
     std::unique_ptr<EventSubscriber> subscriber_;  ///< while subscribed
+    std::shared_ptr<TunnelSession> tunnel_;        ///< while tunnelling
+    EventLoop::Clock::time_point lastMoved_;       ///< when a tunnel's last byte went through
+    EventLoop::Clock::time_point tunnelUntil_;     ///< when it has been open for too long
     std::unique_ptr<Connection> retiredBefore_;
 };
 

@@ -22,12 +22,14 @@ void Connection::answer(Reply reply) {
         sendWhole(std::move(reply));
     } else if (std::holds_alternative<Reply::Streamed>(reply.content())) {
         startStream(std::move(reply));
+    } else if (std::holds_alternative<Reply::Tunnelled>(reply.content())) {
+        startTunnel(std::move(reply));
     } else {
         subscribe(std::move(reply));
     }
     // A token that was revoked while the handler ran has been told of before there was anything to end.
     if (isHeldOpen() && exchange_->isRevoked()) {
-        close();
+        cutTunnel(TunnelEnd::revoked);
     }
 }
 
@@ -161,6 +163,10 @@ bool Connection::flushEvents() {
 
 void Connection::writeOn() {
     if (writer_.backlog() == 0) {
+        return;
+    }
+    if (state_ == State::tunnelling) {
+        writeTunnel();
         return;
     }
     flush();

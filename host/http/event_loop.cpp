@@ -168,6 +168,7 @@ void EventLoop::postReply(ConnectionId id, std::uint64_t exchange, std::shared_p
         if (const auto delivered = completion.reply.takeDelivered()) {
             reportDelivery(delivered, false, *completion.call);
         }
+        destroyTunnel(completion.reply, *completion.call);
         if (completion.call->route().secret) {
             wipeBody(completion.reply);
         }

@@ -7,6 +7,7 @@
 #include <sallyport/secret_text.h>
 
 #include "host/http/connection.h"
+#include "host/http/proxy_request.h"
 
 namespace sallyport::host::http {
 
@@ -17,10 +18,6 @@ using namespace std::chrono_literals;
 /// Whether the host is to blame.
 bool failed(int status) {
     return status >= 500;
-}
-
-RequestError unauthorized() {
-    return {401, "unauthorized", "the token has been revoked"};
 }
 
 RequestError quarantined() {
@@ -76,9 +73,7 @@ Exchange::Exchange(EventLoop& loop, const Door& door, EventLoop::ConnectionId co
 
 Exchange::~Exchange() {
     leaveTopic();
-    if (abandonment_) {
-        declareAbandoned(*abandonment_, *call_);
-    }
+    abandon();
     if (pendingAnswer_) {
         static_cast<void>(pendingAnswer_->take());
     }
@@ -107,25 +102,46 @@ std::optional<Reply> Exchange::asset() const {
     return loop_.routes().asset({head_.method, head_.path, field("accept-encoding"), field("if-none-match")});
 }
 
-std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport, Door::Place& place) {
-    head_ = std::move(head);
-    keepAlive_ = head_.keepAlive && !loop_.draining();
-    place.asked();
+/// What needs nobody to say who it is.
+std::optional<Reply> Exchange::answerOutside() const {
+    const Realm realm = door_.options().realm;
+    if (proxy_) {
+        return routeProxy(loop_.routes(), realm, *proxy_).answer;
+    }
     if (auto answer = publicAnswer(head_)) {
         return answer;
     }
-    const auto inside = pathInside(door_.options().realm, head_.path);
-    if (!inside) {
-        auto answer = asset();
-        if (!answer) {
-            return refuse(notFound("there is nothing at this path"));
-        }
-        const auto wrongDoor = misdirected(loop_.services().filter, head_);
-        return wrongDoor ? refuse(*wrongDoor) : std::move(answer);
+    if (pathInside(realm, head_.path)) {
+        return std::nullopt;
     }
-    auto result = authenticate(loop_.services().filter, door_.options().realm, head_, *inside, transport);
+    auto answer = asset();
+    if (!answer) {
+        return refusal(notFound("there is nothing at this path"));
+    }
+    const auto wrongDoor = misdirected(loop_.services().filter, head_);
+    return wrongDoor ? refusal(*wrongDoor) : std::move(answer);
+}
+
+std::variant<Authenticated, RequestError> Exchange::authenticated(const Transport& transport) const {
+    const auto& filter = loop_.services().filter;
+    const Realm realm = door_.options().realm;
+    return proxy_ ? authenticateProxy(filter, head_)
+                  : authenticate(filter, realm, head_, *pathInside(realm, head_.path), transport);
+}
+
+std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport, Door::Place& place) {
+    head_ = std::move(head);
+    // What follows a CONNECT may be meant for a tunnel, and must not be taken for requests.
+    keepAlive_ = head_.keepAlive && !head_.asksForTunnel() && !loop_.draining();
+    place.asked();
+    proxy_ = proxyKind(head_, door_.options().realm, loop_.routes());
+    if (auto answer = answerOutside()) {
+        state_ = State::replied;
+        return answer;
+    }
+    auto result = authenticated(transport);
     if (const auto* denied = std::get_if<RequestError>(&result)) {
-        loop_.logDenial(requestId_, head_.path, transport);
+        loop_.logDenial(requestId_, head_.shownTarget(), transport);
         return refuse(*denied);
     }
     who_ = std::move(std::get<Authenticated>(result));
@@ -137,11 +153,20 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
     if (identity().lease && identity().lease->quarantined) {
         return refuse(quarantined());
     }
+    if (const auto problem = proxy_ ? tokenGivenAway(head_, identity()) : std::nullopt) {
+        // Nor is it for the log.
+        head_.path.clear();
+        return refuse(*problem);
+    }
     if (auto answer = reroute()) {
         return answer;
     }
     if (auto answer = pace()) {
         return answer;
+    }
+    if (proxy_) {
+        answeredUntil_ = loop_.now() + loop_.services().limits.tunnelEstablishTimeout;
+        return std::nullopt;
     }
     auto admission = admitBody(head_, *match_.route, door_.options().maxBody);
     if (admission.refusal) {
@@ -155,7 +180,9 @@ std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transpor
 }
 
 std::optional<Reply> Exchange::reroute() {
-    auto routed = route(loop_.routes(), door_.options().realm, head_.method, who_);
+    const Realm realm = door_.options().realm;
+    auto routed = proxy_ ? routeProxy(loop_.routes(), realm, *proxy_)
+                         : route(loop_.routes(), realm, head_.method, who_);
     routesVersion_ = loop_.routesVersion();
     match_ = std::move(routed.match);
     secret_ |= match_.route && match_.route->secret;
@@ -258,15 +285,19 @@ void Exchange::makeCall(Gate::Ticket ticket) {
     parts.path = head_.path;
     parts.query = head_.query;
     parts.params = match_.params;
-    parts.headers = std::move(head_.headers);
-    std::erase_if(parts.headers, [](const auto& header) { return isCredential(header.first); });
+    if (proxy_) {
+        parts.headers = forwardedFields(std::move(head_.headers), *head_.target);
+    } else {
+        parts.headers = std::move(head_.headers);
+        std::erase_if(parts.headers, [](const auto& header) { return isCredential(header.first); });
+    }
     parts.body = std::move(body_.text);
     parts.requestId = requestId_;
     parts.maxJsonDepth = loop_.services().limits.json.depth;
     parts.maxJsonMembers = loop_.services().limits.json.values;
     parts.secret = match_.route->secret;
     call_ = std::make_shared<HostCall>(identity(), match_.route, std::move(ticket), std::move(body_.share),
-                                       std::move(parts));
+                                       std::move(parts), proxy_ ? head_.target : std::nullopt);
 }
 
 // The handler and its reply
@@ -302,6 +333,9 @@ std::optional<Reply> Exchange::handle(Reply reply) {
         return park(std::move(*parked));
     }
     state_ = State::replied;
+    if (std::holds_alternative<Reply::Tunnelled>(content)) {
+        return tunnel(std::move(reply));
+    }
     return reply;
 }
 
@@ -375,8 +409,14 @@ std::optional<Reply> Exchange::revoke() {
     if (!isWatched()) {
         return std::nullopt;
     }
-    declareAbandoned(*abandonment_, *call_);
+    abandon();
     return refuse(unauthorized());
+}
+
+void Exchange::abandon() {
+    if (abandonment_) {
+        declareAbandoned(*abandonment_, *call_);
+    }
 }
 
 // The answer
@@ -410,18 +450,19 @@ void Exchange::log(LogLevel level) const {
     }
     const auto micros =
         std::chrono::duration_cast<std::chrono::microseconds>(EventLoop::Clock::now() - began_);
+    const auto target = head_.shownTarget();
     const auto write = [&](Logger::Fields fields) { log.write(level, "request", fields); };
     // The job has its lines counted apart from those of others.
     if (identity().lease) {
         write({{"method", head_.method},
-               {"path", head_.path},
+               {"path", target},
                {"status", status_},
                {"micros", micros.count()},
                {"job", identity().lease->job.str()},
                {"request", requestId_}});
     } else {
         write({{"method", head_.method},
-               {"path", head_.path},
+               {"path", target},
                {"status", status_},
                {"micros", micros.count()},
                {"request", requestId_}});

@@ -1,6 +1,7 @@
 // One request on its way through the host.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include <sallyport/log.h>
 #include <sallyport/reply.h>
@@ -42,6 +44,8 @@ public:
     /// @return the answer, or nothing: the body is to be read, up to `bodyLimit`, and then `dispatch`ed.
     [[nodiscard]] std::optional<Reply> admit(RequestHead head, const Transport& transport,
                                              Door::Place& place);
+    /// Whether it came to a proxy, which gets the body as it comes.
+    [[nodiscard]] bool isProxied() const noexcept { return proxy_.has_value(); }
     [[nodiscard]] std::uint64_t bodyLimit() const noexcept { return bodyLimit_; }
     /// What is to pay for the body.
     [[nodiscard]] BodyBudget::Share bodyShare() const;
@@ -57,14 +61,22 @@ public:
     [[nodiscard]] std::optional<Reply> retry();
     /// The time of a parked request is over, or it shall wait no longer.
     [[nodiscard]] std::optional<Reply> giveUp();
+    /// The time of a proxy to answer is over.
+    [[nodiscard]] std::optional<Reply> expire();
     /// Its token has been revoked.
     [[nodiscard]] std::optional<Reply> revoke();
 
+    /// Whether it waits for what must come before its handler's turn.
+    [[nodiscard]] bool awaitsTurn() const noexcept { return state_ == State::waiting; }
     [[nodiscard]] bool awaitsReply() const noexcept { return state_ == State::running; }
     /// Whether it waits for nothing but a time, or a topic until then.
     [[nodiscard]] bool isParked() const noexcept { return state_ == State::parked || state_ == State::held; }
     /// Until when it is parked; for ever, if it is not.
     [[nodiscard]] EventLoop::Clock::time_point parkedUntil() const noexcept { return parkedUntil_; }
+    /// Until when something must have come: the end of its being parked, or the answer of a proxy.
+    [[nodiscard]] EventLoop::Clock::time_point waitsUntil() const noexcept {
+        return std::min(parkedUntil_, answeredUntil_);
+    }
     /// Whether nobody but its client wants the answer, and whoever makes it wants to hear that the client
     /// has gone.
     [[nodiscard]] bool isWatched() const;
@@ -103,6 +115,8 @@ private:
     };
 
     [[nodiscard]] const auth::Identity& identity() const noexcept { return who_.identity; }
+    [[nodiscard]] std::optional<Reply> answerOutside() const;
+    [[nodiscard]] std::variant<Authenticated, RequestError> authenticated(const Transport& transport) const;
     [[nodiscard]] std::optional<Reply> asset() const;
     [[nodiscard]] std::optional<Reply> reroute();
     [[nodiscard]] std::optional<Reply> pace();
@@ -114,6 +128,10 @@ private:
     [[nodiscard]] std::optional<Reply> defer(const std::function<void(Promise)>& start);
     [[nodiscard]] std::optional<Reply> park(Reply::Parked parked);
     [[nodiscard]] std::optional<Reply> unpark(Reply reply);
+    [[nodiscard]] Reply tunnel(Reply reply);
+    [[nodiscard]] std::optional<RequestError> tunnelProblem(const Reply::Tunnelled& tunnelled) const;
+    [[nodiscard]] RequestError unauthorized() const;
+    void abandon();
     void leaveTopic();
     [[nodiscard]] std::optional<Reply> refuse(const RequestError& error);
     void reportDelivered(bool whole);
@@ -131,6 +149,7 @@ private:
     State state_ = State::reading;
     RequestHead head_;
     Authenticated who_;
+    std::optional<RouteKind> proxy_;  ///< if it is for the proxy
     RouteTable::Match match_;
     std::uint64_t routesVersion_ = 0;
     std::uint64_t bodyLimit_ = 0;
@@ -144,6 +163,7 @@ private:
     std::optional<Reply::Parked> parked_;
     Topics::Key topicKey_ = 0;
     EventLoop::Clock::time_point heldUntil_;
+    EventLoop::Clock::time_point answeredUntil_ = EventLoop::Clock::time_point::max();
     EventLoop::Clock::time_point parkedUntil_ = EventLoop::Clock::time_point::max();
 };
 

@@ -61,6 +61,8 @@ public:
     [[nodiscard]] Ticket enterFromInside();
 
     void hold();
+    /// Whether it is held at this moment.
+    [[nodiscard]] bool isHeld() const noexcept { return held_; }
     /// Opens the gate and calls everybody who waited.
     void release();
     /// Calls `resume` once the gate is released; at once when it is not held.

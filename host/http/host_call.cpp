@@ -19,9 +19,9 @@ entry::Origin originOf(const std::shared_ptr<const Route>& route, const auth::Id
 }  // namespace
 
 HostCall::HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket,
-                   BodyBudget::Share share, Parts parts)
+                   BodyBudget::Share share, Parts parts, std::optional<ProxyTarget> target)
     : HostCall(std::make_unique<Kept>(Kept{route, std::move(ticket), identity, std::move(share),
-                                           originOf(route, identity, parts)}),
+                                           originOf(route, identity, parts), std::move(target)}),
                std::move(parts)) {}
 
 HostCall::HostCall(std::unique_ptr<Kept> kept, Parts&& parts)

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include <sallyport/call.h>
+#include <sallyport/ext/tunnels.h>
 
 #include "host/auth/filter.h"
 #include "host/http/body_budget.h"
@@ -16,13 +18,17 @@ namespace sallyport::host::http {
 /// the plugin from being stopped, and what the body has of the memory.
 class HostCall final : public Call {
 public:
-    /// @param share pays for the body.
+    /// @param share pays for the body. @param target of a request to a proxy.
     HostCall(auth::Identity identity, std::shared_ptr<const Route> route, Gate::Ticket ticket,
-             BodyBudget::Share share, Parts parts);
+             BodyBudget::Share share, Parts parts, std::optional<ProxyTarget> target = std::nullopt);
 
     [[nodiscard]] const Route& route() const noexcept { return *kept_->route; }
     [[nodiscard]] const std::shared_ptr<auth::Lease>& lease() const noexcept { return kept_->identity.lease; }
     [[nodiscard]] const auth::Identity& identity() const noexcept { return kept_->identity; }
+    /// Where a request to a proxy is to go; null for any other.
+    [[nodiscard]] const ProxyTarget* target() const noexcept {
+        return kept_->target ? &*kept_->target : nullptr;
+    }
     /// For entering the plugin's code.
     [[nodiscard]] const entry::Origin& origin() const noexcept { return kept_->origin; }
     /// The reply has become a stream, which a reload of the plugin does not wait for.
@@ -35,6 +41,7 @@ private:
         auth::Identity identity;
         BodyBudget::Share share;
         entry::Origin origin;
+        std::optional<ProxyTarget> target;
     };
     HostCall(std::unique_ptr<Kept> kept, Parts&& parts);
 

@@ -27,7 +27,11 @@ struct Limits {
     std::chrono::milliseconds heartbeat{15'000};
     /// After so long it is found out whether a client that has shut down its sending side still waits.
     std::chrono::milliseconds probeDelay{2'000};
-    std::chrono::milliseconds longestHold{10'000};  ///< of a request of a job over its rate
+    std::chrono::milliseconds longestHold{10'000};      ///< of a request of a job over its rate
+    std::size_t tunnelBuffer = std::size_t{64} * 1024;  ///< bytes of a tunnel that its client has not taken
+    std::chrono::milliseconds tunnelEstablishTimeout{30'000};
+    std::chrono::milliseconds tunnelIdleTimeout{600'000};
+    std::chrono::milliseconds tunnelLifetime{86'400'000};  ///< 0: any
     unsigned jobShare = 20;  ///< percent of a thread's time that one job may have while others are there
 };
 

@@ -84,7 +84,10 @@ private:
 }  // namespace
 
 Reply invoke(const HostCall& call, Logger& log) {
-    return answered(call, "handler", log, [&call] { return call.route().handler(call); });
+    return answered(call, "handler", log, [&call] {
+        const auto& route = call.route();
+        return route.proxy ? route.proxy(call, *call.target()) : route.handler(call);
+    });
 }
 
 std::optional<Reply> startDeferred(const std::function<void(Promise)>& start, Promise promise,
@@ -107,6 +110,12 @@ bool startStream(const Reply::Producer& producer, std::shared_ptr<Stream> stream
 
 void reportDelivery(const std::function<void(bool)>& delivered, bool whole, const HostCall& call) {
     guarded(call, "Reply::onDelivered", [&] { delivered(whole); });
+}
+
+void destroyTunnel(Reply& reply, const HostCall& call) {
+    if (auto* const tunnelled = std::get_if<Reply::Tunnelled>(&reply.content())) {
+        entry::destroy(call.route().gate->owner(), "destructor of a tunnel", tunnelled->tunnel);
+    }
 }
 
 void declareAbandoned(Abandonment& abandonment, const HostCall& call) {

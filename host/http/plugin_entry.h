@@ -36,6 +36,9 @@ namespace sallyport::host::http {
 /// Tells whoever asked whether the answer got to the network.
 void reportDelivery(const std::function<void(bool)>& delivered, bool whole, const HostCall& call);
 
+/// Destroys the plugin's tunnel of a reply that will not be, if it has one.
+void destroyTunnel(Reply& reply, const HostCall& call);
+
 /// Tells whoever makes the answer that nobody waits for it any more.
 void declareAbandoned(Abandonment& abandonment, const HostCall& call);
 

@@ -8,21 +8,14 @@
 #include <sallyport/ascii.h>
 #include <sallyport/http_token.h>
 
+#include "host/http/authority.h"
+#include "host/http/field_list.h"
+
 namespace sallyport::host::http {
 
 namespace {
 
 constexpr std::string_view lineEnd = "\r\n";
-
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-        text.remove_suffix(1);
-    }
-    return text;
-}
 
 /// Visible characters, spaces, tabs and bytes above ASCII (RFC 9110 section 5.5).
 bool isFieldValue(std::string_view text) {
@@ -40,25 +33,16 @@ bool isTarget(std::string_view text) {
     });
 }
 
-bool listContains(std::string_view list, std::string_view wanted) {
-    while (!list.empty()) {
-        const auto comma = list.find(',');
-        if (ascii::equalsIgnoringCase(trimmed(list.substr(0, comma)), wanted)) {
-            return true;
-        }
-        if (comma == std::string_view::npos) {
-            break;
-        }
-        list.remove_prefix(comma + 1);
-    }
-    return false;
-}
-
 /// Splits the target into path and query. Absolute form (RFC 9112 section 3.2.2) loses scheme and authority.
 bool splitTarget(std::string_view target, RequestHead& head) {
     if (target == "*") {
         head.path = "*";
         return head.method == "OPTIONS";
+    }
+    if (target.front() != '/' && head.method == "CONNECT") {
+        head.target = parseAuthority(target, std::nullopt);
+        head.path = head.target ? head.target->authority() : std::string();
+        return head.target.has_value();
     }
     if (target.front() != '/') {
         const auto scheme = target.find("://");
@@ -67,8 +51,9 @@ bool splitTarget(std::string_view target, RequestHead& head) {
             return false;
         }
         target.remove_prefix(scheme + 3);
-        const auto end = target.find_first_of("/?");
-        if (end == 0) {
+        const auto end = target.find_first_of("/?#");
+        head.target = parseAuthority(target.substr(0, end), httpPort);
+        if (!head.target) {
             return false;
         }
         target = end == std::string_view::npos ? std::string_view{} : target.substr(end);
@@ -81,7 +66,9 @@ bool splitTarget(std::string_view target, RequestHead& head) {
     if (question != std::string_view::npos) {
         head.query = target.substr(question + 1);
     }
-    return head.path.find('#') == std::string::npos;
+    // A proxy would hand on what no server expects to be sent.
+    return head.path.find('#') == std::string::npos &&
+           !(head.target && head.query.find('#') != std::string::npos);
 }
 
 std::optional<HeadError> parseVersion(std::string_view version, RequestHead& head) {
@@ -160,6 +147,8 @@ private:
             ++hosts_;
         } else if (name == "connection") {
             connection(value);
+        } else if (name == "upgrade") {
+            protocols_.append(protocols_.empty() ? "" : ", ").append(value);
         } else if (name == "expect") {
             return expect(value);
         }
@@ -208,6 +197,7 @@ private:
         } else if (head_.http10 && listContains(value, "keep-alive")) {
             head_.keepAlive = true;
         }
+        upgrades_ |= listContains(value, "upgrade");
     }
 
     std::optional<HeadError> expect(const std::string& value) {
@@ -228,12 +218,33 @@ private:
         if (head_.framing == Framing::length && head_.length == 0) {
             head_.framing = Framing::none;
         }
+        // RFC 9110 section 9.3.6: what follows belongs to the tunnel, if there will be one.
+        if (head_.asksForTunnel() && head_.framing != Framing::none) {
+            return HeadError{400, "bad_request", "CONNECT has no content"};
+        }
+        if (head_.target) {
+            tellLength(*head_.target);
+        }
+        // RFC 9110 section 7.8: HTTP/1.0 has none.
+        if (upgrades_ && !head_.http10) {
+            head_.upgrade = std::move(protocols_);
+        }
         return std::nullopt;
+    }
+
+    void tellLength(ProxyTarget& target) const {
+        if (head_.framing == Framing::chunked) {
+            target.length.reset();
+        } else {
+            target.length = head_.framing == Framing::length ? head_.length : 0;
+        }
     }
 
     RequestHead& head_;
     int hosts_ = 0;
     bool close_ = false;
+    bool upgrades_ = false;
+    std::string protocols_;
 };
 
 constexpr std::size_t methodAndVersion = 64;
@@ -254,6 +265,10 @@ const std::string* RequestHead::find(std::string_view name) const {
     const auto found = std::find_if(headers.begin(), headers.end(),
                                     [&](const auto& header) { return header.first == name; });
     return found == headers.end() ? nullptr : &found->second;
+}
+
+std::string RequestHead::shownTarget() const {
+    return target && !asksForTunnel() ? "http://" + target->authority() + path : path;
 }
 
 std::size_t HeadParser::feed(std::string_view input) {

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <sallyport/ext/tunnels.h>
 
 #include "host/http/limits.h"
 
@@ -18,14 +21,23 @@ enum class Framing { none, length, chunked };
 /// A parsed request head. The framing has been checked: at most one way of telling the length, once.
 struct RequestHead {
     std::string method;
-    std::string path;                                          ///< undecoded; begins with `/`, or is `*`
-    std::string query;                                         ///< undecoded, without `?`
+    std::string path;   ///< undecoded; begins with `/`, or is `*`; see below
+    std::string query;  ///< undecoded, without `?`
     std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case, in order
     bool http10 = false;
     bool keepAlive = true;  ///< what version and `Connection` ask for
     bool expectsContinue = false;
     Framing framing = Framing::none;
     std::uint64_t length = 0;  ///< with Framing::length
+    /// Of the authority form, `CONNECT host:port`, whose path is `host:port`, and of the absolute form;
+    /// nothing of the others (RFC 9112 section 3.2).
+    std::optional<ProxyTarget> target{};
+    std::string upgrade{};  ///< the protocols that it would change to, a list; empty: none
+
+    /// Whether it is of the authority form.
+    [[nodiscard]] bool asksForTunnel() const noexcept { return target && method == "CONNECT"; }
+    /// What it is for, without the query, as the log shows it.
+    [[nodiscard]] std::string shownTarget() const;
 
     /// The first header of that lower-case name, or null.
     [[nodiscard]] const std::string* find(std::string_view name) const;

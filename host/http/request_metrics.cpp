@@ -25,7 +25,12 @@ RequestMetrics::RequestMetrics(Metrics& metrics) {
                                      {door, {"status", {classNames.begin(), classNames.end()}}});
     auto& seconds = metrics.histograms("http_answer_seconds",
                                        "Time from a request to the beginning of its answer", bounds, {door});
+    auto& open = metrics.gauges("http_tunnels", "Tunnels that are open", {door});
+    auto& bytes = metrics.counters("http_tunnel_bytes_total", "Bytes that went through tunnels",
+                                   {door, {"direction", {"received", "sent"}}});
     for (std::size_t i = 0; i < doors; ++i) {
+        tunnels_[i] = {&open.of({doorNames[i]}), &bytes.of({doorNames[i], "received"}),
+                       &bytes.of({doorNames[i], "sent"})};
         seconds_[i] = &seconds.of({doorNames[i]});
         for (std::size_t j = 0; j < classes; ++j) {
             answers_[i][j] = &answers.of({doorNames[i], classNames[j]});
@@ -38,6 +43,10 @@ void RequestMetrics::answered(Realm door, int status, std::chrono::steady_clock:
         static_cast<std::size_t>(std::clamp(status / 100, 1, static_cast<int>(classes))) - 1;
     answers_[indexOf(door)][statusClass]->add();
     seconds_[indexOf(door)]->observe(std::chrono::duration<double>(took).count());
+}
+
+const RequestMetrics::Tunnels& RequestMetrics::tunnels(Realm door) const noexcept {
+    return tunnels_[indexOf(door)];
 }
 
 }  // namespace sallyport::host::http

@@ -1,6 +1,7 @@
 #include "host/http/request_reader.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <string.h>
@@ -85,6 +86,9 @@ bool RequestReader::store() {
     if (rest_.empty()) {
         releaseBuffer();
     }
+    if (stage_ == Stage::handedOver) {
+        body_ = {};
+    }
     return share_.grow(buffer_.size()) == BodyBudget::Outcome::granted;
 }
 
@@ -111,6 +115,9 @@ void RequestReader::releaseBuffer() {
 }
 
 std::size_t RequestReader::appetite() const {
+    if (stage_ == Stage::handedOver) {
+        return piece;
+    }
     if (stage_ != Stage::body && stage_ != Stage::dropping) {
         return headPiece;
     }
@@ -128,6 +135,7 @@ RequestReader::Progress RequestReader::advance() {
         case Stage::dropping:
             return dropRest();
         case Stage::held:
+        case Stage::handedOver:
         case Stage::broken:
             break;
     }
@@ -235,8 +243,30 @@ void RequestReader::nextRequest() {
     stage_ = Stage::idle;
 }
 
+void RequestReader::handOver() {
+    stage_ = Stage::handedOver;
+}
+
+void RequestReader::handOverContent(const RequestHead& head) {
+    handOver();
+    contentOnly_ = true;
+    decoder_ = BodyDecoder(head, std::numeric_limits<std::uint64_t>::max());
+}
+
+RequestReader::Piece RequestReader::takePiece() {
+    if (!contentOnly_) {
+        return {std::exchange(rest_, {})};
+    }
+    body_.text.clear();
+    use(decoder_.feed(rest_, body_.text));
+    const auto state = decoder_.state();
+    return {body_.text, state == BodyDecoder::State::complete,
+            state != BodyDecoder::State::complete && state != BodyDecoder::State::reading};
+}
+
 bool RequestReader::canGoOn() const {
-    return stage_ != Stage::broken && (decoder_.state() == BodyDecoder::State::complete || bodyPending());
+    return stage_ != Stage::broken && stage_ != Stage::handedOver &&
+           (decoder_.state() == BodyDecoder::State::complete || bodyPending());
 }
 
 RequestReader::Progress RequestReader::fail(RequestError error) {

@@ -31,12 +31,13 @@ class RequestReader {
 public:
     /// What is being read.
     enum class Stage {
-        idle,      ///< nothing of a request has come
-        head,      ///< a head has begun
-        held,      ///< nothing, until it is said what becomes of the body, or of the next request
-        body,      ///< a body
-        dropping,  ///< what is left of a body that is not wanted
-        broken,    ///< nothing any more: where the next request begins cannot be told
+        idle,        ///< nothing of a request has come
+        head,        ///< a head has begun
+        held,        ///< nothing, until it is said what becomes of the body, or of the next request
+        body,        ///< a body
+        dropping,    ///< what is left of a body that is not wanted
+        handedOver,  ///< no requests any more: what comes is another's
+        broken,      ///< nothing any more: where the next request begins cannot be told
     };
 
     /// What `advance` came to.
@@ -84,6 +85,20 @@ public:
     /// The body that is complete.
     [[nodiscard]] ReceivedBody takeBody();
 
+    /// What comes from here on belongs to whoever takes the connection over, as it is.
+    void handOver();
+    /// The same for the content of the request, read off its framing. @param head the one that was taken.
+    void handOverContent(const RequestHead& head);
+
+    /// What was handed over.
+    struct Piece {
+        std::string_view bytes;  ///< lent until anything else is called
+        bool whole = false;      ///< nothing more comes: it was content, and this the end of it
+        bool malformed = false;  ///< the framing of the content is broken
+    };
+    /// What was received and not taken yet.
+    [[nodiscard]] Piece takePiece();
+
     /// Whether another request can be read off the connection: nothing of a body is left, or little enough
     /// to be dropped.
     [[nodiscard]] bool canGoOn() const;
@@ -115,6 +130,7 @@ private:
     bool secret_ = false;
     HeadParser head_;
     BodyDecoder decoder_;
+    bool contentOnly_ = false;  ///< of what is handed over
     ReceivedBody body_;
     JsonMemory json_;          ///< that the body may need
     BodyBudget::Share share_;  ///< pays for `buffer_`

@@ -70,7 +70,10 @@ void appendHead(std::string& out, const ResponseHead& head) {
             appendField(out, name, value);
         }
     }
-    if (head.close) {
+    if (!head.upgrade.empty()) {
+        appendField(out, "Upgrade", head.upgrade);
+        out.append("Connection: Upgrade\r\n");
+    } else if (head.close) {
         out.append("Connection: close\r\n");
     } else if (head.http10) {
         out.append("Connection: keep-alive\r\n");

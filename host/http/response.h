@@ -21,6 +21,7 @@ struct ResponseHead {
     std::size_t length = 0;
     std::string_view requestId;
     std::string_view dateHeader;  ///< a whole line
+    std::string_view upgrade;     ///< the protocol that it changes to, with status 101
     bool close = false;
     bool http10 = false;
 };

@@ -38,6 +38,12 @@ void ResponseWriter::begin(const ResponseHead& head, bool headOnly) {
     backlog_ += tail_.size() - before;
 }
 
+void ResponseWriter::beginRaw() noexcept {
+    framing_ = ResponseFraming::untilClose;
+    headOnly_ = false;
+    bodyless_ = false;
+}
+
 void ResponseWriter::write(std::string_view bytes) {
     if (isBodyDropped() || bytes.empty()) {
         return;

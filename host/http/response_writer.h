@@ -37,6 +37,8 @@ public:
     void beginInterim();
     /// Queues the head of a response. @param headOnly it answers HEAD: what is written of a body is dropped.
     void begin(const ResponseHead& head, bool headOnly);
+    /// What is written from here on goes out as it is: it belongs to no response.
+    void beginRaw() noexcept;
     /// Queues a copy of a piece of the body, framed as the head says.
     void write(std::string_view bytes);
     /// Queues a piece of the body without copying what is long.

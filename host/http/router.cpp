@@ -103,6 +103,7 @@ std::optional<std::string> percentDecode(std::string_view text) {
 Route::~Route() {
     if (gate) {
         entry::destroy(gate->owner(), "destructor of a handler", handler);
+        entry::destroy(gate->owner(), "destructor of a handler", proxy);
     }
 }
 
@@ -114,6 +115,9 @@ std::optional<RequestError> denial(const Route& route, const Caller& caller) {
 }
 
 std::string mountedPath(const Route& route) {
+    if (route.kind != RouteKind::path) {
+        return route.pattern;
+    }
     return (route.realm == Realm::worker ? "/worker/{job_id}" : "/api") + route.pattern;
 }
 
@@ -180,11 +184,21 @@ RouteTable::RouteTable(Routes routes, std::size_t awaited, AssetTrees assets)
     roots_[Realm::worker] = std::make_unique<Node>();
     roots_[Realm::operators] = std::make_unique<Node>();
     for (const auto& route : routes_) {
-        insert(route);
+        if (route->kind == RouteKind::path) {
+            insert(route);
+        } else if (const auto other = proxy(route->kind).route; other != route) {
+            throw std::invalid_argument(route->label + " is already a route of " + other->gate->plugin());
+        }
     }
 }
 
 RouteTable::~RouteTable() = default;
+
+RouteTable::Proxy RouteTable::proxy(RouteKind kind) const {
+    const auto found = std::find_if(routes_.begin(), routes_.end(),
+                                    [kind](const auto& route) { return route->kind == kind; });
+    return found == routes_.end() ? Proxy{nullptr, awaited_ > 0} : Proxy{*found, false};
+}
 
 std::optional<Reply> RouteTable::asset(const AssetRequest& request) const {
     for (const auto& tree : assets_) {

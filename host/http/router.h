@@ -10,12 +10,20 @@
 #include <vector>
 
 #include <sallyport/errors.h>
+#include <sallyport/ext/tunnels.h>
 #include <sallyport/route.h>
 
 #include "host/http/asset_tree.h"
 #include "host/http/gate.h"
 
 namespace sallyport::host::http {
+
+/// What requests a route answers.
+enum class RouteKind {
+    path,     ///< those for its pattern
+    connect,  ///< CONNECT, on the worker door
+    forward,  ///< those in absolute form, on the worker door
+};
 
 /// One route of one plugin, its options filled in. The gate comes first so that the handler, which is the
 /// plugin's code, is destroyed before whatever keeps that code loaded.
@@ -28,9 +36,10 @@ struct Route {
 
     std::shared_ptr<Gate> gate;
     std::shared_ptr<void> code;  ///< keeps the plugin's code loaded
+    RouteKind kind = RouteKind::path;
     Realm realm = Realm::worker;
     std::string method;
-    std::string pattern;  ///< below the realm's mount point
+    std::string pattern;  ///< below the realm's mount point; as people read it, of the other kinds
     std::string label;    ///< method and mounted path, for people
     Run run = Run::pool;
     Body body = Body::none;
@@ -40,6 +49,7 @@ struct Route {
     std::size_t loopBody = 0;
     std::size_t maxBody = 0;  ///< bytes, where the door's own limit is too much; 0: it is not
     Handler handler;
+    ProxyHandler proxy;  ///< instead, of the other kinds
 };
 
 /// Why that caller, of the route's realm, may not have it: 403, naming the permission. Nothing if it may.
@@ -73,6 +83,14 @@ public:
 
     /// @param path below the realm's mount point, beginning with `/`.
     [[nodiscard]] Match match(Realm realm, std::string_view method, std::string_view path) const;
+
+    /// The proxy that answers requests of that kind; null if there is none. @param awaited whether one may
+    /// come with a plugin that has yet to start.
+    struct Proxy {
+        std::shared_ptr<const Route> route;
+        bool awaited = false;
+    };
+    [[nodiscard]] Proxy proxy(RouteKind kind) const;
 
     /// What everybody may read. Nothing if the path is not that of a plugin's files.
     [[nodiscard]] std::optional<Reply> asset(const AssetRequest& request) const;

@@ -116,6 +116,7 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
     if (std::ranges::find(facilities.launchers, plugin) != facilities.launchers.end()) {
         extensions_.add<JobTokens>(facilities.jobTokens);
     }
+    extensions_.add<Tunnels>(*routes_);
 }
 
 Context::~Context() {

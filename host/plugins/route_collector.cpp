@@ -55,6 +55,14 @@ void RouteCollector::checkPermission(Realm realm, std::string_view permission) c
     }
 }
 
+void RouteCollector::connect(ProxyHandler handler, Run run) {
+    addProxy(http::RouteKind::connect, "CONNECT", "{host}:{port}", std::move(handler), run);
+}
+
+void RouteCollector::forward(ProxyHandler handler, Run run) {
+    addProxy(http::RouteKind::forward, "*", "http://{host}/{path...}", std::move(handler), run);
+}
+
 void RouteCollector::add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
                          const RouteOptions& options) {
     starting_.require(realm == Realm::worker ? "Routes::worker" : "Routes::operators");
@@ -68,12 +76,7 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
     http::checkPattern(pattern);
     checkPermission(realm, options.permission);
 
-    auto route = std::make_shared<http::Route>();
-    route->gate = gate_;
-    route->code = code_;
-    route->realm = realm;
-    route->method = method;
-    route->pattern = pattern;
+    auto route = made(realm, method, pattern);
     route->label = route->method + " " + http::mountedPath(*route);
     route->run = options.run;
     const bool reads = method == "GET";
@@ -87,9 +90,37 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
     route->secret = options.secret;
     route->loopBody = options.loopBody;
     route->handler = std::move(handler);
+    take(std::move(route));
+}
+
+void RouteCollector::addProxy(http::RouteKind kind, const char* method, const char* pattern,
+                              ProxyHandler handler, Run run) {
+    starting_.require(kind == http::RouteKind::connect ? "Tunnels::connect" : "Tunnels::forward");
+    if (!handler) {
+        throw std::invalid_argument("a proxy needs a handler");
+    }
+    auto route = made(Realm::worker, method, pattern);
+    route->kind = kind;
+    route->label = route->method + " " + http::mountedPath(*route);
+    route->run = run;
+    route->proxy = std::move(handler);
+    take(std::move(route));
+}
+
+std::shared_ptr<http::Route> RouteCollector::made(Realm realm, std::string_view method,
+                                                  std::string_view pattern) const {
+    auto route = std::make_shared<http::Route>();
+    route->gate = gate_;
+    route->code = code_;
+    route->realm = realm;
+    route->method = method;
+    route->pattern = pattern;
+    return route;
+}
+
+void RouteCollector::take(std::shared_ptr<http::Route> route) {
     if (const auto owner = taken_(*route); !owner.empty()) {
-        throw std::invalid_argument(route->method + " " + http::mountedPath(*route) +
-                                    " is already a route of " + owner);
+        throw std::invalid_argument(route->label + " is already a route of " + owner);
     }
     // The collected routes among themselves: the table refuses two of the same.
     auto extended = routes_;

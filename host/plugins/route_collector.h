@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sallyport/ext/tunnels.h>
 #include <sallyport/route.h>
 
 #include "host/entry/rules.h"
@@ -16,7 +17,7 @@
 namespace sallyport::host::plugins {
 
 /// Checks routes as they are named, and fills in the defaults.
-class RouteCollector final : public sallyport::Routes {
+class RouteCollector final : public sallyport::Routes, public Tunnels {
 public:
     /// Tells which plugin has a route of the same realm, method and shape; empty for none.
     using Taken = std::function<std::string(const http::Route&)>;
@@ -29,6 +30,9 @@ public:
     void operators(std::string_view method, std::string_view pattern, Handler handler,
                    const RouteOptions& options) override;
 
+    void connect(ProxyHandler handler, Run run) override;
+    void forward(ProxyHandler handler, Run run) override;
+
     /// The routes so far. After this no more can be named.
     [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> seal();
 
@@ -36,6 +40,11 @@ private:
     void add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
              const RouteOptions& options);
     void checkPermission(Realm realm, std::string_view permission) const;
+    void addProxy(http::RouteKind kind, const char* method, const char* pattern, ProxyHandler handler,
+                  Run run);
+    [[nodiscard]] std::shared_ptr<http::Route> made(Realm realm, std::string_view method,
+                                                    std::string_view pattern) const;
+    void take(std::shared_ptr<http::Route> route);
 
     std::shared_ptr<void> code_;
     std::shared_ptr<http::Gate> gate_;

@@ -10,7 +10,8 @@
 
 namespace sallyport::testing {
 
-Answer::Answer(Reply reply, std::shared_ptr<const Call> call) : call_(std::move(call)) {
+Answer::Answer(Reply reply, std::shared_ptr<const Call> call, Opener opener)
+    : call_(std::move(call)), opener_(std::move(opener)) {
     auto* const deferred = std::get_if<Reply::Deferred>(&reply.content());
     if (deferred == nullptr) {
         reply_ = std::move(reply);
@@ -64,7 +65,7 @@ std::string Answer::message() const {
 std::optional<Answer> Answer::retry() {
     const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
     auto tried = std::get<Reply::Parked>(reply().content()).retry();
-    return tried ? std::optional<Answer>(std::in_place, *std::move(tried), call_) : std::nullopt;
+    return tried ? std::optional<Answer>(std::in_place, *std::move(tried), call_, opener_) : std::nullopt;
 }
 
 const std::string& Answer::topic() const {
@@ -88,6 +89,14 @@ std::shared_ptr<RecordedStream> Answer::stream() {
     const host::entry::Waiting onTheLoop(host::entry::Waiting::Rule::forbidden);
     std::get<Reply::Streamed>(reply().content()).producer(client);
     return client;
+}
+
+const std::string& Answer::protocol() const {
+    return std::get<Reply::Tunnelled>(reply().content()).protocol;
+}
+
+std::shared_ptr<RecordedTunnel> Answer::open() {
+    return opener_(std::move(std::get<Reply::Tunnelled>(reply().content()).tunnel));
 }
 
 void Answer::delivered(bool success) {

@@ -9,6 +9,7 @@
 
 #include <sallyport/errors.h>
 #include <sallyport/ext/metrics.h>
+#include <sallyport/ext/tunnels.h>
 #include <sallyport/retention.h>
 #include <sallyport/testing/fake_host.h>
 
@@ -17,6 +18,8 @@
 #include "host/config/configuration.h"
 #include "host/entry/rules.h"
 #include "host/entry/waiting.h"
+#include "host/http/admission.h"
+#include "host/http/proxy_request.h"
 #include "host/http/router.h"
 #include "host/jobs/registry.h"
 #include "host/jobs/terms.h"
@@ -28,6 +31,7 @@
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
 #include "host/testing/io_thread.h"
+#include "host/testing/on_loop.h"
 
 namespace sallyport::testing {
 
@@ -59,11 +63,16 @@ private:
 /// Keeps the caller for as long as the call.
 class OwnedCall final : public Call {
 public:
-    OwnedCall(std::shared_ptr<const Caller> caller, Parts parts)
-        : Call(*caller, std::move(parts)), caller_(std::move(caller)) {}
+    OwnedCall(std::shared_ptr<const Caller> caller, Parts parts,
+              std::optional<ProxyTarget> target = std::nullopt)
+        : Call(*caller, std::move(parts)), caller_(std::move(caller)), target_(std::move(target)) {}
+
+    /// Of a request to a proxy.
+    [[nodiscard]] const ProxyTarget& target() const { return target_.value(); }
 
 private:
     std::shared_ptr<const Caller> caller_;
+    std::optional<ProxyTarget> target_;
 };
 
 std::shared_ptr<const Settings> checkedSettings(const std::string& plugin, std::span<const Setting> declared,
@@ -120,6 +129,14 @@ private:
     Store& store_;
     std::shared_ptr<const host::entry::StartPhase> starting_;
 };
+
+Call::Pairs withProxyToken(Call::Pairs headers, const std::string& token) {
+    headers.emplace_back("proxy-authorization", "Bearer " + token);
+    return headers;
+}
+
+/// As they are by default.
+constexpr host::http::Limits headLimits;
 
 /// A loop on a thread of its own, once it is asked for.
 class OneLoop final : public IoLoops {
@@ -186,6 +203,7 @@ public:
         extensions.add<Assets>(*assets);
         lifecycle = std::make_unique<host::plugins::PluginJobLifecycle>(participants, nullptr, gate);
         extensions.add<JobLifecycle>(*lifecycle);
+        extensions.add<Tunnels>(*routes);
         timers.clear();
         provided.clear();
         pluginBus.reset();
@@ -220,10 +238,59 @@ public:
     }
 
     void stop() {
+        for (const auto& held : std::exchange(tunnels, {})) {
+            if (const auto tunnel = held.lock()) {
+                tunnel->hangUp(TunnelEnd::stopping);
+            }
+        }
         if (plugin) {
             plugin->stop();
         }
         takeBack();
+    }
+
+    Answer proxied(const std::string& method, const std::string& target, Call::Pairs fields) {
+        namespace http = host::http;
+        if (!hasHeader(fields, "host")) {
+            fields.emplace_back("host", "client.example");
+        }
+        std::string text = method + " " + target + " HTTP/1.1\r\n";
+        for (const auto& [name, value] : fields) {
+            text.append(name).append(": ").append(value).append("\r\n");
+        }
+        http::HeadParser parser(headLimits);
+        parser.feed(text + "\r\n");
+        if (parser.state() != http::HeadParser::State::complete) {
+            const auto& error = parser.error();
+            return {Reply::error(RequestError(error.status, error.code, error.message)), nullptr};
+        }
+        auto head = parser.take();
+        const auto kind = http::proxyKind(head, Realm::worker, routeTable());
+        if (!kind) {
+            return {Reply::error(notFound("there is nothing at this path")), nullptr};
+        }
+        auto routed = http::routeProxy(routeTable(), Realm::worker, *kind);
+        if (routed.answer) {
+            return {std::move(*routed.answer), nullptr};
+        }
+        auto result = http::authenticateProxy(filter, head);
+        if (const auto* denied = std::get_if<RequestError>(&result)) {
+            return {http::refusal(*denied), nullptr};
+        }
+        const auto& identity = std::get<http::Authenticated>(result).identity;
+        if (const auto problem = http::tokenGivenAway(head, identity)) {
+            return {http::refusal(*problem), nullptr};
+        }
+        Call::Parts parts;
+        parts.method = head.method;
+        parts.path = head.path;
+        parts.query = head.query;
+        parts.headers = http::forwardedFields(std::move(head.headers), *head.target);
+        const auto call =
+            std::make_shared<OwnedCall>(identity.caller, std::move(parts), std::move(head.target));
+        const auto& route = *routed.match.route;
+        const auto answer = [&] { return answerOf(route, call); };
+        return route.run == Run::loop ? onLoop(*io.loops().front(), answer) : answer();
     }
 
     void settle() {
@@ -290,6 +357,7 @@ public:
     std::vector<std::function<void()>> timers;
     bool poolIsFull = false;
     OneLoop io;
+    std::vector<std::weak_ptr<RecordedTunnel>> tunnels;
     host::metrics::Registry metrics;
     std::unique_ptr<Metrics> pluginMetrics = metrics.of(name);
     const std::string assetDirectory = (directory.path() / "share" / name).string();
@@ -306,10 +374,7 @@ private:
 
     /// The route, with its parameters put into `parts`, or what such a request is refused with.
     Found lookUp(Realm realm, Call::Parts& parts) const {
-        if (!table) {
-            throw std::logic_error("no plugin has been started");
-        }
-        auto match = table->match(realm, parts.method, parts.path);
+        auto match = routeTable().match(realm, parts.method, parts.path);
         if (match.badEncoding) {
             return Reply::error(badRequest("the path's percent-encoding is malformed"));
         }
@@ -325,17 +390,29 @@ private:
             .header("Allow", match.allow);
     }
 
+    [[nodiscard]] const host::http::RouteTable& routeTable() const {
+        if (!table) {
+            throw std::logic_error("no plugin has been started");
+        }
+        return *table;
+    }
+
     /// Checks of a handler on a loop that it waits for nothing.
-    static Reply runHandler(const host::http::Route& route, const Call& call) {
+    static Reply runHandler(const host::http::Route& route, const OwnedCall& call) {
         using host::entry::Waiting;
         const Waiting here(route.run == Run::loop ? Waiting::Rule::forbidden : Waiting::Rule::allowed);
-        return route.handler(call);
+        return route.proxy ? route.proxy(call, call.target()) : route.handler(call);
     }
 
     /// A deferred answer is awaited as far as it waits for the store.
-    Answer answerOf(const host::http::Route& route, const std::shared_ptr<const Call>& call) {
+    Answer answerOf(const host::http::Route& route, const std::shared_ptr<const OwnedCall>& call) {
+        const auto opener = [this](std::shared_ptr<Tunnel> tunnel) {
+            auto client = std::make_shared<RecordedTunnel>(io.loops().front(), std::move(tunnel));
+            tunnels.push_back(client);
+            return client;
+        };
         try {
-            Answer answer(runHandler(route, *call), call);
+            Answer answer(runHandler(route, *call), call, opener);
             if (!answer.answered()) {
                 settle();
             }
@@ -575,6 +652,15 @@ Answer FakeHost::operators(const std::string& user, Role role, const std::string
     parts.body = body;
     parts.headers = std::move(headers);
     return impl_->request(Realm::operators, callerOf(user, role), std::move(parts), path);
+}
+
+Answer FakeHost::connect(const CreatedJob& job, const std::string& authority, const Call::Pairs& headers) {
+    return impl_->proxied("CONNECT", authority, withProxyToken(headers, job.token));
+}
+
+Answer FakeHost::forward(const CreatedJob& job, const std::string& method, const std::string& url,
+                         const Call::Pairs& headers) {
+    return impl_->proxied(method, url, withProxyToken(headers, job.token));
 }
 
 std::shared_ptr<const Caller> FakeHost::callerOf(const CreatedJob& job) const {

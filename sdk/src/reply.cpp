@@ -143,6 +143,14 @@ Reply Reply::waitFor(std::string topic, std::chrono::milliseconds timeout, Retry
                         std::make_shared<Reply>(std::move(otherwise))}};
 }
 
+Reply Reply::tunnel(std::shared_ptr<Tunnel> tunnel) {
+    return {200, Tunnelled{{}, std::move(tunnel)}};
+}
+
+Reply Reply::upgrade(std::string protocol, std::shared_ptr<Tunnel> tunnel) {
+    return {101, Tunnelled{std::move(protocol), std::move(tunnel)}};
+}
+
 Reply& Reply::header(std::string name, std::string value) & {
     headers_.emplace_back(std::move(name), std::move(value));
     return *this;

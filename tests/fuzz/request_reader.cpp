@@ -1,9 +1,11 @@
 // What arrives on a connection: however it is cut, the same requests come out, bodies stay within their
-// limit, and no more is kept than a head may have.
+// limit, and no more is kept than a head may have. What is for a tunnel comes out as it went in, and a target
+// of a proxy in one form alone.
 #include "host/http/request_reader.h"
 
 #include <vector>
 
+#include "host/http/authority.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -20,7 +22,7 @@ constexpr Limits limits{.maxHeaderBytes = 400, .maxHeaders = 8, .maxUriBytes = 1
 constexpr std::size_t mostKept = 1024;
 
 struct Outcome {
-    std::vector<std::string> requests;  ///< heads and bodies, written out
+    std::vector<std::string> requests;  ///< heads and bodies, written out; last what a tunnel is handed
     int status = 0;                     ///< of the refusal that ended it
 };
 
@@ -36,16 +38,69 @@ std::string writtenOut(const RequestHead& head) {
     return text;
 }
 
+void checkTarget(const RequestHead& head) {
+    if (!head.target) {
+        return;
+    }
+    const auto authority = head.target->authority();
+    const auto again = parseAuthority(authority, std::nullopt);
+    require(again && again->authority() == authority, "a target is read as it is written");
+    require(head.target->port != 0 && authority.find_first_of("@%/ \r\n") == std::string::npos,
+            "a target is a host and a port");
+    require(head.path == authority || head.path.starts_with('/'), "a tunnel's path is its target");
+}
+
+/// What comes after a head that hands the connection over.
+void takePieces(RequestReader& reader, Outcome& outcome) {
+    for (;;) {
+        const auto piece = reader.takePiece();
+        outcome.requests.back() += piece.bytes;
+        if (piece.malformed) {
+            outcome.status = 400;
+            return;
+        }
+        if (piece.bytes.empty()) {
+            if (piece.whole) {
+                reader.discard();
+            }
+            return;
+        }
+    }
+}
+
+/// Hands the connection over, if that is what the head is for.
+bool handsOver(RequestReader& reader, const RequestHead& head, Outcome& outcome) {
+    if (!head.target) {
+        return false;
+    }
+    if (head.asksForTunnel()) {
+        reader.handOver();
+    } else {
+        reader.handOverContent(head);
+    }
+    outcome.requests.emplace_back("handed over: ");
+    return true;
+}
+
 /// Goes on as long as there is input: bodies of POST are read, others are dropped.
 void advance(RequestReader& reader, BodyBudget& budget, Outcome& outcome) {
     for (;;) {
+        if (reader.stage() == RequestReader::Stage::handedOver) {
+            takePieces(reader, outcome);
+            return;
+        }
         switch (reader.advance()) {
             case Progress::starved:
                 return;
             case Progress::head: {
                 const RequestHead head = reader.takeHead();
                 outcome.requests.push_back(writtenOut(head));
-                require(head.path.starts_with('/') || head.path == "*", "a path begins with a slash");
+                require(head.path.starts_with('/') || head.path == "*" || head.asksForTunnel(),
+                        "a path begins with a slash");
+                checkTarget(head);
+                if (handsOver(reader, head, outcome)) {
+                    break;
+                }
                 const bool reads = head.method == "POST"
                                        ? reader.expectBody(head, longestBody, {budget, Realm::worker})
                                        : reader.dropBody();

@@ -361,6 +361,15 @@ Response Connection::exchange(const Request& request) {
     return receive(request.method());
 }
 
+std::string Connection::receiveBytes(std::size_t size) {
+    while (buffer_.size() < size) {
+        if (!fill()) {
+            throw ConnectionLost("the connection was closed after '" + buffer_.substr(0, 1000) + "'");
+        }
+    }
+    return std::exchange(buffer_, {});
+}
+
 std::string Connection::receiveUntilClosed() {
     try {
         while (fill()) {

@@ -111,6 +111,9 @@ public:
 
     Response exchange(const Request& request);
 
+    /// Reads bytes that belong to no response until there are that many. @return what there is by then.
+    /// @throws ConnectionLost when the peer closes before.
+    std::string receiveBytes(std::size_t size);
     /// All bytes until the peer closes; a reset counts as the end.
     std::string receiveUntilClosed();
     /// Whether the peer closes the connection without sending anything more.

@@ -24,6 +24,7 @@ class Reply;
 class RequestError;
 class Store;
 class Transaction;
+class Tunnel;
 
 /// How the host tells that nobody waits for the answer to a deferred request any more. [any thread]
 class Abandonment {
@@ -133,8 +134,13 @@ public:
         Retry retry;                        ///< makes the answer
         std::shared_ptr<Reply> otherwise;   ///< the answer when the time is over
     };
+    /// A connection that the plugin takes over.
+    struct Tunnelled {
+        std::string protocol;            ///< that it changes to; empty for a proxy's tunnel
+        std::shared_ptr<Tunnel> tunnel;  ///< the plugin's end of it
+    };
     /// One of the kinds of replies.
-    using Content = std::variant<Whole, Deferred, Streamed, Subscribed, Parked>;
+    using Content = std::variant<Whole, Deferred, Streamed, Subscribed, Parked, Tunnelled>;
 
     /// A JSON object (`application/json`).
     /// @param write is given the json::Writer inside of the object, and adds its members.
@@ -180,6 +186,16 @@ public:
     /// connection's thread: it must not block. If the client goes away first, neither is used.
     [[nodiscard]] static Reply waitFor(std::string topic, std::chrono::milliseconds timeout, Retry retry,
                                        Reply otherwise);
+
+    /// Gives both directions of the connection to `tunnel` (ext/tunnels.h), in answer to a request to a
+    /// proxy. CONNECT is answered 200 with the headers of this reply. Of a request in absolute form nothing
+    /// is answered: the tunnel sends the whole response.
+    [[nodiscard]] static Reply tunnel(std::shared_ptr<Tunnel> tunnel);
+
+    /// Gives both directions of the connection to `tunnel` (ext/tunnels.h) after a change to `protocol`, such
+    /// as `websocket`: answers 101 with `Upgrade`, `Connection` and the headers of this reply (RFC 9110
+    /// section 7.8). A client that has not asked for that protocol is answered 426.
+    [[nodiscard]] static Reply upgrade(std::string protocol, std::shared_ptr<Tunnel> tunnel);
 
     /// What is moved from is of no use any more.
     Reply(Reply&&) noexcept = default;

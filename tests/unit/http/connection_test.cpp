@@ -6,12 +6,8 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include "host/http/event_loop.h"
-#include "host/metrics/registry.h"
 #include "tests/support/assertions.h"
-#include "tests/support/temporary_directory.h"
-#include "tests/unit/auth/database_fixture.h"
-#include "tests/unit/http/memory_transport.h"
+#include "tests/unit/http/loop_fixture.h"
 
 namespace sallyport::tests {
 
@@ -30,7 +26,7 @@ std::size_t count(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-class ConnectionTest : public CppUnit::TestFixture {
+class ConnectionTest : public LoopFixture {
     CPPUNIT_TEST_SUITE(ConnectionTest);
     CPPUNIT_TEST(requestsAreAnsweredInOrder);
     CPPUNIT_TEST(requestInPieces);
@@ -54,42 +50,6 @@ class ConnectionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(drainingClosesWhatIsIdle);
     CPPUNIT_TEST_SUITE_END();
 
-    TemporaryDirectory directory_;
-    TestStore store_{(directory_ / "sallyport.db").string()};
-    SilentLog log_;
-    auth::WorkerTokens workers_;
-    auth::Operators operators_{store_};
-    const auth::Filter filter_{workers_, operators_};
-    const auth::Operators::Created made_ = operators_.create("t", "ann", Role::viewer);
-    const std::string& token_ = made_.secret;
-    WorkerPool pool_{{}, log_};
-    Topics topics_;
-    bus::LiveHub hub_{std::size_t{1024} * 1024};
-    BodyBudget bodies_{std::size_t{1024} * 1024};
-    Crowd crowd_;
-    metrics::Registry registry_;
-    std::unique_ptr<Metrics> metrics_ = registry_.of({});
-    RequestMetrics counted_{*metrics_};
-    LoopMetrics loops_{*metrics_};
-    Services services_{{}, filter_, {}, pool_, topics_, hub_, bodies_, crowd_, counted_, loops_, log_};
-    std::unique_ptr<Door> door_ = std::make_unique<Door>(
-        Door::Options{.realm = Realm::operators, .maxBody = 1000, .maxConnections = 10});
-    MemoryPeer peer_;
-    std::unique_ptr<EventLoop> loop_;
-    std::shared_ptr<Gate> gate_ = std::make_shared<Gate>("test");
-    RouteTable::Routes routes_;
-
-    void addRoute(std::string method, std::string pattern, Handler handler) {
-        auto route = std::make_shared<Route>();
-        route->gate = gate_;
-        route->realm = Realm::operators;
-        route->method = std::move(method);
-        route->pattern = std::move(pattern);
-        route->run = Run::loop;
-        route->handler = std::move(handler);
-        routes_.push_back(std::move(route));
-    }
-
     /// Answers with a status of that class that were counted.
     std::int64_t answered(const std::string& statusClass) {
         for (const auto& metric : registry_.read()) {
@@ -102,21 +62,6 @@ class ConnectionTest : public CppUnit::TestFixture {
         return 0;
     }
 
-    /// Starts the loop with the routes, and a connection on it.
-    void connect(std::size_t piece = std::string::npos) {
-        loop_ = std::make_unique<EventLoop>(services_);
-        loop_->start();
-        loop_->post(
-            [this, routes = std::make_shared<const RouteTable>(routes_)] { loop_->setRoutes(routes); });
-        loop_->adopt(std::make_unique<MemoryTransport>(peer_, piece), door_->enter("memory"), *door_);
-    }
-
-    void revokeToken() {
-        operators_.revoke(made_.token.id);
-        // By its address: a test that is over takes `loop_` back while the loop still runs what was posted.
-        loop_->post([loop = loop_.get()] { loop->endRevoked(std::nullopt); });
-    }
-
     [[nodiscard]] std::string request(std::string_view method, std::string_view path,
                                       std::string_view rest = "\r\n") const {
         return std::string(method) + " /api" + std::string(path) +
@@ -126,11 +71,6 @@ class ConnectionTest : public CppUnit::TestFixture {
 public:
     void setUp() override {
         addRoute("GET", "/hello", [](const Call&) { return Reply::text(200, "text/plain", "hello"); });
-    }
-
-    void tearDown() override {
-        loop_.reset();
-        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, door_->connections());
     }
 
     void requestsAreAnsweredInOrder() {

@@ -67,6 +67,8 @@ class RequestHeadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(piecesOfEverySize);
     CPPUNIT_TEST(nextHeadBeginsAnew);
     CPPUNIT_TEST(targets);
+    CPPUNIT_TEST(targetsOfProxies);
+    CPPUNIT_TEST(upgrades);
     CPPUNIT_TEST(versions);
     CPPUNIT_TEST(hostIsNeededOnce);
     CPPUNIT_TEST(lengths);
@@ -140,11 +142,47 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("/a/../b"),
                              accepted("GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n").path);
         for (const char* line :
-             {"GET * HTTP/1.1", "CONNECT h:1 HTTP/1.1", "GET ftp://h/ HTTP/1.1", "GET a HTTP/1.1",
-              "GET /a b HTTP/1.1", "GET /a#b HTTP/1.1", "GET /\x01 HTTP/1.1", "GET /\xc3\xa4 HTTP/1.1",
-              "GET http:///p HTTP/1.1", " / HTTP/1.1", "GET /", "G(T / HTTP/1.1", "GET  HTTP/1.1"}) {
+             {"GET * HTTP/1.1", "CONNECT h HTTP/1.1", "CONNECT http://h:1 HTTP/1.1",
+              "GET http://u@h/ HTTP/1.1", "GET http://h/#a HTTP/1.1", "GET http://h/?a#b HTTP/1.1",
+              "GET http://h#a HTTP/1.1", "GET ftp://h/ HTTP/1.1", "GET a HTTP/1.1", "GET /a b HTTP/1.1",
+              "GET /a#b HTTP/1.1", "GET /\x01 HTTP/1.1", "GET /\xc3\xa4 HTTP/1.1", "GET http:///p HTTP/1.1",
+              " / HTTP/1.1", "GET /", "G(T / HTTP/1.1", "GET  HTTP/1.1"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(line, 400, refusal(std::string(line) + "\r\nHost: h\r\n\r\n"));
         }
+    }
+
+    void targetsOfProxies() {
+        const auto tunnel = accepted("CONNECT H:1 HTTP/1.1\r\nHost: other\r\n\r\n");
+        CPPUNIT_ASSERT(tunnel.asksForTunnel());
+        CPPUNIT_ASSERT_EQUAL(std::string("h:1"), tunnel.path);
+        CPPUNIT_ASSERT_EQUAL(std::string("h:1"), tunnel.shownTarget());
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, tunnel.target->length.value());
+        const auto counted = accepted("PUT http://H/p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n");
+        CPPUNIT_ASSERT(!counted.asksForTunnel());
+        CPPUNIT_ASSERT_EQUAL(std::string("http://h:80/p"), counted.shownTarget());
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{7}, counted.target->length.value());
+        CPPUNIT_ASSERT(!accepted("PUT http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+                            .target->length);
+        // A path is no authority, whatever the method.
+        CPPUNIT_ASSERT(!accepted("CONNECT /h HTTP/1.1\r\nHost: h\r\n\r\n").asksForTunnel());
+        CPPUNIT_ASSERT(!accepted("GET /p HTTP/1.1\r\nHost: h\r\n\r\n").target);
+        CPPUNIT_ASSERT_EQUAL(400, refusal("CONNECT h:1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n"));
+        CPPUNIT_ASSERT_EQUAL(
+            400, refusal("CONNECT h:1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        accepted("CONNECT h:1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    void upgrades() {
+        const auto upgrade = [](const std::string& fields, const std::string& version = "1.1") {
+            return accepted("GET / HTTP/" + version + "\r\nHost: h\r\n" + fields + "\r\n").upgrade;
+        };
+        CPPUNIT_ASSERT_EQUAL(std::string("websocket"),
+                             upgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+        CPPUNIT_ASSERT_EQUAL(std::string("a, b"),
+                             upgrade("Upgrade: a\r\nConnection: x, upgrade\r\nUpgrade: b\r\n"));
+        CPPUNIT_ASSERT_EQUAL(std::string(), upgrade("Upgrade: a\r\n"));
+        CPPUNIT_ASSERT_EQUAL(std::string(), upgrade("Connection: Upgrade\r\n"));
+        CPPUNIT_ASSERT_EQUAL(std::string(), upgrade("Connection: Upgrade\r\nUpgrade: a\r\n", "1.0"));
     }
 
     void versions() {

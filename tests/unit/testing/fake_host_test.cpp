@@ -13,6 +13,7 @@
 #include <sallyport/ext/assets.h>
 #include <sallyport/ext/io.h>
 #include <sallyport/ext/metrics.h>
+#include <sallyport/ext/tunnels.h>
 #include <sallyport/testing/fake_host.h>
 #include <sallyport/testing/recorded_stream.h>
 
@@ -49,6 +50,32 @@ public:
 
 private:
     std::function<void(Examination&)> script_;
+};
+
+/// A tunnel that sends back what comes until it is told `end`, and reads no more when it is full.
+class Echo final : public Tunnel {
+public:
+    explicit Echo(std::vector<std::string>& told) : told_(told) {}
+
+    void onOpened(std::shared_ptr<TunnelPeer> peer) override { peer_ = std::move(peer); }
+    void onData(std::string_view bytes) override {
+        if (bytes == "throw") {
+            throw std::runtime_error("no");
+        }
+        if (bytes == "end") {
+            peer_->close();
+        } else if (!peer_->send(bytes)) {
+            peer_->pauseReading();
+        }
+    }
+    void onWritable() override { peer_->resumeReading(); }
+    void onPeerFinished() override { peer_->finish(); }
+    void onDrain() override { peer_->send("bye"); }
+    void onClosed(TunnelEnd end) override { told_.emplace_back(sallyport::name(end)); }
+
+private:
+    std::vector<std::string>& told_;
+    std::shared_ptr<TunnelPeer> peer_;
 };
 
 /// A service that does nothing.
@@ -92,6 +119,8 @@ class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(tellsThatNobodyWaits);
     CPPUNIT_TEST(streams);
     CPPUNIT_TEST(tellsAProducerThatItsClientIsSlowOrGone);
+    CPPUNIT_TEST(playsTheClientOfATunnel);
+    CPPUNIT_TEST(readsAbsoluteFormsAsTheDaemonDoes);
     CPPUNIT_TEST(forgetsAPluginThatDoesNotStart);
     CPPUNIT_TEST(takesBackWhatAPluginRegistered);
     CPPUNIT_TEST(keepsLogLines);
@@ -556,6 +585,94 @@ public:
         RecordedStream cut;
         cut.abort();
         CPPUNIT_ASSERT(cut.aborted() && !cut.ended());
+    }
+
+    void playsTheClientOfATunnel() {
+        std::vector<std::string> told;
+        start([&told](Host& host) {
+            const auto loop = host.require<IoLoops>().loops().front();
+            host.require<Tunnels>().connect(
+                [&told, loop](const Call& call, const ProxyTarget& target) {
+                    if (!loop->isCurrent()) {
+                        throw std::logic_error("not on the loop");
+                    }
+                    if (target.host != "h" || call.header("proxy-authorization")) {
+                        throw forbidden("no");
+                    }
+                    return Reply::deferred([&told](const Promise& promise) {
+                        promise.fulfil(Reply::tunnel(std::make_shared<Echo>(told)));
+                    });
+                },
+                Run::loop);
+            host.routes().worker("GET", "/ws", [&told](const Call&) {
+                return Reply::upgrade("websocket", std::make_shared<Echo>(told));
+            });
+        });
+        const auto job = host_.makeJob();
+        CPPUNIT_ASSERT_EQUAL(400, host_.connect(job, "h").status());
+        CPPUNIT_ASSERT_EQUAL(403, host_.connect(job, "other:1").status());
+        auto answer = host_.connect(job, "H:1");
+        CPPUNIT_ASSERT(answer.tunnels());
+        auto client = answer.open();
+        client->send("hello");
+        CPPUNIT_ASSERT_EQUAL(std::string("hello"), client->received());
+        // Back pressure: it reads nothing more until the client does.
+        client->stall();
+        const std::string much(RecordedTunnel::buffer, 'x');
+        client->send(much);
+        client->send("more");
+        CPPUNIT_ASSERT_EQUAL(much.size(), client->pending());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, client->unread());
+        client->drain();
+        client->awaitReceived(5 + much.size() + 4);
+        client->announceStop();
+        client->finishSending();
+        client->awaitEnd();
+        CPPUNIT_ASSERT_EQUAL("hello" + much + "morebye", client->received());
+        CPPUNIT_ASSERT(client->finished());
+        CPPUNIT_ASSERT(client->ended() == TunnelEnd::finished);
+        client = host_.worker(job, "GET", "/ws").open();
+        client->send("end");
+        client->awaitEnd();
+        client = host_.worker(job, "GET", "/ws").open();
+        CPPUNIT_ASSERT_THROW(client->send("throw"), std::runtime_error);
+        client = host_.worker(job, "GET", "/ws").open();
+        client->hangUp(TunnelEnd::idle);
+        CPPUNIT_ASSERT_EQUAL(std::string("websocket"), host_.worker(job, "GET", "/ws").protocol());
+        CPPUNIT_ASSERT_EQUAL(404, host_.forward(job, "GET", "http://h/").status());
+        // One that is open ends with the plugin.
+        client = host_.worker(job, "GET", "/ws").open();
+        host_.finish(job.job.id, JobState::completed);
+        CPPUNIT_ASSERT_EQUAL(407, host_.connect(job, "h:1").status());
+        start([](Host&) {});
+        CPPUNIT_ASSERT(client->ended() == TunnelEnd::stopping);
+        CPPUNIT_ASSERT(told ==
+                       (std::vector<std::string>{"finished", "closed", "failed", "idle", "stopping"}));
+        CPPUNIT_ASSERT_EQUAL(405, host_.connect(host_.makeJob(), "h:1").status());
+    }
+
+    void readsAbsoluteFormsAsTheDaemonDoes() {
+        std::vector<std::string> told;
+        std::string seen;
+        start([&](Host& host) {
+            host.require<Tunnels>().forward([&](const Call& call, const ProxyTarget& target) {
+                seen = call.method() + " " + call.path() + "?" + call.rawQuery() + " " + target.authority() +
+                       " " + std::string(call.header("authorization").value_or("none")) + " " +
+                       std::string(call.header("host").value_or("none")) + " " +
+                       std::to_string(target.length.value_or(99));
+                return Reply::tunnel(std::make_shared<Echo>(told));
+            });
+            CPPUNIT_ASSERT_THROW(host.require<Tunnels>().forward(
+                                     [](const Call&, const ProxyTarget&) { return Reply::empty(204); }),
+                                 std::invalid_argument);
+        });
+        const auto job = host_.makeJob();
+        CPPUNIT_ASSERT(
+            host_.forward(job, "PUT", "http://H:81/p?q", {{"authorization", "mine"}, {"content-length", "3"}})
+                .tunnels());
+        CPPUNIT_ASSERT_EQUAL(std::string("PUT /p?q h:81 mine h:81 3"), seen);
+        CPPUNIT_ASSERT_EQUAL(400, host_.forward(job, "GET", "http://h/?" + job.token).status());
+        CPPUNIT_ASSERT_EQUAL(400, host_.forward(job, "GET", "http://u@h/").status());
     }
 
     void forgetsAPluginThatDoesNotStart() {

@@ -1,5 +1,6 @@
 // The plugin that docs/plugins.md is about: notes that a worker keeps for its job. What stands in the guide
 // is taken from here, which guide_test.cpp checks.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <Poco/HMACEngine.h>
 #include <Poco/SHA1Engine.h>
@@ -15,6 +18,7 @@
 #include <sallyport/errors.h>
 #include <sallyport/ext/examination.h>
 #include <sallyport/ext/metrics.h>
+#include <sallyport/ext/tunnels.h>
 #include <sallyport/job_key.h>
 #include <sallyport/plugin.h>
 #include <sallyport/retention.h>
@@ -42,6 +46,26 @@ const std::vector<Migration> schema{
 std::string topicOf(const JobId& job) {
     return "notes/" + job.str();
 }
+
+/// Says after all that comes how many lines there have been, until the client has no more to say.
+class Lines final : public Tunnel {
+public:
+    void onOpened(std::shared_ptr<TunnelPeer> peer) override { peer_ = std::move(peer); }
+    void onData(std::string_view bytes) override {
+        lines_ += std::count(bytes.begin(), bytes.end(), '\n');
+        if (!peer_->send(std::to_string(lines_) + "\n")) {
+            // Nobody reads that: what comes stays where it is until somebody does.
+            peer_->pauseReading();
+        }
+    }
+    void onWritable() override { peer_->resumeReading(); }
+    void onPeerFinished() override { peer_->finish(); }
+    void onClosed(TunnelEnd /*end*/) override { peer_ = nullptr; }
+
+private:
+    std::shared_ptr<TunnelPeer> peer_;
+    std::int64_t lines_ = 0;
+};
 
 /// How many notes each job has, for handlers that must not wait for the database.
 class Counts final : public NoteCounts {
@@ -120,6 +144,8 @@ public:
         host.routes().worker("GET", "/notes", [this](const Call& call) { return list(call); });
         host.routes().worker("GET", "/notes/count", [this](const Call& call) { return count(call); },
                              {.run = Run::loop});
+        host.routes().worker("GET", "/notes/lines",
+                             [](const Call&) { return Reply::upgrade("lines", std::make_shared<Lines>()); });
         host.routes().worker("GET", "/notes/text", [this](const Call& call) { return text(call); });
         host.routes().operators("GET", "/jobs/{job_id}/notes",
                                 [this](const Call& call) { return show(call); });

@@ -43,6 +43,7 @@ class NotesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(saysThatTheVaultIsMissing);
     CPPUNIT_TEST(keepsThemOverARestart);
     CPPUNIT_TEST(looksItselfOver);
+    CPPUNIT_TEST(countsLinesInATunnel);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -146,6 +147,14 @@ public:
         host_.start();
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.find<NoteCounts>()->of(job_.job->id));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
+    }
+
+    void countsLinesInATunnel() {
+        const auto client = host_.worker(job_, "GET", "/notes/lines").open();
+        client->send("one\ntwo\n");
+        client->finishSending();
+        client->awaitEnd();
+        CPPUNIT_ASSERT_EQUAL(std::string("2\n"), client->received());
     }
 
     void looksItselfOver() {

@@ -1,6 +1,7 @@
 // What a test's request was answered with.
 #pragma once
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <sallyport/json.h>
 #include <sallyport/reply.h>
 #include <sallyport/testing/recorded_stream.h>
+#include <sallyport/testing/recorded_tunnel.h>
 
 namespace sallyport::testing {
 
@@ -17,9 +19,12 @@ namespace sallyport::testing {
 /// that asks for its contents waits. [one thread at a time]
 class Answer {
 public:
+    /// Makes the client of a tunnel.
+    using Opener = std::function<std::shared_ptr<RecordedTunnel>(std::shared_ptr<Tunnel>)>;
+
     /// The answer to `call`, which is kept for as long as what the reply's functions refer to. One that is
     /// deferred is begun.
-    Answer(Reply reply, std::shared_ptr<const Call> call);
+    Answer(Reply reply, std::shared_ptr<const Call> call, Opener opener = {});
 
     /// Whether the handler has answered. Never waits.
     [[nodiscard]] bool answered() const;
@@ -61,6 +66,13 @@ public:
     /// Has the producer of a Reply::stream write to a new client. Once.
     [[nodiscard]] std::shared_ptr<RecordedStream> stream();
 
+    /// Whether it is a Reply::tunnel or Reply::upgrade.
+    [[nodiscard]] bool tunnels() const { return std::holds_alternative<Reply::Tunnelled>(reply().content()); }
+    /// The protocol that a Reply::upgrade changes to; empty for a Reply::tunnel.
+    [[nodiscard]] const std::string& protocol() const;
+    /// Opens the tunnel with a new client. Once. It ends with the plugin.
+    [[nodiscard]] std::shared_ptr<RecordedTunnel> open();
+
     /// Tells the handler whether its answer reached the network: what Reply::onDelivered asked for.
     void delivered(bool success);
     /// The client goes away before it is answered: what Promise::onAbandoned asked for.
@@ -70,6 +82,7 @@ private:
     [[nodiscard]] Reply& reply() const;
 
     std::shared_ptr<const Call> call_;  ///< what the reply's functions refer to goes away last
+    Opener opener_;
     std::shared_ptr<Abandonment> abandonment_;
     mutable std::future<Reply> coming_;
     mutable std::optional<Reply> reply_;

@@ -25,7 +25,8 @@ namespace sallyport::testing {
 
 /// The daemon's own filter, routing, jobs, database, message bus and settings, in a directory that lives as
 /// long as this, and the extensions `io`, with one loop on a thread of its own, `metrics`, `assets`,
-/// `job_lifecycle` and `job_tokens`. Only what has to do with connections and with other plugins is made up.
+/// `job_lifecycle`, `job_tokens` and `tunnels`. Only what has to do with connections and with other plugins
+/// is made up.
 ///
 ///     extern "C" const sallyport::PluginDescriptor sallyport_plugin;   // of the plugin's source
 ///
@@ -169,6 +170,21 @@ public:
     /// @param headers as for `worker`.
     Answer operators(const std::string& user, Role role, const std::string& method, const std::string& path,
                      const std::string& body = "", Call::Pairs headers = {});
+
+    /// A CONNECT of the job's worker; 407 once the job is over, and the daemon's refusals of what cannot be.
+    /// A handler of Run::loop runs on the thread of the extension `io`.
+    /// @param job       as for `worker`.
+    /// @param authority `host:port`.
+    /// @param headers   as for `worker`; who asks need not be said.
+    Answer connect(const CreatedJob& job, const std::string& authority, const Call::Pairs& headers = {});
+    /// The same for a request in absolute form.
+    /// @param job     as for `worker`.
+    /// @param method  `GET`, `POST`, …
+    /// @param url     `http://host:port/path?query`.
+    /// @param headers `content-length` or `transfer-encoding` say that content comes, by
+    /// RecordedTunnel::send.
+    Answer forward(const CreatedJob& job, const std::string& method, const std::string& url,
+                   const Call::Pairs& headers = {});
 
     /// A request without a token of what the plugin serves to browsers; 404 for what it does not.
     /// @param path    from the root, such as `/demo/index.html`.
