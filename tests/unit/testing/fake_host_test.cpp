@@ -284,7 +284,7 @@ public:
                 complaint = complaintOf([&] { static_cast<void>(host.jobs().find(finished.job)); });
             });
         });
-        host_.finish(job_.job.id, JobState::completed);
+        host_.finish(job_.job->id, JobState::completed);
         ASSERT_CONTAINS("was called in a receiver of messages", complaint);
     }
 
@@ -642,7 +642,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, host_.forward(job, "GET", "http://h/").status());
         // One that is open ends with the plugin.
         client = host_.worker(job, "GET", "/ws").open();
-        host_.finish(job.job.id, JobState::completed);
+        host_.finish(job.job->id, JobState::completed);
         CPPUNIT_ASSERT_EQUAL(407, host_.connect(job, "h:1").status());
         start([](Host&) {});
         CPPUNIT_ASSERT(client->ended() == TunnelEnd::stopping);

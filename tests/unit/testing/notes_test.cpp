@@ -98,7 +98,7 @@ public:
 
     void erasesThemForAnAdmin() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
-        const std::string path = "/jobs/" + job_.job.id.str() + "/notes";
+        const std::string path = "/jobs/" + job_.job->id.str() + "/notes";
         const Answer refused = host_.operators("alice", Role::user, "DELETE", path);
         CPPUNIT_ASSERT_EQUAL(403, refused.status());
         CPPUNIT_ASSERT_EQUAL(204, host_.operators("root", Role::admin, "DELETE", path).status());
