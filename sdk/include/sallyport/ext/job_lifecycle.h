@@ -35,7 +35,12 @@ public:
 /// What a plugin stores with one job. It is destroyed when the job has been created, or has not.
 class JobPart {
 public:
+    static constexpr std::uint32_t currentVersion = 1;  ///< of this interface, as this header has it
+
     virtual ~JobPart() = default;
+
+    /// Which of its functions the plugin's header had, for a host with more. Not to be overridden.
+    [[nodiscard]] virtual std::uint32_t version() const { return currentVersion; }
 
     /// Stores it, in the transaction that creates the job: there is no moment at which one is there without
     /// the other. As Store::Work it may be called more than once, and only the last call counts. What it
@@ -57,7 +62,12 @@ public:
 /// Takes care of the members of `POST /api/jobs` that the plugin has declared. [any thread]
 class JobParticipant {
 public:
+    static constexpr std::uint32_t currentVersion = 1;  ///< of this interface, as this header has it
+
     virtual ~JobParticipant() = default;
+
+    /// Which of its functions the plugin's header had, for a host with more. Not to be overridden.
+    [[nodiscard]] virtual std::uint32_t version() const { return currentVersion; }
 
     /// Checks what is asked for, and makes of it what is to be stored. Called for every job that is to be
     /// created, whether its request has one of the plugin's members or not. Where a job is to be repeated
