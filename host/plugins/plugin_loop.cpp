@@ -83,9 +83,15 @@ void PluginLoop::watch(int descriptor, IoEvents interest, IoTrigger trigger,
     }
     Callback callback(code_, gate_, "IoLoop::watch", std::move(ready));
     const auto number = loop_.newNumber();
-    loop_.watches().add(number, descriptor, interest, trigger,
-                        [callback = std::move(callback)](IoEvents events) { callback.callGuarded(events); });
-    watches_.emplace(descriptor, number);
+    const auto known = watches_.emplace(descriptor, number).first;
+    try {
+        loop_.watches().add(
+            number, descriptor, interest, trigger,
+            [callback = std::move(callback)](IoEvents events) { callback.callGuarded(events); });
+    } catch (...) {
+        watches_.erase(known);
+        throw;
+    }
 }
 
 void PluginLoop::change(int descriptor, IoEvents interest) {

@@ -30,6 +30,7 @@ class EventLimitsTest : public CppUnit::TestFixture {
     static constexpr std::int64_t small = eventOverhead + 2;  ///< what an event of `{}` takes
 
     FakeHost host_{"events", eventsSettings, {{"events.keep", "1h"}}};
+    EventLog log_{host_.store()};  ///< of the same rows as the plugin's
 
 public:
     void setUp() override { start(); }
@@ -143,7 +144,6 @@ private:
     }
 
     void testDeletedEventsMakeRoom() {
-        EventLog log(host_.store());
         const CreatedJob job = create({.events = 300});
         for (int i = 0; i < 300; ++i) {
             CPPUNIT_ASSERT_EQUAL(200, statusOf(job));
@@ -152,7 +152,7 @@ private:
         host_.store().write([](Transaction& transaction) {
             transaction.execute("UPDATE events SET created_at = 0 WHERE id <= 100");
         });
-        sweep([&](Sweep& turn) { return log.removeBefore(now() - std::chrono::hours(1), turn); });
+        sweep([&](Sweep& turn) { return log_.removeBefore(now() - std::chrono::hours(1), turn); });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{156}, host_.number("SELECT events FROM events_stored"));
         start();
         for (int i = 0; i < 100; ++i) {
@@ -162,15 +162,14 @@ private:
     }
 
     void testNotesGoWithTheJob() {
-        EventLog log(host_.store());
         const CreatedJob job = create({});
         for (int i = 0; i < 300; ++i) {
             statusOf(job);
         }
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.number("SELECT COUNT(*) FROM events_stored"));
-        sweep([&](Sweep& turn) { return log.removeJob(job.job->id, turn); });
+        sweep([&](Sweep& turn) { return log_.removeJob(job.job->id, turn); });
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT COUNT(*) FROM events_stored"));
-        CPPUNIT_ASSERT(!log.jobAfter(std::nullopt));
+        CPPUNIT_ASSERT(!log_.jobAfter(std::nullopt));
     }
 };
 

@@ -49,7 +49,7 @@ enum class IoTrigger {
 /// elsewhere
 class IoTimer {
 public:
-    using Clock = std::chrono::steady_clock;
+    using Clock = std::chrono::steady_clock;  ///< goes on whatever becomes of the time of day
 
     virtual ~IoTimer() = default;
 
@@ -84,11 +84,13 @@ public:
     virtual void post(std::function<void()> task) = 0;
 
     /// Calls `ready` with what is so of `descriptor`: a socket, a pipe, an eventfd(2) or whatever else
-    /// epoll(7) takes. In place of the watch that the plugin has of it on this loop, if there is one. The
-    /// descriptor stays the caller's, and open until `unwatch`. [the loop's thread]
-    /// @param interest `readable`, `writable`, both, or `none`. `failed` and `closed` are told besides unless
-    ///                 it is `none`, and `ended` if it has `readable`.
-    /// @param ready    may change or end this watch, and any other.
+    /// epoll(7) takes. In place of the watch that the plugin has of it on this loop, if there is one. [the
+    /// loop's thread]
+    /// @param descriptor stays the caller's, and open until `unwatch`.
+    /// @param interest   `readable`, `writable`, both, or `none`. `failed` and `closed` are told besides
+    ///                   unless it is `none`, and `ended` if it has `readable`.
+    /// @param trigger    see there.
+    /// @param ready      may change or end this watch, and any other.
     /// @throws std::system_error when it cannot be watched, std::logic_error on another thread.
     virtual void watch(int descriptor, IoEvents interest, IoTrigger trigger,
                        std::function<void(IoEvents)> ready) = 0;
