@@ -109,7 +109,7 @@ private:
 }  // namespace
 
 void addUsageRoutes(Routes& routes, CallLog& log, const UsageReport& report) {
-    const auto answer = [&log, &report](const Call& call) {
+    const auto handler = [&log, &report](const Call& call) {
         const UsageBy by = readBy(call);
         const UsageFilter filter = readFilter(call);
         const auto limit = static_cast<std::size_t>(call.queryInteger("limit", 1, maxPage, defaultPage));
@@ -117,7 +117,7 @@ void addUsageRoutes(Routes& routes, CallLog& log, const UsageReport& report) {
         const UsagePage page = report.page(by, filter, limit, call.query("cursor").value_or(""));
         return Reply::json(200, [&](json::Writer& answer) { addPage(answer, by, page); });
     };
-    routes.operators("GET", "/usage", answer, {.permission = permission::usageRead});
+    routes.operators("GET", "/usage", handler, {.permission = permission::usageRead});
 }
 
 std::shared_ptr<JobUsage> jobUsage(CallLog& log, const UsageReport& report) {
