@@ -27,11 +27,11 @@
 #include "host/plugins/asset_collector.h"
 #include "host/plugins/extensions.h"
 #include "host/plugins/job_participants.h"
-#include "host/plugins/plugin_loop.h"
 #include "host/plugins/route_collector.h"
 #include "host/store/database.h"
-#include "host/testing/io_thread.h"
 #include "host/testing/on_loop.h"
+#include "host/testing/one_loop.h"
+#include "host/testing/plugin_store.h"
 
 namespace sallyport::testing {
 
@@ -101,35 +101,6 @@ bool hasHeader(const Call::Pairs& headers, std::string_view name) {
                        [&](const auto& header) { return header.first == name; });
 }
 
-/// The database as the daemon's is for a plugin: it knows whether that is starting, and on whose thread it
-/// calls back.
-class PluginStore final : public Store {
-public:
-    explicit PluginStore(Store& store) : store_(store) {}
-
-    /// Another plugin is to start.
-    void begin(std::shared_ptr<const host::entry::StartPhase> starting) { starting_ = std::move(starting); }
-
-    void migrate(std::string_view component, const std::vector<Migration>& steps) override {
-        starting_->require("Store::migrate");
-        store_.migrate(component, steps);
-    }
-    void submit(Work work, Done done) override {
-        store_.submit(std::move(work), [done = std::move(done)](std::exception_ptr error) {
-            const host::entry::Waiting here(host::entry::Waiting::Rule::store);
-            done(std::move(error));
-        });
-    }
-    void write(Work work) override { store_.write(std::move(work)); }
-    [[nodiscard]] Rows query(std::string_view sql, const std::vector<SqlValue>& values) override {
-        return store_.query(sql, values);
-    }
-
-private:
-    Store& store_;
-    std::shared_ptr<const host::entry::StartPhase> starting_;
-};
-
 Call::Pairs withProxyToken(Call::Pairs headers, const std::string& token) {
     headers.emplace_back("proxy-authorization", "Bearer " + token);
     return headers;
@@ -137,34 +108,6 @@ Call::Pairs withProxyToken(Call::Pairs headers, const std::string& token) {
 
 /// As they are by default.
 constexpr host::http::Limits headLimits;
-
-/// A loop on a thread of its own, once it is asked for.
-class OneLoop final : public IoLoops {
-public:
-    /// Has the loop be that of another plugin's object.
-    void begin(std::shared_ptr<host::http::Gate> gate) { gate_ = std::move(gate); }
-
-    [[nodiscard]] std::vector<std::shared_ptr<IoLoop>> loops() override {
-        if (!thread_) {
-            thread_ = std::make_unique<IoThread>();
-        }
-        if (!loop_) {
-            loop_ = std::make_shared<host::plugins::PluginLoop>(*thread_, nullptr, gate_);
-        }
-        return {loop_};
-    }
-    void end() {
-        if (loop_) {
-            loop_->end();
-            loop_ = nullptr;
-        }
-    }
-
-private:
-    std::shared_ptr<host::http::Gate> gate_;
-    std::unique_ptr<IoThread> thread_;
-    std::shared_ptr<host::plugins::PluginLoop> loop_;
-};
 
 }  // namespace
 
