@@ -23,6 +23,7 @@ struct Presented {
     std::string_view method{};
     std::string_view peer{};  ///< its address, without a port
     bool secure = false;      ///< it came under TLS
+    bool upgrade = false;     ///< it asks for another protocol, with which it may do anything
 
     /// Looked at for requests to the worker door's proxy, and nothing else.
     std::optional<std::string_view> proxyAuthorization{};

@@ -38,6 +38,7 @@ auth::Presented presented(const RequestHead& head) {
     };
     Presented found;
     found.method = head.method;
+    found.upgrade = head.find("upgrade") != nullptr;
     for (const auto& [name, value] : head.headers) {
         for (const auto& [wanted, field, repeated] : known) {
             if (name == wanted) {

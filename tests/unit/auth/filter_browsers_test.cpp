@@ -25,6 +25,7 @@ class FilterBrowsersTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(cookieCountsUnderItsOwnNamesAlone);
     CPPUNIT_TEST(cookieOfTheOtherKindIsNone);
     CPPUNIT_TEST(unsafeMethodsNeedOriginAndToken);
+    CPPUNIT_TEST(otherProtocolsNeedOrigin);
     CPPUNIT_TEST(otherPagesAreRefused);
     CPPUNIT_TEST(underTlsOnlyPagesUnderTlsMayAsk);
     CPPUNIT_TEST(bearersMayNameAnyHostUnlessTheyAreBrowsers);
@@ -176,6 +177,17 @@ public:
         auto shown = page("POST");
         shown.csrfToken = other.session->csrfToken;
         CPPUNIT_ASSERT_EQUAL(403, status(shown));
+    }
+
+    /// The handshake of a WebSocket is a GET.
+    void otherProtocolsNeedOrigin() {
+        auto shown = page();
+        shown.upgrade = true;
+        CPPUNIT_ASSERT_EQUAL(403, status(shown));
+        shown.origin = "http://localhost:50052";
+        CPPUNIT_ASSERT_EQUAL(403, status(shown));
+        shown.origin = ownOrigin;
+        CPPUNIT_ASSERT_EQUAL(200, status(shown));
     }
 
     void otherPagesAreRefused() {
