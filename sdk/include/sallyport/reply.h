@@ -143,7 +143,8 @@ public:
     using Content = std::variant<Whole, Deferred, Streamed, Subscribed, Parked, Tunnelled>;
 
     /// A JSON object (`application/json`).
-    /// @param write is given the json::Writer inside of the object, and adds its members.
+    /// @param status of HTTP.
+    /// @param write  is given the json::Writer inside of the object, and adds its members.
     template <std::invocable<json::Writer&> Write>
     [[nodiscard]] static Reply json(int status, Write&& write) {
         std::string text;

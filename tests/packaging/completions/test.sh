@@ -94,7 +94,7 @@ for noun in $(subcommands ''); do
 done
 # What the values may be is in the help in words.
 expect "sallyport --color " exactly "always auto never"
-expect "sallyport job create --mode " exactly "claude_code worker"
+expect "sallyport job create --mode " exactly "acp claude_code worker"
 expect "sallyport job list --state " exactly "cancelled completed failed interrupted pending running"
 expect "sallyport token create --role " exactly "admin auditor runner user viewer"
 expect "sallyport usage --by " exactly "day job model user"

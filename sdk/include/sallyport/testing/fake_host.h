@@ -120,8 +120,9 @@ public:
     }
 
     /// Takes part in the creation of jobs as another plugin would, from now on.
-    /// @param plugin  its name.
-    /// @param members what it declares.
+    /// @param plugin      its name.
+    /// @param members     what it declares.
+    /// @param participant takes care of them.
     void offerParticipant(const std::string& plugin, const std::vector<std::string>& members,
                           std::shared_ptr<JobParticipant> participant);
     /// Ends that, as when that plugin is unloaded.
@@ -130,6 +131,7 @@ public:
     /// A pending job of that user, as it is without the plugin taking part.
     CreatedJob makeJob(const std::string& user = "alice");
     /// A pending job that the plugin takes part in, if it does in any.
+    /// @param job     what is asked for.
     /// @param members the body of the request: a JSON object, in which only what plugins declare counts.
     /// @throws what JobLifecycle::create throws
     CreatedJob createJob(const NewJob& job, const std::string& members = "{}");
