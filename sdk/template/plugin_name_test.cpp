@@ -16,13 +16,13 @@ using namespace sallyport;
 
 class PluginNameTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginNameTest);
-    CPPUNIT_TEST(greetsTheOwnerOfTheJob);
-    CPPUNIT_TEST(greetsAnOperator);
-    CPPUNIT_TEST(greetsAsTheConfigurationSays);
+    CPPUNIT_TEST(testGreetsTheOwnerOfTheJob);
+    CPPUNIT_TEST(testGreetsAnOperator);
+    CPPUNIT_TEST(testGreetsAsTheConfigurationSays);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void greetsTheOwnerOfTheJob() {
+    void testGreetsTheOwnerOfTheJob() {
         testing::FakeHost host(sallyport_plugin);
         host.start();
         const testing::Answer answer = host.worker(host.makeJob("alice"), "GET", "/plugin_name");
@@ -30,14 +30,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("Hello, alice"), answer.json().string("greeting"));
     }
 
-    void greetsAnOperator() {
+    void testGreetsAnOperator() {
         testing::FakeHost host(sallyport_plugin);
         host.start();
         const testing::Answer answer = host.operators("bob", Role::viewer, "GET", "/plugin_name");
         CPPUNIT_ASSERT_EQUAL(std::string("Hello, bob"), answer.json().string("greeting"));
     }
 
-    void greetsAsTheConfigurationSays() {
+    void testGreetsAsTheConfigurationSays() {
         testing::FakeHost host(sallyport_plugin, {{"plugin_name.greeting", "Welcome"}});
         host.start();
         const testing::Answer answer = host.worker(host.makeJob("alice"), "GET", "/plugin_name");

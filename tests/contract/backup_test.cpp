@@ -24,24 +24,24 @@ namespace sallyport::tests {
 
 class BackupTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BackupTest);
-    CPPUNIT_TEST(hasEveryEventAcknowledgedBeforeIt);
-    CPPUNIT_TEST(everythingWorksElsewhere);
-    CPPUNIT_TEST(worksOnAStoppedDaemon);
-    CPPUNIT_TEST(saysWhereTheMasterKeyIsAndLeavesItOut);
-    CPPUNIT_TEST(replacesOnlyWhenForced);
-    CPPUNIT_TEST(saysWhatItCannotRead);
-    CPPUNIT_TEST(restoreRefusesBesideARunningDaemon);
-    CPPUNIT_TEST(restoreRefusesGarbageAndHalves);
-    CPPUNIT_TEST(restoreIsExplainedInTheAuditTrail);
-    CPPUNIT_TEST(restoreToldOfAWrongMasterKey);
-    CPPUNIT_TEST(newAdminTokenWhereTheBackupDoesNotKnowTheOld);
-    CPPUNIT_TEST(newerTablesAreRefusedAtTheStart);
-    CPPUNIT_TEST(restoredByRootItBelongsToTheDaemonsUser);
+    CPPUNIT_TEST(testHasEveryEventAcknowledgedBeforeIt);
+    CPPUNIT_TEST(testEverythingWorksElsewhere);
+    CPPUNIT_TEST(testWorksOnAStoppedDaemon);
+    CPPUNIT_TEST(testSaysWhereTheMasterKeyIsAndLeavesItOut);
+    CPPUNIT_TEST(testReplacesOnlyWhenForced);
+    CPPUNIT_TEST(testSaysWhatItCannotRead);
+    CPPUNIT_TEST(testRestoreRefusesBesideARunningDaemon);
+    CPPUNIT_TEST(testRestoreRefusesGarbageAndHalves);
+    CPPUNIT_TEST(testRestoreIsExplainedInTheAuditTrail);
+    CPPUNIT_TEST(testRestoreToldOfAWrongMasterKey);
+    CPPUNIT_TEST(testNewAdminTokenWhereTheBackupDoesNotKnowTheOld);
+    CPPUNIT_TEST(testNewerTablesAreRefusedAtTheStart);
+    CPPUNIT_TEST(testRestoredByRootItBelongsToTheDaemonsUser);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     /// Workers go on reporting while it is made.
-    void hasEveryEventAcknowledgedBeforeIt() {
+    void testHasEveryEventAcknowledgedBeforeIt() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         constexpr int workers = 4;
@@ -84,7 +84,7 @@ public:
         }
     }
 
-    void everythingWorksElsewhere() {
+    void testEverythingWorksElsewhere() {
         Daemon daemon;
         Client admin = operatorClient(daemon);
         ASSERT_STATUS(201, admin.put("/secrets/github", R"({"value":"ghp-1"})"));
@@ -110,7 +110,7 @@ public:
         ASSERT_FIELD("true", operatorClient(other).get("/audit/verify"), "ok");
     }
 
-    void worksOnAStoppedDaemon() {
+    void testWorksOnAStoppedDaemon() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         daemon.terminate();
@@ -123,7 +123,7 @@ public:
         ASSERT_STATUS(204, workerClient(daemon, job).get("/prompt"));
     }
 
-    void saysWhereTheMasterKeyIsAndLeavesItOut() {
+    void testSaysWhereTheMasterKeyIsAndLeavesItOut() {
         Daemon daemon;
         const Finished made = backup(daemon);
         succeed(made);
@@ -143,7 +143,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1"), jsonAt(json.output, "rows.operator_tokens"));
     }
 
-    void replacesOnlyWhenForced() {
+    void testReplacesOnlyWhenForced() {
         Daemon daemon;
         writeFile(file_, "precious");
         const Finished refused = backup(daemon);
@@ -157,7 +157,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(directory.describe(), 2, directory.status);
     }
 
-    void saysWhatItCannotRead() {
+    void testSaysWhatItCannotRead() {
         const Finished nothing =
             run({.program = SALLYPORT_CLI_PATH,
                  .arguments = {"--data-dir", (places_ / "none").string(), "backup", file_.string()}});
@@ -176,7 +176,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(places_ / "none"));
     }
 
-    void restoreRefusesBesideARunningDaemon() {
+    void testRestoreRefusesBesideARunningDaemon() {
         Daemon daemon;
         succeed(backup(daemon));
         const CreatedJob job = createJob(daemon);
@@ -187,7 +187,7 @@ public:
         ASSERT_STATUS(204, workerClient(daemon, job).get("/prompt"));
     }
 
-    void restoreRefusesGarbageAndHalves() {
+    void testRestoreRefusesGarbageAndHalves() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         succeed(backup(daemon));
@@ -209,7 +209,7 @@ public:
     }
 
     /// A trail that was set back looks like one that was cut.
-    void restoreIsExplainedInTheAuditTrail() {
+    void testRestoreIsExplainedInTheAuditTrail() {
         Daemon daemon;
         Client admin = operatorClient(daemon);
         ASSERT_STATUS(201, admin.put("/secrets/one", R"({"value":"1"})"));
@@ -233,7 +233,7 @@ public:
         ASSERT_LACKS("two", trail.body);
     }
 
-    void restoreToldOfAWrongMasterKey() {
+    void testRestoreToldOfAWrongMasterKey() {
         Daemon daemon;
         ASSERT_STATUS(201, operatorClient(daemon).put("/secrets/one", R"({"value":"1"})"));
         succeed(backup(daemon));
@@ -250,7 +250,7 @@ public:
         daemon.start();
     }
 
-    void newAdminTokenWhereTheBackupDoesNotKnowTheOld() {
+    void testNewAdminTokenWhereTheBackupDoesNotKnowTheOld() {
         Daemon daemon;
         const std::string first = daemon.operatorToken();
         succeed(backup(daemon));
@@ -267,7 +267,7 @@ public:
         ASSERT_UNAUTHORIZED(operatorClient(daemon, first).get("/status"));
     }
 
-    void newerTablesAreRefusedAtTheStart() {
+    void testNewerTablesAreRefusedAtTheStart() {
         Daemon daemon;
         succeed(backup(daemon));
         daemon.terminate();
@@ -289,7 +289,7 @@ public:
         daemon.start();
     }
 
-    void restoredByRootItBelongsToTheDaemonsUser() {
+    void testRestoredByRootItBelongsToTheDaemonsUser() {
         if (::geteuid() != 0) {
             std::cerr << "skipped: only root can be another user\n";
             return;

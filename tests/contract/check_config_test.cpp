@@ -17,14 +17,14 @@ namespace sallyport::tests {
 
 class CheckConfigTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CheckConfigTest);
-    CPPUNIT_TEST(plugins);
-    CPPUNIT_TEST(pluginsHaveTheDaemonsRights);
+    CPPUNIT_TEST(testPlugins);
+    CPPUNIT_TEST(testPluginsHaveTheDaemonsRights);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void setUp() override { plugins_.install("patient"); }
 
-    void plugins() {
+    void testPlugins() {
         const Finished well = check("well");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(well.describe(), 0, well.status);
         ASSERT_LACKS("warning", well.errors);
@@ -43,7 +43,7 @@ public:
     }
 
     /// Whoever asks: root's rights are for no plugin.
-    void pluginsHaveTheDaemonsRights() {
+    void testPluginsHaveTheDaemonsRights() {
         constexpr uid_t stranger = 54321;
         std::filesystem::create_directory(data());
         ASSERT_CONTAINS("it is user " + std::to_string(::getuid()), check("is somebody").errors);

@@ -12,35 +12,35 @@ namespace sallyport::tests {
 
 class CliTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(CliTest);
-    CPPUNIT_TEST(helpAndVersion);
-    CPPUNIT_TEST(jobCreateShowsTokenAndAddress);
-    CPPUNIT_TEST(jobCreateTakesItsOptions);
-    CPPUNIT_TEST(jobCreateWritesAnEnvironmentFile);
-    CPPUNIT_TEST(jobList);
-    CPPUNIT_TEST(jobShow);
-    CPPUNIT_TEST(jobCancel);
-    CPPUNIT_TEST(jobRestart);
-    CPPUNIT_TEST(jobPrompt);
-    CPPUNIT_TEST(jobPromptThatOnlySaysDone);
-    CPPUNIT_TEST(pluginListAndReload);
-    CPPUNIT_TEST(status);
-    CPPUNIT_TEST(tokens);
-    CPPUNIT_TEST(everyAnswerIsJsonWhenAsked);
-    CPPUNIT_TEST(refusalExitsWithOne);
-    CPPUNIT_TEST(wrongUsageExitsWithTwo);
-    CPPUNIT_TEST(unreachableDaemonExitsWithThree);
-    CPPUNIT_TEST(findsTheDaemonByConfigurationAndEnvironment);
-    CPPUNIT_TEST(urlAndTokenFile);
-    CPPUNIT_TEST(coloursOnlyWhereTheyAreSeen);
-    CPPUNIT_TEST(whatAWorkerSentCannotMoveTheCursor);
-    CPPUNIT_TEST(watchFollowsAJobToItsEnd);
-    CPPUNIT_TEST(watchTellsAFailureByItsExitCode);
-    CPPUNIT_TEST(watchShowsAJobThatIsOver);
-    CPPUNIT_TEST(watchSurvivesARestartOfTheDaemon);
+    CPPUNIT_TEST(testHelpAndVersion);
+    CPPUNIT_TEST(testJobCreateShowsTokenAndAddress);
+    CPPUNIT_TEST(testJobCreateTakesItsOptions);
+    CPPUNIT_TEST(testJobCreateWritesAnEnvironmentFile);
+    CPPUNIT_TEST(testJobList);
+    CPPUNIT_TEST(testJobShow);
+    CPPUNIT_TEST(testJobCancel);
+    CPPUNIT_TEST(testJobRestart);
+    CPPUNIT_TEST(testJobPrompt);
+    CPPUNIT_TEST(testJobPromptThatOnlySaysDone);
+    CPPUNIT_TEST(testPluginListAndReload);
+    CPPUNIT_TEST(testStatus);
+    CPPUNIT_TEST(testTokens);
+    CPPUNIT_TEST(testEveryAnswerIsJsonWhenAsked);
+    CPPUNIT_TEST(testRefusalExitsWithOne);
+    CPPUNIT_TEST(testWrongUsageExitsWithTwo);
+    CPPUNIT_TEST(testUnreachableDaemonExitsWithThree);
+    CPPUNIT_TEST(testFindsTheDaemonByConfigurationAndEnvironment);
+    CPPUNIT_TEST(testUrlAndTokenFile);
+    CPPUNIT_TEST(testColoursOnlyWhereTheyAreSeen);
+    CPPUNIT_TEST(testWhatAWorkerSentCannotMoveTheCursor);
+    CPPUNIT_TEST(testWatchFollowsAJobToItsEnd);
+    CPPUNIT_TEST(testWatchTellsAFailureByItsExitCode);
+    CPPUNIT_TEST(testWatchShowsAJobThatIsOver);
+    CPPUNIT_TEST(testWatchSurvivesARestartOfTheDaemon);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void helpAndVersion() {
+    void testHelpAndVersion() {
         const Finished help = run({.program = SALLYPORT_CLI_PATH, .arguments = {"--help"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(help.describe(), 0, help.status);
         for (const std::string command :
@@ -52,7 +52,7 @@ public:
         ASSERT_CONTAINS("sallyport ", version.output);
     }
 
-    void jobCreateShowsTokenAndAddress() {
+    void testJobCreateShowsTokenAndAddress() {
         const Finished people = succeed({"job", "create", "count the stars"});
         ASSERT_CONTAINS(daemon().worker().address() + "/worker/", people.output);
         const Finished programs = succeed({"job", "create", "count the stars", "--json"});
@@ -60,7 +60,7 @@ public:
         ASSERT_FIELD("count the stars", workerClient(daemon(), job).get("/job"), "description");
     }
 
-    void jobCreateTakesItsOptions() {
+    void testJobCreateTakesItsOptions() {
         const auto task = directory_ / "task.md";
         writeFile(task, "line one\nline \"two\" \xc3\xa4\n");
         const Finished created =
@@ -74,7 +74,7 @@ public:
         ASSERT_FIELD("claude_code", detail, "mode");
     }
 
-    void jobCreateWritesAnEnvironmentFile() {
+    void testJobCreateWritesAnEnvironmentFile() {
         const auto file = directory_ / "worker.env";
         const Finished created = succeed({"job", "create", "x", "--env-file", file.string(), "--json"});
         const std::string content = readFile(file);
@@ -85,7 +85,7 @@ public:
                        (perms::owner_read | perms::owner_write));
     }
 
-    void jobList() {
+    void testJobList() {
         const CreatedJob job = createJob(admin(), R"({"task":"x","title":"Listed","user_id":"cli-list"})");
         ASSERT_CONTAINS("Listed", succeed({"job", "list", "--user", "cli-list"}).output);
         const Finished listed =
@@ -101,7 +101,7 @@ public:
         ASSERT_CONTAINS(job.id, all.output);
     }
 
-    void jobShow() {
+    void testJobShow() {
         const CreatedJob job = createJob(admin(), R"({"task":"look closely","title":"Shown"})");
         const Finished people = succeed({"job", "show", job.id});
         for (const std::string& part :
@@ -114,7 +114,7 @@ public:
             job.id, jsonAt(succeed({"job", "show", job.id.substr(0, 13), "--json"}).output, "job_id"));
     }
 
-    void jobCancel() {
+    void testJobCancel() {
         const CreatedJob job = createJob(admin());
         succeed({"job", "cancel", job.id});
         ASSERT_FIELD("cancelled", admin().get("/jobs/" + job.id), "state");
@@ -123,7 +123,7 @@ public:
                              jsonAt(succeed({"job", "cancel", job.id, "--json"}).output, "status"));
     }
 
-    void jobRestart() {
+    void testJobRestart() {
         const CreatedJob old = createJob(admin());
         succeed({"job", "cancel", old.id});
         const Finished restarted = succeed({"job", "restart", old.id, "--json"});
@@ -132,7 +132,7 @@ public:
         ASSERT_CONTAINS("/worker/", succeed({"job", "restart", old.id}).output);
     }
 
-    void jobPrompt() {
+    void testJobPrompt() {
         const CreatedJob job = createJob(admin());
         succeed({"job", "prompt", job.id, "look again"});
         CPPUNIT_ASSERT_EQUAL(
@@ -145,13 +145,13 @@ public:
         ASSERT_FIELD("true", last, "done");
     }
 
-    void jobPromptThatOnlySaysDone() {
+    void testJobPromptThatOnlySaysDone() {
         const CreatedJob job = createJob(admin());
         succeed({"job", "prompt", job.id, "--done"});
         ASSERT_FIELD("true", workerClient(daemon(), job).get("/prompt"), "done");
     }
 
-    void pluginListAndReload() {
+    void testPluginListAndReload() {
         const Finished people = succeed({"plugin", "list", "--verbose"});
         for (const std::string part : {"jobs", "events", "prompts", "/worker/{job_id}/prompt"}) {
             ASSERT_CONTAINS(part, people.output);
@@ -163,7 +163,7 @@ public:
                              jsonAt(succeed({"plugin", "reload", "--json"}).output, "refused"));
     }
 
-    void status() {
+    void testStatus() {
         const Finished people = succeed({"status"});
         ASSERT_CONTAINS(daemon().worker().address(), people.output);
         ASSERT_CONTAINS(std::to_string(daemon().pid()), people.output);
@@ -171,7 +171,7 @@ public:
                              jsonAt(succeed({"status", "--json"}).output, "pid"));
     }
 
-    void tokens() {
+    void testTokens() {
         const Finished created =
             succeed({"token", "create", "dashboard", "--user", "cli-tok", "--role", "viewer", "--json"});
         const std::string token = jsonAt(created.output, "token");
@@ -186,7 +186,7 @@ public:
         ASSERT_CONTAINS("admin", succeed({"token", "create", "another", "--role", "admin"}).output);
     }
 
-    void everyAnswerIsJsonWhenAsked() {
+    void testEveryAnswerIsJsonWhenAsked() {
         const CreatedJob job = createJob(admin());
         for (const std::vector<std::string>& command :
              std::vector<std::vector<std::string>>{{"job", "create", "x"},
@@ -208,7 +208,7 @@ public:
         }
     }
 
-    void refusalExitsWithOne() {
+    void testRefusalExitsWithOne() {
         const CreatedJob job = createJob(admin());
         workerClient(daemon(), job).post("/complete", R"({"success":true,"iterations":1})");
         for (const std::vector<std::string>& command :
@@ -226,7 +226,7 @@ public:
         }
     }
 
-    void wrongUsageExitsWithTwo() {
+    void testWrongUsageExitsWithTwo() {
         for (const std::vector<std::string>& command :
              std::vector<std::vector<std::string>>{{},
                                                    {"nonsense"},
@@ -242,7 +242,7 @@ public:
         }
     }
 
-    void unreachableDaemonExitsWithThree() {
+    void testUnreachableDaemonExitsWithThree() {
         const Finished nowhere = run({.program = SALLYPORT_CLI_PATH,
                                       .arguments = {"--data-dir", directory_.path().string(), "status"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(nowhere.describe(), 3, nowhere.status);
@@ -254,7 +254,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(dead.describe(), 3, dead.status);
     }
 
-    void findsTheDaemonByConfigurationAndEnvironment() {
+    void testFindsTheDaemonByConfigurationAndEnvironment() {
         const auto file = directory_ / "sallyport.properties";
         writeFile(file, "data.dir = " + daemon().dataDirectory().string() + "\n");
         const std::string pid = std::to_string(daemon().pid());
@@ -278,7 +278,7 @@ public:
         }
     }
 
-    void urlAndTokenFile() {
+    void testUrlAndTokenFile() {
         const auto file = directory_ / "token";
         writeFile(file, createToken(daemon(), "cli-file", "user") + "\n");
         const Finished created = run({.program = SALLYPORT_CLI_PATH,
@@ -288,12 +288,12 @@ public:
         ASSERT_FIELD("cli-file", admin().get("/jobs/" + jsonAt(created.output, "job_id")), "user_id");
     }
 
-    void coloursOnlyWhereTheyAreSeen() {
+    void testColoursOnlyWhereTheyAreSeen() {
         ASSERT_LACKS("\x1b", succeed({"status"}).output);
         ASSERT_CONTAINS("\x1b[", succeed({"status", "--color", "always"}).output);
     }
 
-    void whatAWorkerSentCannotMoveTheCursor() {
+    void testWhatAWorkerSentCannotMoveTheCursor() {
         const CreatedJob job = createJob(admin(), R"({"task":"\u001b[2Jtask\u0007\u202e"})");
         Client worker = workerClient(daemon(), job);
         worker.post("/event",
@@ -312,7 +312,7 @@ public:
         }
     }
 
-    void watchFollowsAJobToItsEnd() {
+    void testWatchFollowsAJobToItsEnd() {
         const CreatedJob job = createJob(admin());
         Client worker = workerClient(daemon(), job);
         post(worker, "before");
@@ -332,7 +332,7 @@ public:
         }
     }
 
-    void watchTellsAFailureByItsExitCode() {
+    void testWatchTellsAFailureByItsExitCode() {
         const CreatedJob failing = createJob(admin());
         Process watch(cliCommand({"job", "watch", failing.id}));
         Client worker = workerClient(daemon(), failing);
@@ -342,7 +342,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(watch.output() + watch.errors(), 4, watch.wait());
     }
 
-    void watchShowsAJobThatIsOver() {
+    void testWatchShowsAJobThatIsOver() {
         const CreatedJob job = createJob(admin());
         Client worker = workerClient(daemon(), job);
         post(worker, "alpha");
@@ -354,7 +354,7 @@ public:
     }
 
     /// The daemon is killed and comes back at another address: nothing is shown twice and nothing is missing.
-    void watchSurvivesARestartOfTheDaemon() {
+    void testWatchSurvivesARestartOfTheDaemon() {
         Daemon own;
         const CreatedJob job = createJob(own);
         Client before = workerClient(own, job);

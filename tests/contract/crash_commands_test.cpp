@@ -16,11 +16,11 @@ namespace sallyport::tests {
 
 class CrashCommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CrashCommandsTest);
-    CPPUNIT_TEST(doctorTellsOfCrashesUntilTheyAreAcknowledged);
-    CPPUNIT_TEST(doctorKnowsThemWithoutTheDaemon);
-    CPPUNIT_TEST(crashesThatAreNotThereCannotBeAcknowledged);
-    CPPUNIT_TEST(aQuarantinedJobIsReleased);
-    CPPUNIT_TEST(jobsThatAreNotQuarantinedCannotBeReleased);
+    CPPUNIT_TEST(testDoctorTellsOfCrashesUntilTheyAreAcknowledged);
+    CPPUNIT_TEST(testDoctorKnowsThemWithoutTheDaemon);
+    CPPUNIT_TEST(testCrashesThatAreNotThereCannotBeAcknowledged);
+    CPPUNIT_TEST(testAQuarantinedJobIsReleased);
+    CPPUNIT_TEST(testJobsThatAreNotQuarantinedCannotBeReleased);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -36,7 +36,7 @@ public:
         plugins_.reset();
     }
 
-    void doctorTellsOfCrashesUntilTheyAreAcknowledged() {
+    void testDoctorTellsOfCrashesUntilTheyAreAcknowledged() {
         ASSERT_CONTAINS(none, doctor(0));
         crashByOperator("abort");
         std::string said = doctor(1);
@@ -59,21 +59,21 @@ public:
                              jsonAt(succeed({"plugin", "acknowledge", "hostile", "--json"}), "crashes"));
     }
 
-    void doctorKnowsThemWithoutTheDaemon() {
+    void testDoctorKnowsThemWithoutTheDaemon() {
         crashByOperator("abort");
         daemon_->terminate();
         ASSERT_CONTAINS("hostile 6.6 crashed with SIGABRT at ", doctor(1));
         daemon_->start();
     }
 
-    void crashesThatAreNotThereCannotBeAcknowledged() {
+    void testCrashesThatAreNotThereCannotBeAcknowledged() {
         for (const std::string name : {"hostile", "nobody"}) {
             const Finished refused = cli({"plugin", "acknowledge", name});
             CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.describe(), 1, refused.status);
         }
     }
 
-    void aQuarantinedJobIsReleased() {
+    void testAQuarantinedJobIsReleased() {
         const CreatedJob job = createJob(*daemon_);
         for (int i = 0; i < 2; ++i) {
             ASSERT_STATUS(200, workerClient(*daemon_, job).get("/job"));
@@ -91,7 +91,7 @@ public:
         ASSERT_LACKS("release", succeed({"job", "show", job.id}));
     }
 
-    void jobsThatAreNotQuarantinedCannotBeReleased() {
+    void testJobsThatAreNotQuarantinedCannotBeReleased() {
         const CreatedJob job = createJob(*daemon_);
         const Finished refused = cli({"job", "release", job.id});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.describe(), 1, refused.status);

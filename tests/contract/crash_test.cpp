@@ -23,22 +23,22 @@ namespace sallyport::tests {
 
 class CrashTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CrashTest);
-    CPPUNIT_TEST(acknowledgedEventsSurviveAKill);
-    CPPUNIT_TEST(tokensAndPromptsAndStatesSurviveAKill);
-    CPPUNIT_TEST(acknowledgedCompletionsSurviveAKill);
-    CPPUNIT_TEST(localTokenSurvivesAKill);
-    CPPUNIT_TEST(secondDaemonOnTheSameDirectoryRefuses);
-    CPPUNIT_TEST(databaseOfANewerVersionIsRefused);
-    CPPUNIT_TEST(corruptDatabaseIsRefused);
-    CPPUNIT_TEST(databaseOfAnotherApplicationIsRefused);
-    CPPUNIT_TEST(lockedDatabaseIsRefused);
-    CPPUNIT_TEST(readOnlyDirectoryIsRefused);
-    CPPUNIT_TEST(fullDatabaseAnswersUnavailableAndLosesNothing);
+    CPPUNIT_TEST(testAcknowledgedEventsSurviveAKill);
+    CPPUNIT_TEST(testTokensAndPromptsAndStatesSurviveAKill);
+    CPPUNIT_TEST(testAcknowledgedCompletionsSurviveAKill);
+    CPPUNIT_TEST(testLocalTokenSurvivesAKill);
+    CPPUNIT_TEST(testSecondDaemonOnTheSameDirectoryRefuses);
+    CPPUNIT_TEST(testDatabaseOfANewerVersionIsRefused);
+    CPPUNIT_TEST(testCorruptDatabaseIsRefused);
+    CPPUNIT_TEST(testDatabaseOfAnotherApplicationIsRefused);
+    CPPUNIT_TEST(testLockedDatabaseIsRefused);
+    CPPUNIT_TEST(testReadOnlyDirectoryIsRefused);
+    CPPUNIT_TEST(testFullDatabaseAnswersUnavailableAndLosesNothing);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     /// 64 workers post without a pause; somewhere in the middle the daemon is killed.
-    void acknowledgedEventsSurviveAKill() {
+    void testAcknowledgedEventsSurviveAKill() {
         constexpr std::size_t workers = 64;
         constexpr int enough = 600;
         Daemon daemon;
@@ -86,7 +86,7 @@ public:
         }
     }
 
-    void tokensAndPromptsAndStatesSurviveAKill() {
+    void testTokensAndPromptsAndStatesSurviveAKill() {
         Daemon daemon;
         const CreatedJob pending = createJob(daemon);
         const CreatedJob running =
@@ -124,7 +124,7 @@ public:
         ASSERT_UNAUTHORIZED(workerClient(daemon, cancelled).get("/job"));
     }
 
-    void acknowledgedCompletionsSurviveAKill() {
+    void testAcknowledgedCompletionsSurviveAKill() {
         Daemon daemon;
         for (int i = 0; i < 3; ++i) {
             const CreatedJob job = createJob(daemon);
@@ -139,7 +139,7 @@ public:
         }
     }
 
-    void localTokenSurvivesAKill() {
+    void testLocalTokenSurvivesAKill() {
         Daemon daemon;
         const std::string before = daemon.operatorToken();
         daemon.kill();
@@ -148,7 +148,7 @@ public:
         ASSERT_STATUS(200, operatorClient(daemon).get("/jobs"));
     }
 
-    void secondDaemonOnTheSameDirectoryRefuses() {
+    void testSecondDaemonOnTheSameDirectoryRefuses() {
         Daemon& daemon = sharedDaemon();
         const Finished second = runAgain(daemon);
         CPPUNIT_ASSERT_MESSAGE(second.describe(), second.status != 0);
@@ -158,14 +158,14 @@ public:
         ASSERT_STATUS(200, operatorClient(daemon).get("/jobs"));
     }
 
-    void databaseOfANewerVersionIsRefused() {
+    void testDatabaseOfANewerVersionIsRefused() {
         Daemon daemon;
         daemon.terminate();
         changeDatabase(daemon, "UPDATE schema_migrations SET version = version + 1000");
         assertRefusesToStart(daemon, "newer");
     }
 
-    void corruptDatabaseIsRefused() {
+    void testCorruptDatabaseIsRefused() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         daemon.terminate();
@@ -177,7 +177,7 @@ public:
         assertRefusesToStart(daemon, "damaged");
     }
 
-    void databaseOfAnotherApplicationIsRefused() {
+    void testDatabaseOfAnotherApplicationIsRefused() {
         Daemon daemon;
         daemon.terminate();
         writeFile(daemon.dataDirectory() / "sallyport.db", std::string(8192, 'x'));
@@ -187,7 +187,7 @@ public:
         assertRefusesToStart(daemon, "another application");
     }
 
-    void lockedDatabaseIsRefused() {
+    void testLockedDatabaseIsRefused() {
         Daemon daemon;
         daemon.terminate();
         const auto connection = openDatabase(daemon);
@@ -195,7 +195,7 @@ public:
         assertRefusesToStart(daemon, "locked");
     }
 
-    void readOnlyDirectoryIsRefused() {
+    void testReadOnlyDirectoryIsRefused() {
         if (::geteuid() == 0) {
             // Permissions do not bind root; a directory below a file cannot be written by anyone.
             Daemon daemon;
@@ -213,7 +213,7 @@ public:
         std::filesystem::permissions(daemon.dataDirectory(), perms::owner_all);
     }
 
-    void fullDatabaseAnswersUnavailableAndLosesNothing() {
+    void testFullDatabaseAnswersUnavailableAndLosesNothing() {
         Daemon daemon({.settings = {{"store.max_size", "512KiB"}}});
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);

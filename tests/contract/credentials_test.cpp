@@ -28,40 +28,40 @@ namespace sallyport::tests {
 
 class CredentialsTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(CredentialsTest);
-    CPPUNIT_TEST(grantedWithTheJobAndDelivered);
-    CPPUNIT_TEST(unknownSecretMakesNoJob);
-    CPPUNIT_TEST(grantsAreReplaced);
-    CPPUNIT_TEST(restartTakesTheGrantsAlong);
-    CPPUNIT_TEST(onlyGetIsAnswered);
-    CPPUNIT_TEST(secretIsNeverShown);
-    CPPUNIT_TEST(badInputIsRefused);
-    CPPUNIT_TEST(usersAreApart);
-    CPPUNIT_TEST(rolesAreKept);
-    CPPUNIT_TEST(expiredSecretIsNotDelivered);
-    CPPUNIT_TEST(deletedSecretFailsTheWholeList);
-    CPPUNIT_TEST(tamperedSecretFailsTheWholeList);
-    CPPUNIT_TEST(grantsEndWithTheToken);
-    CPPUNIT_TEST(rateIsLimited);
-    CPPUNIT_TEST(overItsRateAJobIsSlowedAndNotRefused);
-    CPPUNIT_TEST(secretsSurviveAKill);
-    CPPUNIT_TEST(keyIsMadeAtTheFirstStart);
-    CPPUNIT_TEST(wrongKeyIsToldAndNothingIsLost);
-    CPPUNIT_TEST(keyInTheEnvironmentIsTakenOutOfIt);
-    CPPUNIT_TEST(keyFromSystemd);
-    CPPUNIT_TEST(coreDumpsAreOff);
-    CPPUNIT_TEST(rekeySurvivesARestart);
-    CPPUNIT_TEST(rekeySurvivesKills);
-    CPPUNIT_TEST(auditTellsEverything);
-    CPPUNIT_TEST(auditFindsTampering);
-    CPPUNIT_TEST(auditFindsACutTrail);
-    CPPUNIT_TEST(plaintextIsNowhere);
-    CPPUNIT_TEST(memoryIsWiped);
-    CPPUNIT_TEST(commandLine);
-    CPPUNIT_TEST(commandLineHidesWhatIsTyped);
+    CPPUNIT_TEST(testGrantedWithTheJobAndDelivered);
+    CPPUNIT_TEST(testUnknownSecretMakesNoJob);
+    CPPUNIT_TEST(testGrantsAreReplaced);
+    CPPUNIT_TEST(testRestartTakesTheGrantsAlong);
+    CPPUNIT_TEST(testOnlyGetIsAnswered);
+    CPPUNIT_TEST(testSecretIsNeverShown);
+    CPPUNIT_TEST(testBadInputIsRefused);
+    CPPUNIT_TEST(testUsersAreApart);
+    CPPUNIT_TEST(testRolesAreKept);
+    CPPUNIT_TEST(testExpiredSecretIsNotDelivered);
+    CPPUNIT_TEST(testDeletedSecretFailsTheWholeList);
+    CPPUNIT_TEST(testTamperedSecretFailsTheWholeList);
+    CPPUNIT_TEST(testGrantsEndWithTheToken);
+    CPPUNIT_TEST(testRateIsLimited);
+    CPPUNIT_TEST(testOverItsRateAJobIsSlowedAndNotRefused);
+    CPPUNIT_TEST(testSecretsSurviveAKill);
+    CPPUNIT_TEST(testKeyIsMadeAtTheFirstStart);
+    CPPUNIT_TEST(testWrongKeyIsToldAndNothingIsLost);
+    CPPUNIT_TEST(testKeyInTheEnvironmentIsTakenOutOfIt);
+    CPPUNIT_TEST(testKeyFromSystemd);
+    CPPUNIT_TEST(testCoreDumpsAreOff);
+    CPPUNIT_TEST(testRekeySurvivesARestart);
+    CPPUNIT_TEST(testRekeySurvivesKills);
+    CPPUNIT_TEST(testAuditTellsEverything);
+    CPPUNIT_TEST(testAuditFindsTampering);
+    CPPUNIT_TEST(testAuditFindsACutTrail);
+    CPPUNIT_TEST(testPlaintextIsNowhere);
+    CPPUNIT_TEST(testMemoryIsWiped);
+    CPPUNIT_TEST(testCommandLine);
+    CPPUNIT_TEST(testCommandLineHidesWhatIsTyped);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void grantedWithTheJobAndDelivered() {
+    void testGrantedWithTheJobAndDelivered() {
         put("github", "ghp-1");
         put("openai", "sk-2");
         const CreatedJob job = createJob(admin(), R"({"task":"t","credentials":[)"
@@ -82,7 +82,7 @@ public:
         CPPUNIT_ASSERT(shown.at("last_used_at").ends_with('Z'));
     }
 
-    void unknownSecretMakesNoJob() {
+    void testUnknownSecretMakesNoJob() {
         const std::string before = admin().get("/jobs/summary").at("total");
         for (const char* grant : {R"({"secret_name":"nobody-has-it","env_var":"A"})",
                                   R"({"secret_name":"nobody-has-it","env_var":"LD_PRELOAD"})"}) {
@@ -92,7 +92,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(before, admin().get("/jobs/summary").at("total"));
     }
 
-    void grantsAreReplaced() {
+    void testGrantsAreReplaced() {
         put("one", "1");
         put("two", "2");
         const CreatedJob job = createJob(admin());
@@ -107,7 +107,7 @@ public:
         ASSERT_STATUS(204, worker.get("/credentials"));
     }
 
-    void restartTakesTheGrantsAlong() {
+    void testRestartTakesTheGrantsAlong() {
         put("kept", "v");
         const CreatedJob old =
             createJob(admin(), R"({"task":"t","credentials":[{"secret_name":"kept","env_var":"KEPT"}]})");
@@ -118,7 +118,7 @@ public:
         ASSERT_FIELD("v", workerClient(daemon(), job).get("/credentials"), "0.value");
     }
 
-    void onlyGetIsAnswered() {
+    void testOnlyGetIsAnswered() {
         const CreatedJob job = createJob(admin());
         Client worker = workerClient(daemon(), job);
         for (const char* method : {"HEAD", "POST", "PUT", "DELETE"}) {
@@ -126,7 +126,7 @@ public:
         }
     }
 
-    void secretIsNeverShown() {
+    void testSecretIsNeverShown() {
         const Response made =
             admin().put("/secrets/Shown.Never-1", R"({"value":"never-in-an-answer","provider":"P",
                                           "expires_at":"2999-12-31T23:59:59Z"})");
@@ -146,7 +146,7 @@ public:
         ASSERT_REFUSED(404, admin().remove("/secrets/shown.never-1"));
     }
 
-    void badInputIsRefused() {
+    void testBadInputIsRefused() {
         put("good", "v");
         for (const auto& [body, field] : std::map<std::string, std::string>{
                  {"{}", "value"},
@@ -185,7 +185,7 @@ public:
         ASSERT_STATUS(204, workerClient(daemon(), job).get("/credentials"));
     }
 
-    void usersAreApart() {
+    void testUsersAreApart() {
         Client alice = operatorClient(daemon(), createToken(daemon(), "alice", "user"));
         Client bob = operatorClient(daemon(), createToken(daemon(), "bob", "user"));
         ASSERT_STATUS(201, alice.put("/secrets/shared-name", R"({"value":"of alice"})"));
@@ -209,7 +209,7 @@ public:
         ASSERT_FIELD("of alice", workerClient(daemon(), job).get("/credentials"), "0.value");
     }
 
-    void rolesAreKept() {
+    void testRolesAreKept() {
         Client viewer = operatorClient(daemon(), createToken(daemon(), "carol", "viewer"));
         Client user = operatorClient(daemon(), createToken(daemon(), "carol", "user"));
         ASSERT_REFUSED(403, viewer.put("/secrets/s", R"({"value":"v"})"));
@@ -226,7 +226,7 @@ public:
         }
     }
 
-    void expiredSecretIsNotDelivered() {
+    void testExpiredSecretIsNotDelivered() {
         put("mayfly", "v");
         const CreatedJob job = jobWith("mayfly");
         ASSERT_STATUS(200, admin().put("/secrets/mayfly",
@@ -235,7 +235,7 @@ public:
         ASSERT_FIELD("expired", admin().get("/audit?limit=1"), "entries.0.reason");
     }
 
-    void deletedSecretFailsTheWholeList() {
+    void testDeletedSecretFailsTheWholeList() {
         put("stays", "value that stays");
         put("goes", "value that goes");
         const CreatedJob job = createJob(admin());
@@ -250,7 +250,7 @@ public:
         ASSERT_FIELD("goes", last, "entries.0.secret_name");
     }
 
-    void tamperedSecretFailsTheWholeList() {
+    void testTamperedSecretFailsTheWholeList() {
         Daemon own;
         Client operators = operatorClient(own);
         ASSERT_STATUS(201, operators.put("/secrets/one", R"({"value":"value one"})"));
@@ -268,7 +268,7 @@ public:
         ASSERT_FIELD("damaged", operators.get("/audit?limit=1"), "entries.0.reason");
     }
 
-    void grantsEndWithTheToken() {
+    void testGrantsEndWithTheToken() {
         put("short-lived", "v");
         for (const char* end : {"complete", "cancel"}) {
             const CreatedJob job = jobWith("short-lived");
@@ -284,7 +284,7 @@ public:
         }
     }
 
-    void rateIsLimited() {
+    void testRateIsLimited() {
         Daemon& own = sharedDaemon({{"credentials.rate", "2"}});
         const CreatedJob job = createJob(own);
         Client worker = workerClient(own, job);
@@ -299,7 +299,7 @@ public:
     }
 
     /// A minute's worth may be had at once, and a second brings another.
-    void overItsRateAJobIsSlowedAndNotRefused() {
+    void testOverItsRateAJobIsSlowedAndNotRefused() {
         Daemon own({.settings = {{"credentials.rate", "60"}}});
         const CreatedJob job = ownJob(own, "worth waiting for");
         Client worker = workerClient(own, job);
@@ -309,7 +309,7 @@ public:
         assertTrailIsWhole(own);
     }
 
-    void secretsSurviveAKill() {
+    void testSecretsSurviveAKill() {
         Daemon own;
         const CreatedJob job = ownJob(own, "kept through it all");
         own.kill();
@@ -318,7 +318,7 @@ public:
         assertTrailIsWhole(own);
     }
 
-    void keyIsMadeAtTheFirstStart() {
+    void testKeyIsMadeAtTheFirstStart() {
         const auto file = daemon().dataDirectory() / "credentials.key";
         struct stat status {};
         CPPUNIT_ASSERT_EQUAL(0, ::stat(file.c_str(), &status));
@@ -329,7 +329,7 @@ public:
     }
 
     /// Each way to have no usable key: the daemon runs, says why, and goes on when the key is back.
-    void wrongKeyIsToldAndNothingIsLost() {
+    void testWrongKeyIsToldAndNothingIsLost() {
         Daemon own;
         const CreatedJob job = ownJob(own, "not lost");
         const auto file = own.dataDirectory() / "credentials.key";
@@ -361,7 +361,7 @@ public:
         assertTrailIsWhole(own);
     }
 
-    void keyInTheEnvironmentIsTakenOutOfIt() {
+    void testKeyInTheEnvironmentIsTakenOutOfIt() {
         const std::string key(48, 'e');
         Daemon own(
             {.settings = {{"process.core_dumps", "true"}}, .environment = {{"SALLYPORT_MASTER_KEY", key}}});
@@ -380,7 +380,7 @@ public:
         ASSERT_STATUS(503, workerClient(own, job).get("/credentials"));
     }
 
-    void keyFromSystemd() {
+    void testKeyFromSystemd() {
         const TemporaryDirectory credentials;
         writeFile(credentials / "sallyport-master-key", std::string(48, 's') + "\n");
         Daemon own({.environment = {{"CREDENTIALS_DIRECTORY", credentials.path().string()},
@@ -394,7 +394,7 @@ public:
         assertDelivers(own, job, "by systemd");
     }
 
-    void coreDumpsAreOff() {
+    void testCoreDumpsAreOff() {
         std::ifstream limits("/proc/" + std::to_string(daemon().pid()) + "/limits");
         for (std::string line; std::getline(limits, line);) {
             if (line.starts_with("Max core file size")) {
@@ -409,7 +409,7 @@ public:
         CPPUNIT_FAIL("the kernel shows no limit for core files");
     }
 
-    void rekeySurvivesARestart() {
+    void testRekeySurvivesARestart() {
         Daemon own;
         const CreatedJob job = ownJob(own, "under two keys");
         const auto file = own.dataDirectory() / "credentials.key";
@@ -430,7 +430,7 @@ public:
     }
 
     /// The daemon is killed at one moment after the other of a change of the key.
-    void rekeySurvivesKills() {
+    void testRekeySurvivesKills() {
         Daemon own({.settings = {{"credentials.rate", "1000"}}});
         const CreatedJob job = ownJob(own, "never lost");
         {
@@ -461,7 +461,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE("no kill came after a change", changed > 0);
     }
 
-    void auditTellsEverything() {
+    void testAuditTellsEverything() {
         Daemon own;
         Client operators = operatorClient(own);
         ASSERT_STATUS(201, operators.put("/secrets/s", R"({"value":"v"})"));
@@ -511,7 +511,7 @@ public:
         assertTrailIsWhole(own);
     }
 
-    void auditFindsTampering() {
+    void testAuditFindsTampering() {
         Daemon own;
         ownJob(own, "v");
         assertTrailIsWhole(own);
@@ -523,7 +523,7 @@ public:
     }
 
     /// Somebody cuts the trail and mends what the database knows of its end.
-    void auditFindsACutTrail() {
+    void testAuditFindsACutTrail() {
         Daemon own;
         ownJob(own, "v");
         own.terminate();
@@ -539,7 +539,7 @@ public:
         ASSERT_FIELD("false", operators.get("/audit/verify"), "ok");
     }
 
-    void plaintextIsNowhere() {
+    void testPlaintextIsNowhere() {
         Daemon own({.settings = {{"log.level", "debug"}, {"credentials.rate", "1000"}}});
         const std::string plain = "plaintext-marker";
         Client operators = operatorClient(own);
@@ -587,7 +587,7 @@ public:
     }
 
     /// What went through the daemon is not left in its memory.
-    void memoryIsWiped() {
+    void testMemoryIsWiped() {
         Daemon own({.settings = {{"process.core_dumps", "true"}}});
         // Made of two, so that this test's own request is the only place where it stands as one.
         const std::string plain = std::string("left-behind-in-memory-") + "q7Zk40Wm2Xv9";
@@ -617,7 +617,7 @@ public:
         }
     }
 
-    void commandLine() {
+    void testCommandLine() {
         const auto input = directory_ / "value";
         writeFile(input, "from a file\n");
         Command setting = cliCommand({"secret", "set", "CLI.Secret", "--provider", "P"});
@@ -660,7 +660,7 @@ public:
     }
 
     /// On a terminal of its own.
-    void commandLineHidesWhatIsTyped() {
+    void testCommandLineHidesWhatIsTyped() {
         const FileDescriptor terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
         CPPUNIT_ASSERT(terminal.open());
         CPPUNIT_ASSERT_EQUAL(0, ::grantpt(terminal.get()));

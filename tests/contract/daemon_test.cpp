@@ -23,40 +23,40 @@ namespace sallyport::tests {
 
 class DaemonTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DaemonTest);
-    CPPUNIT_TEST(helpNamesTheOptions);
-    CPPUNIT_TEST(versionIsPrinted);
-    CPPUNIT_TEST(unknownOptionIsRefused);
-    CPPUNIT_TEST(checkConfigAcceptsAGoodFile);
-    CPPUNIT_TEST(checkConfigNamesFileKeyValueAndWhatIsExpected);
-    CPPUNIT_TEST(checkConfigNamesTheNearestKey);
-    CPPUNIT_TEST(checkConfigLooksAtProvidersAndTheirKeys);
-    CPPUNIT_TEST(badValueStopsTheStart);
-    CPPUNIT_TEST(badHostStopsTheStart);
-    CPPUNIT_TEST(badOverrideStopsTheStart);
-    CPPUNIT_TEST(missingConfigurationFileStopsTheStart);
-    CPPUNIT_TEST(overrideWinsOverTheFile);
-    CPPUNIT_TEST(addressInUseStopsTheStart);
-    CPPUNIT_TEST(orchestratorPortOverridesTheWorkerPort);
-    CPPUNIT_TEST(orchestratorPortThatIsNoneIsIgnoredWithAWarning);
-    CPPUNIT_TEST(addressFilesComeAndGo);
-    CPPUNIT_TEST(dataDirectoryIsPrivate);
-    CPPUNIT_TEST(terminationFinishesRequestsInFlight);
-    CPPUNIT_TEST(terminationClosesSubscribersCleanly);
-    CPPUNIT_TEST(terminationClosesIdleConnections);
-    CPPUNIT_TEST(terminationDoesNotAwaitSlowClientsForEver);
-    CPPUNIT_TEST(terminationNeedsNoNewThread);
-    CPPUNIT_TEST(interruptEndsItToo);
-    CPPUNIT_TEST(hangupOpensTheLogAnew);
-    CPPUNIT_TEST(hangupReadsTheLogSettingsAgain);
-    CPPUNIT_TEST(hangupWithABadFileChangesNothing);
-    CPPUNIT_TEST(servesWhetherLoopsPollOrSleep);
-    CPPUNIT_TEST(watchdogIsFed);
-    CPPUNIT_TEST(stoppingIsNotified);
-    CPPUNIT_TEST(environmentIsNoPartOfTheStatus);
+    CPPUNIT_TEST(testHelpNamesTheOptions);
+    CPPUNIT_TEST(testVersionIsPrinted);
+    CPPUNIT_TEST(testUnknownOptionIsRefused);
+    CPPUNIT_TEST(testCheckConfigAcceptsAGoodFile);
+    CPPUNIT_TEST(testCheckConfigNamesFileKeyValueAndWhatIsExpected);
+    CPPUNIT_TEST(testCheckConfigNamesTheNearestKey);
+    CPPUNIT_TEST(testCheckConfigLooksAtProvidersAndTheirKeys);
+    CPPUNIT_TEST(testBadValueStopsTheStart);
+    CPPUNIT_TEST(testBadHostStopsTheStart);
+    CPPUNIT_TEST(testBadOverrideStopsTheStart);
+    CPPUNIT_TEST(testMissingConfigurationFileStopsTheStart);
+    CPPUNIT_TEST(testOverrideWinsOverTheFile);
+    CPPUNIT_TEST(testAddressInUseStopsTheStart);
+    CPPUNIT_TEST(testOrchestratorPortOverridesTheWorkerPort);
+    CPPUNIT_TEST(testOrchestratorPortThatIsNoneIsIgnoredWithAWarning);
+    CPPUNIT_TEST(testAddressFilesComeAndGo);
+    CPPUNIT_TEST(testDataDirectoryIsPrivate);
+    CPPUNIT_TEST(testTerminationFinishesRequestsInFlight);
+    CPPUNIT_TEST(testTerminationClosesSubscribersCleanly);
+    CPPUNIT_TEST(testTerminationClosesIdleConnections);
+    CPPUNIT_TEST(testTerminationDoesNotAwaitSlowClientsForEver);
+    CPPUNIT_TEST(testTerminationNeedsNoNewThread);
+    CPPUNIT_TEST(testInterruptEndsItToo);
+    CPPUNIT_TEST(testHangupOpensTheLogAnew);
+    CPPUNIT_TEST(testHangupReadsTheLogSettingsAgain);
+    CPPUNIT_TEST(testHangupWithABadFileChangesNothing);
+    CPPUNIT_TEST(testServesWhetherLoopsPollOrSleep);
+    CPPUNIT_TEST(testWatchdogIsFed);
+    CPPUNIT_TEST(testStoppingIsNotified);
+    CPPUNIT_TEST(testEnvironmentIsNoPartOfTheStatus);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void helpNamesTheOptions() {
+    void testHelpNamesTheOptions() {
         const Finished help = runDaemon({"--help"});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(help.describe(), 0, help.status);
         for (const std::string option : {"--config", "--help", "--version", "--check-config", "-D"}) {
@@ -64,7 +64,7 @@ public:
         }
     }
 
-    void versionIsPrinted() {
+    void testVersionIsPrinted() {
         const Finished version = runDaemon({"--version"});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(version.describe(), 0, version.status);
         CPPUNIT_ASSERT_MESSAGE(version.describe(), version.output.starts_with("sallyportd "));
@@ -72,13 +72,13 @@ public:
                                      version.output.find('\n'));
     }
 
-    void unknownOptionIsRefused() {
+    void testUnknownOptionIsRefused() {
         const Finished refused = runDaemon({"--frobnicate"});
         CPPUNIT_ASSERT_MESSAGE(refused.describe(), refused.status > 0 && refused.status < 128);
         ASSERT_CONTAINS("frobnicate", refused.errors);
     }
 
-    void checkConfigAcceptsAGoodFile() {
+    void testCheckConfigAcceptsAGoodFile() {
         const Finished good =
             checkConfig("worker.listen = 127.0.0.1:0\nbase = /srv\ndata.dir = ${base}/sallyport\n");
         // `base` is no key of the daemon's, and is said to be none; that is no reason to refuse.
@@ -88,7 +88,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE("it must not start anything", !std::filesystem::exists(directory_ / "data"));
     }
 
-    void checkConfigNamesFileKeyValueAndWhatIsExpected() {
+    void testCheckConfigNamesFileKeyValueAndWhatIsExpected() {
         struct Bad {
             std::string key;
             std::string value;
@@ -109,7 +109,7 @@ public:
         }
     }
 
-    void checkConfigNamesTheNearestKey() {
+    void testCheckConfigNamesTheNearestKey() {
         const Finished checked = checkConfig("worker.lissten = 127.0.0.1:0\nprompts.max_sise = 1MiB\n");
         const std::string said = checked.output + checked.errors;
         for (const std::string part :
@@ -119,7 +119,7 @@ public:
     }
 
     /// Of each of these a start complains too, and goes on.
-    void checkConfigLooksAtProvidersAndTheirKeys() {
+    void testCheckConfigLooksAtProvidersAndTheirKeys() {
         const auto key = directory_ / "key";
         const std::string fromFile =
             "llm.providers = a\nllm.provider.a.type = openai\nllm.provider.a.key = file:" + key.string() +
@@ -141,7 +141,7 @@ public:
         ASSERT_CONTAINS("llm.provider.a.type is not set", said("", "llm.providers = a\n"));
     }
 
-    void badValueStopsTheStart() {
+    void testBadValueStopsTheStart() {
         writeFile(file(), "data.dir = " + (directory_ / "data").string() + "\nsse.heartbeat = often\n");
         const Finished refused = runDaemon({"--config=" + file().string()});
         CPPUNIT_ASSERT_MESSAGE(refused.describe(), refused.status > 0 && refused.status < 128);
@@ -152,7 +152,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(directory_ / "data" / "sallyport.db"));
     }
 
-    void badHostStopsTheStart() {
+    void testBadHostStopsTheStart() {
         writeFile(file(), "data.dir = " + (directory_ / "data").string() + "\n");
         for (const std::string value : {"http://console.example", "console.example:80", "a,*"}) {
             const Finished refused = runDaemon({"--config=" + file().string(), "-Doperator.hosts=" + value});
@@ -162,7 +162,7 @@ public:
         }
     }
 
-    void badOverrideStopsTheStart() {
+    void testBadOverrideStopsTheStart() {
         writeFile(file(), "data.dir = " + (directory_ / "data").string() + "\n");
         const Finished refused = runDaemon({"--config=" + file().string(), "-Dhttp.max_headers=x"});
         CPPUNIT_ASSERT_MESSAGE(refused.describe(), refused.status > 0 && refused.status < 128);
@@ -170,13 +170,13 @@ public:
         ASSERT_CONTAINS("-D", refused.errors);
     }
 
-    void missingConfigurationFileStopsTheStart() {
+    void testMissingConfigurationFileStopsTheStart() {
         const Finished refused = runDaemon({"--config=" + (directory_ / "missing").string()});
         CPPUNIT_ASSERT_MESSAGE(refused.describe(), refused.status > 0 && refused.status < 128);
         ASSERT_CONTAINS((directory_ / "missing").string(), refused.errors);
     }
 
-    void overrideWinsOverTheFile() {
+    void testOverrideWinsOverTheFile() {
         Daemon daemon;
         daemon.terminate();
         writeFile(daemon.directory() / "sallyport.properties",
@@ -190,7 +190,7 @@ public:
             413, operatorClient(daemon).post("/jobs/" + job.id + "/prompt", R"({"content":"123456789"})"));
     }
 
-    void addressInUseStopsTheStart() {
+    void testAddressInUseStopsTheStart() {
         Daemon& running = sharedDaemon();
         const std::string taken = running.operators().address().substr(7);
         try {
@@ -201,7 +201,7 @@ public:
         }
     }
 
-    void orchestratorPortOverridesTheWorkerPort() {
+    void testOrchestratorPortOverridesTheWorkerPort() {
         const std::uint16_t port = freePort();
         Daemon daemon({.environment = {{"ORCHESTRATOR_PORT", std::to_string(port)}}});
         CPPUNIT_ASSERT_EQUAL(port, daemon.worker().port());
@@ -209,7 +209,7 @@ public:
         ASSERT_STATUS(200, exchange(daemon.worker(), Request("GET", "/health")));
     }
 
-    void orchestratorPortThatIsNoneIsIgnoredWithAWarning() {
+    void testOrchestratorPortThatIsNoneIsIgnoredWithAWarning() {
         for (const std::string value : {"abc", "70000", "-1", "80x", " 80"}) {
             Daemon daemon({.environment = {{"ORCHESTRATOR_PORT", value}}});
             ASSERT_CONTAINS("ORCHESTRATOR_PORT", daemon.log());
@@ -217,7 +217,7 @@ public:
         }
     }
 
-    void addressFilesComeAndGo() {
+    void testAddressFilesComeAndGo() {
         Daemon daemon;
         for (const std::string name : {"worker.address", "operator.address"}) {
             const std::string line = readFile(daemon.dataDirectory() / name);
@@ -230,7 +230,7 @@ public:
         CPPUNIT_ASSERT(std::filesystem::exists(daemon.dataDirectory() / "operator.token"));
     }
 
-    void dataDirectoryIsPrivate() {
+    void testDataDirectoryIsPrivate() {
         const Daemon& daemon = sharedDaemon();
         using std::filesystem::perms;
         const auto othersMay = [](const std::filesystem::path& path) {
@@ -243,7 +243,7 @@ public:
     }
 
     /// A handler is at work when the signal comes: its answer still arrives, but nobody new is let in.
-    void terminationFinishesRequestsInFlight() {
+    void testTerminationFinishesRequestsInFlight() {
         TemporaryDirectory plugins;
         const auto gate = plugins / "gate";
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(gate.c_str(), 0600));
@@ -267,7 +267,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.awaitExit());
     }
 
-    void terminationClosesSubscribersCleanly() {
+    void testTerminationClosesSubscribersCleanly() {
         Daemon daemon;
         SseClient stream(daemon.operators(), daemon.operatorToken(), {});
         ASSERT_STATUS(200, stream.head());
@@ -276,7 +276,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.awaitExit());
     }
 
-    void terminationClosesIdleConnections() {
+    void testTerminationClosesIdleConnections() {
         Daemon daemon;
         Connection idle(daemon.worker());
         ASSERT_STATUS(200, idle.exchange(Request("GET", "/health")));
@@ -286,7 +286,7 @@ public:
         CPPUNIT_ASSERT(silent.closedByPeer());
     }
 
-    void terminationDoesNotAwaitSlowClientsForEver() {
+    void testTerminationDoesNotAwaitSlowClientsForEver() {
         Daemon daemon({.settings = {{"shutdown.grace", "200ms"}}});
         const CreatedJob job = createJob(daemon);
         Connection stuck(daemon.worker());
@@ -301,7 +301,7 @@ public:
     }
 
     /// Whether it has served before or not: what is done at the end may never have been done until then.
-    void terminationNeedsNoNewThread() {
+    void testTerminationNeedsNoNewThread() {
         Daemon fresh;
         assertEndsWithoutRoom(fresh);
         Daemon used;
@@ -309,13 +309,13 @@ public:
         assertEndsWithoutRoom(used);
     }
 
-    void interruptEndsItToo() {
+    void testInterruptEndsItToo() {
         Daemon daemon;
         CPPUNIT_ASSERT_EQUAL(0, ::kill(daemon.pid(), SIGINT));
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.awaitExit());
     }
 
-    void hangupOpensTheLogAnew() {
+    void testHangupOpensTheLogAnew() {
         TemporaryDirectory logs;
         Daemon daemon({.settings = {{"log.file", (logs / "log").string()}, {"log.level", "debug"}}});
         const Response before = operatorClient(daemon).get("/nowhere");
@@ -332,7 +332,7 @@ public:
         ASSERT_LACKS(after.header("X-Request-Id"), rotated);
     }
 
-    void hangupReadsTheLogSettingsAgain() {
+    void testHangupReadsTheLogSettingsAgain() {
         Daemon daemon;
         writeFile(daemon.directory() / "sallyport.properties", "log.level = debug\nlog.format = json\n");
         daemon.reload();
@@ -346,7 +346,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(line, jsonAt(line, "").starts_with('{'));
     }
 
-    void hangupWithABadFileChangesNothing() {
+    void testHangupWithABadFileChangesNothing() {
         Daemon daemon;
         writeFile(daemon.directory() / "sallyport.properties", "log.level = shouting\n");
         daemon.reload();
@@ -356,7 +356,7 @@ public:
     }
 
     /// With one request and with more than loops poll for, and with answers that come from another thread.
-    void servesWhetherLoopsPollOrSleep() {
+    void testServesWhetherLoopsPollOrSleep() {
         for (const std::string microseconds : {"0", "1000"}) {
             Daemon daemon({.settings = {{"http.busy_poll", microseconds}, {"http.loops", "1"}}});
             const CreatedJob job = createJob(daemon);
@@ -377,21 +377,21 @@ public:
         }
     }
 
-    void watchdogIsFed() {
+    void testWatchdogIsFed() {
         Daemon daemon({.environment = {{"WATCHDOG_USEC", "400000"}}});
         for (int i = 0; i < 3; ++i) {
             daemon.awaitNotification("WATCHDOG=1");
         }
     }
 
-    void stoppingIsNotified() {
+    void testStoppingIsNotified() {
         Daemon daemon;
         daemon.beginTermination();
         daemon.awaitNotification("STOPPING=1");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.awaitExit());
     }
 
-    void environmentIsNoPartOfTheStatus() {
+    void testEnvironmentIsNoPartOfTheStatus() {
         const Response response = operatorClient(sharedDaemon()).get("/status");
         ASSERT_LACKS(sharedDaemon().dataDirectory().string(), response.body);
         ASSERT_LACKS(sharedDaemon().operatorToken(), response.body);

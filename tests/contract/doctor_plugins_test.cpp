@@ -14,14 +14,14 @@ namespace sallyport::tests {
 
 class DoctorPluginsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DoctorPluginsTest);
-    CPPUNIT_TEST(pluginsThatWouldBeRefused);
-    CPPUNIT_TEST(whatPluginsFind);
-    CPPUNIT_TEST(examinationsThatFail);
-    CPPUNIT_TEST(examinationIsNoStart);
+    CPPUNIT_TEST(testPluginsThatWouldBeRefused);
+    CPPUNIT_TEST(testWhatPluginsFind);
+    CPPUNIT_TEST(testExaminationsThatFail);
+    CPPUNIT_TEST(testExaminationIsNoStart);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void pluginsThatWouldBeRefused() {
+    void testPluginsThatWouldBeRefused() {
         const auto plugins = places_ / "plugins";
         std::filesystem::create_directory(plugins);
         for (const char* name : {"no_symbol.so", "other_abi.so"}) {
@@ -46,7 +46,7 @@ public:
     }
 
     /// Each under the name that the plugin gives it, or with the host's own of that name.
-    void whatPluginsFind() {
+    void testWhatPluginsFind() {
         Daemon daemon;
         installPatients(daemon);
         const Finished warned = doctor(daemon, {"-Dpatient.how=warns", "-Dsecond_patient.how=provides"});
@@ -62,7 +62,7 @@ public:
         ASSERT_CONTAINS("a line of its own\n", json.errors);
     }
 
-    void examinationsThatFail() {
+    void testExaminationsThatFail() {
         Daemon daemon;
         installPatients(daemon);
         for (const auto& [how, what] : std::vector<std::pair<std::string, std::string>>{
@@ -80,7 +80,7 @@ public:
     }
 
     /// Only what may be loaded is, and nothing is left behind.
-    void examinationIsNoStart() {
+    void testExaminationIsNoStart() {
         const auto plugins = places_ / "plugins";
         const auto mark = places_ / "mark";
         std::filesystem::create_directory(plugins);

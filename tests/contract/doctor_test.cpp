@@ -27,33 +27,33 @@ namespace sallyport::tests {
 
 class DoctorTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DoctorTest);
-    CPPUNIT_TEST(healthyDaemon);
-    CPPUNIT_TEST(stoppedDaemon);
-    CPPUNIT_TEST(killedDaemon);
-    CPPUNIT_TEST(daemonThatDoesNotAnswer);
-    CPPUNIT_TEST(beforeTheFirstStart);
-    CPPUNIT_TEST(answerAsJson);
-    CPPUNIT_TEST(wrongConfiguration);
-    CPPUNIT_TEST(wrongPermissions);
-    CPPUNIT_TEST(damagedDatabase);
-    CPPUNIT_TEST(takenPort);
-    CPPUNIT_TEST(socketThatCannotBeMade);
-    CPPUNIT_TEST(missingMasterKey);
-    CPPUNIT_TEST(wrongMasterKey);
-    CPPUNIT_TEST(damagedSecret);
-    CPPUNIT_TEST(keysOfProviders);
-    CPPUNIT_TEST(keyInTheDaemonsEnvironment);
-    CPPUNIT_TEST(unreachableUpstream);
-    CPPUNIT_TEST(upstreamsCertificate);
-    CPPUNIT_TEST(upstreamBehindAProxy);
-    CPPUNIT_TEST(offlineAsksNobody);
-    CPPUNIT_TEST(rootGoesOnAsTheDaemonsUser);
-    CPPUNIT_TEST(anotherUserIsTold);
+    CPPUNIT_TEST(testHealthyDaemon);
+    CPPUNIT_TEST(testStoppedDaemon);
+    CPPUNIT_TEST(testKilledDaemon);
+    CPPUNIT_TEST(testDaemonThatDoesNotAnswer);
+    CPPUNIT_TEST(testBeforeTheFirstStart);
+    CPPUNIT_TEST(testAnswerAsJson);
+    CPPUNIT_TEST(testWrongConfiguration);
+    CPPUNIT_TEST(testWrongPermissions);
+    CPPUNIT_TEST(testDamagedDatabase);
+    CPPUNIT_TEST(testTakenPort);
+    CPPUNIT_TEST(testSocketThatCannotBeMade);
+    CPPUNIT_TEST(testMissingMasterKey);
+    CPPUNIT_TEST(testWrongMasterKey);
+    CPPUNIT_TEST(testDamagedSecret);
+    CPPUNIT_TEST(testKeysOfProviders);
+    CPPUNIT_TEST(testKeyInTheDaemonsEnvironment);
+    CPPUNIT_TEST(testUnreachableUpstream);
+    CPPUNIT_TEST(testUpstreamsCertificate);
+    CPPUNIT_TEST(testUpstreamBehindAProxy);
+    CPPUNIT_TEST(testOfflineAsksNobody);
+    CPPUNIT_TEST(testRootGoesOnAsTheDaemonsUser);
+    CPPUNIT_TEST(testAnotherUserIsTold);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     /// It must change nothing, and make nothing, beside a daemon that works.
-    void healthyDaemon() {
+    void testHealthyDaemon() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         const std::string before = namesIn(daemon.dataDirectory());
@@ -72,7 +72,7 @@ public:
         ASSERT_STATUS(204, workerClient(daemon, job).get("/prompt"));
     }
 
-    void stoppedDaemon() {
+    void testStoppedDaemon() {
         Daemon daemon;
         daemon.terminate();
         const std::string before = namesIn(daemon.dataDirectory());
@@ -88,7 +88,7 @@ public:
         daemon.start();
     }
 
-    void killedDaemon() {
+    void testKilledDaemon() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         daemon.kill();
@@ -99,7 +99,7 @@ public:
         ASSERT_STATUS(204, workerClient(daemon, job).get("/prompt"));
     }
 
-    void daemonThatDoesNotAnswer() {
+    void testDaemonThatDoesNotAnswer() {
         Daemon daemon;
         CPPUNIT_ASSERT_EQUAL(0, ::kill(daemon.pid(), SIGSTOP));
         const Finished finished = doctor(daemon);
@@ -108,7 +108,7 @@ public:
         ASSERT_CONTAINS("systemctl restart sallyport", finished.output);
     }
 
-    void beforeTheFirstStart() {
+    void testBeforeTheFirstStart() {
         const Finished finished =
             run({.program = SALLYPORT_CLI_PATH,
                  .arguments = {"doctor", "-Ddata.dir=" + (places_ / "none").string(),
@@ -120,7 +120,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(places_ / "none"));
     }
 
-    void answerAsJson() {
+    void testAnswerAsJson() {
         Daemon daemon;
         daemon.terminate();
         const Finished finished = doctor(daemon, {"--json", "-Dlog.levle=info"});
@@ -133,7 +133,7 @@ public:
         daemon.start();
     }
 
-    void wrongConfiguration() {
+    void testWrongConfiguration() {
         const auto file = places_ / "sallyport.properties";
         writeFile(file, "http.threads = many\n");
         assertFailed(
@@ -146,7 +146,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(usage.describe(), 2, usage.status);
     }
 
-    void wrongPermissions() {
+    void testWrongPermissions() {
         Daemon daemon;
         struct Wrong {
             std::filesystem::path file;
@@ -179,7 +179,7 @@ public:
         }
     }
 
-    void damagedDatabase() {
+    void testDamagedDatabase() {
         Daemon daemon;
         daemon.terminate();
         const auto database = daemon.dataDirectory() / "sallyport.db";
@@ -196,7 +196,7 @@ public:
         daemon.start();
     }
 
-    void takenPort() {
+    void testTakenPort() {
         Daemon daemon;
         daemon.terminate();
         const FakeUpstream other;
@@ -209,7 +209,7 @@ public:
         daemon.start();
     }
 
-    void socketThatCannotBeMade() {
+    void testSocketThatCannotBeMade() {
         Daemon daemon;
         daemon.terminate();
         writeFile(places_ / "file", "");
@@ -227,7 +227,7 @@ public:
         ASSERT_CONTAINS("answers at unix:" + socket.string(), running.output);
     }
 
-    void missingMasterKey() {
+    void testMissingMasterKey() {
         Daemon daemon;
         putSecret(daemon, "github", "ghp-1");
         daemon.terminate();
@@ -242,7 +242,7 @@ public:
         ASSERT_CONTAINS("put it back into " + key.string(), running.output);
     }
 
-    void wrongMasterKey() {
+    void testWrongMasterKey() {
         Daemon daemon;
         putSecret(daemon, "github", "ghp-1");
         daemon.terminate();
@@ -263,7 +263,7 @@ public:
         daemon.start();
     }
 
-    void damagedSecret() {
+    void testDamagedSecret() {
         Daemon daemon;
         putSecret(daemon, "github", "ghp-1");
         putSecret(daemon, "openai", "sk-2");
@@ -276,7 +276,7 @@ public:
         assertFailed("1 of 2 secrets cannot be decrypted", doctor(daemon));
     }
 
-    void keysOfProviders() {
+    void testKeysOfProviders() {
         writeFile(places_ / "key", "sk-in-a-file\n");
         std::filesystem::permissions(places_ / "key", std::filesystem::perms(0600));
         Daemon daemon({.settings = {{"llm.providers", "a, b"},
@@ -317,7 +317,7 @@ public:
         assertFailed("cannot be read by", doctor(daemon));
     }
 
-    void keyInTheDaemonsEnvironment() {
+    void testKeyInTheDaemonsEnvironment() {
         Daemon daemon({.settings = {{"llm.providers", "a"},
                                     {"llm.provider.a.type", "echo"},
                                     {"llm.provider.a.key", "env:PROVIDER_KEY"}},
@@ -332,7 +332,7 @@ public:
         }
     }
 
-    void unreachableUpstream() {
+    void testUnreachableUpstream() {
         const RefusingPort refusing;
         const DeafPort deaf;
         const UnreachablePort unreachable;
@@ -351,7 +351,7 @@ public:
         ASSERT_CONTAINS("4 failures", finished.output);
     }
 
-    void upstreamsCertificate() {
+    void testUpstreamsCertificate() {
         const CertificateAuthority authority;
         writeFile(places_ / "ca.pem", authority.certificate());
         writeFile(places_ / "no.pem", "");
@@ -376,7 +376,7 @@ public:
         CPPUNIT_ASSERT(good.requests().empty() && other.requests().empty());
     }
 
-    void upstreamBehindAProxy() {
+    void testUpstreamBehindAProxy() {
         const FakeUpstream provider;
         const RefusingPort proxy;
         auto settings = providers({{"main", provider.url()}});
@@ -388,7 +388,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(direct.describe(), 0, direct.status);
     }
 
-    void offlineAsksNobody() {
+    void testOfflineAsksNobody() {
         const FakeUpstream provider;
         Daemon daemon({.settings = providers({{"main", provider.url()}})});
         const Finished finished = doctor(daemon, {"--offline"});
@@ -398,7 +398,7 @@ public:
     }
 
     /// What is wrong for that user is wrong, whatever root may do.
-    void rootGoesOnAsTheDaemonsUser() {
+    void testRootGoesOnAsTheDaemonsUser() {
         if (skippedUnlessRoot()) {
             return;
         }
@@ -417,7 +417,7 @@ public:
         assertFailed(configuration.string() + " cannot be read by nobody: run chmod a+r", finished);
     }
 
-    void anotherUserIsTold() {
+    void testAnotherUserIsTold() {
         if (skippedUnlessRoot()) {
             return;
         }

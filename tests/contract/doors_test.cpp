@@ -86,28 +86,28 @@ private:
 
 class DoorsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DoorsTest);
-    CPPUNIT_TEST(aDoorListensOnAllItsAddresses);
-    CPPUNIT_TEST(theConnectionsOfADoorAreCountedTogether);
-    CPPUNIT_TEST(bothFamiliesShareAPort);
-    CPPUNIT_TEST(addressesThatCannotBeAreRefused);
-    CPPUNIT_TEST(anAddressThatIsNotThereYetIsListenedOn);
-    CPPUNIT_TEST(orchestratorPortIsThatOfAllAddresses);
-    CPPUNIT_TEST(socketsHaveTheModeThatIsSet);
-    CPPUNIT_TEST(aSocketOfAnotherProcessStopsTheStart);
-    CPPUNIT_TEST(theOperatorDoorHasASocketByItself);
-    CPPUNIT_TEST(aSocketThatIsNamedIsTheOnlyOne);
-    CPPUNIT_TEST(theSocketDemandsAToken);
-    CPPUNIT_TEST(theCommandLinePrefersTheSocket);
-    CPPUNIT_TEST(theSocketIsFoundWithoutTheFileThatNamesIt);
-    CPPUNIT_TEST(theTokenIsNotGivenToWhoTookThePort);
-    CPPUNIT_TEST(theTokenIsNotGivenToAnotherUsersProcess);
-    CPPUNIT_TEST(aGivenTokenGoesWhereThePersonSaid);
-    CPPUNIT_TEST(aNewTokenIsForThePort);
-    CPPUNIT_TEST(doctorKnocksAtAllAddresses);
+    CPPUNIT_TEST(testADoorListensOnAllItsAddresses);
+    CPPUNIT_TEST(testTheConnectionsOfADoorAreCountedTogether);
+    CPPUNIT_TEST(testBothFamiliesShareAPort);
+    CPPUNIT_TEST(testAddressesThatCannotBeAreRefused);
+    CPPUNIT_TEST(testAnAddressThatIsNotThereYetIsListenedOn);
+    CPPUNIT_TEST(testOrchestratorPortIsThatOfAllAddresses);
+    CPPUNIT_TEST(testSocketsHaveTheModeThatIsSet);
+    CPPUNIT_TEST(testASocketOfAnotherProcessStopsTheStart);
+    CPPUNIT_TEST(testTheOperatorDoorHasASocketByItself);
+    CPPUNIT_TEST(testASocketThatIsNamedIsTheOnlyOne);
+    CPPUNIT_TEST(testTheSocketDemandsAToken);
+    CPPUNIT_TEST(testTheCommandLinePrefersTheSocket);
+    CPPUNIT_TEST(testTheSocketIsFoundWithoutTheFileThatNamesIt);
+    CPPUNIT_TEST(testTheTokenIsNotGivenToWhoTookThePort);
+    CPPUNIT_TEST(testTheTokenIsNotGivenToAnotherUsersProcess);
+    CPPUNIT_TEST(testAGivenTokenGoesWhereThePersonSaid);
+    CPPUNIT_TEST(testANewTokenIsForThePort);
+    CPPUNIT_TEST(testDoctorKnocksAtAllAddresses);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aDoorListensOnAllItsAddresses() {
+    void testADoorListensOnAllItsAddresses() {
         const std::string socket = "unix:" + (places_ / "worker.sock").string();
         const std::string port = freeAddress();
         Daemon daemon({.settings = {{"worker.listen", port + ", " + socket + " ,[::1]:0"},
@@ -131,7 +131,7 @@ public:
         ASSERT_STATUS(200, worker.get("/job"));
     }
 
-    void theConnectionsOfADoorAreCountedTogether() {
+    void testTheConnectionsOfADoorAreCountedTogether() {
         const Endpoint socket("unix:" + (places_ / "worker.sock").string());
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0, " + socket.address()},
                                     {"worker.max_connections", "1"}}});
@@ -142,7 +142,7 @@ public:
         ASSERT_STATUS(503, second.exchange(Request("GET", "/health")));
     }
 
-    void bothFamiliesShareAPort() {
+    void testBothFamiliesShareAPort() {
         const std::string port = std::to_string(portOf(boundSocket()));
         Daemon daemon({.settings = {{"worker.listen", "0.0.0.0:" + port + ", [::]:" + port}}});
         for (const std::string host : {"127.0.0.1", "[::1]"}) {
@@ -156,7 +156,7 @@ public:
         ASSERT_STATUS(200, tests::exchange(Endpoint("http://127.0.0.1:" + port), Request("GET", "/health")));
     }
 
-    void addressesThatCannotBeAreRefused() {
+    void testAddressesThatCannotBeAreRefused() {
         const auto file = places_ / "sallyport.properties";
         for (const std::string setting :
              {"worker.listen = 127.0.0.1:5, 127.0.0.1:5", "worker.listen = 0.0.0.0:5, 127.0.0.1:5",
@@ -178,7 +178,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(good.describe(), 0, good.status);
     }
 
-    void anAddressThatIsNotThereYetIsListenedOn() {
+    void testAnAddressThatIsNotThereYetIsListenedOn() {
         // Of a documentation network (RFC 5737, RFC 3849): nobody has it.
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0, 192.0.2.1:50051, [2001:db8::1]:50051"}}});
         ASSERT_STATUS(200, tests::exchange(daemon.worker(), Request("GET", "/health")));
@@ -190,7 +190,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(finished.describe(), 1, finished.status);
     }
 
-    void orchestratorPortIsThatOfAllAddresses() {
+    void testOrchestratorPortIsThatOfAllAddresses() {
         const std::string port = std::to_string(portOf(boundSocket()));
         const std::string socket = "unix:" + (places_ / "worker.sock").string();
         const Daemon daemon(
@@ -204,7 +204,7 @@ public:
         ASSERT_FIELD("http://[::1]:" + port, status, "listeners.2.address");
     }
 
-    void socketsHaveTheModeThatIsSet() {
+    void testSocketsHaveTheModeThatIsSet() {
         const auto worker = places_ / "worker.sock";
         Daemon daemon({.settings = {{"worker.listen", "unix:" + worker.string()}}});
         CPPUNIT_ASSERT_EQUAL(0660U, modeOf(worker));
@@ -217,7 +217,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0600U, modeOf(daemon.dataDirectory() / "operator.sock"));
     }
 
-    void aSocketOfAnotherProcessStopsTheStart() {
+    void testASocketOfAnotherProcessStopsTheStart() {
         const std::string socket = (places_ / "worker.sock").string();
         const Daemon first({.settings = {{"worker.listen", "unix:" + socket}}});
         try {
@@ -229,7 +229,7 @@ public:
         ASSERT_STATUS(200, tests::exchange(first.worker(), Request("GET", "/health")));
     }
 
-    void theOperatorDoorHasASocketByItself() {
+    void testTheOperatorDoorHasASocketByItself() {
         Daemon daemon;
         const auto socket = daemon.dataDirectory() / "operator.sock";
         const auto file = daemon.dataDirectory() / "operator.socket";
@@ -246,7 +246,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(file));
     }
 
-    void aSocketThatIsNamedIsTheOnlyOne() {
+    void testASocketThatIsNamedIsTheOnlyOne() {
         const std::string socket = "unix:" + (places_ / "operator.sock").string();
         const Daemon daemon({.settings = {{"operator.listen", "127.0.0.1:0, " + socket}}});
         CPPUNIT_ASSERT_EQUAL(socket, line(daemon.dataDirectory() / "operator.socket"));
@@ -255,13 +255,13 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(found.describe(), 0, found.status);
     }
 
-    void theSocketDemandsAToken() {
+    void testTheSocketDemandsAToken() {
         const Endpoint socket(line(sharedDaemon().dataDirectory() / "operator.socket"));
         ASSERT_UNAUTHORIZED(tests::exchange(socket, Request("GET", "/api/status")));
         ASSERT_UNAUTHORIZED(tests::exchange(socket, Request("GET", "/api/status").bearer("0a1b")));
     }
 
-    void theCommandLinePrefersTheSocket() {
+    void testTheCommandLinePrefersTheSocket() {
         const Daemon daemon;
         const FileDescriptor other = listeningSocket();
         writeFile(daemon.dataDirectory() / "operator.address",
@@ -272,14 +272,14 @@ public:
         CPPUNIT_ASSERT(!knocked(other));
     }
 
-    void theSocketIsFoundWithoutTheFileThatNamesIt() {
+    void testTheSocketIsFoundWithoutTheFileThatNamesIt() {
         const Daemon daemon;
         std::filesystem::remove(daemon.dataDirectory() / "operator.socket");
         const Finished found = status(daemon);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(found.describe(), 0, found.status);
     }
 
-    void theTokenIsNotGivenToWhoTookThePort() {
+    void testTheTokenIsNotGivenToWhoTookThePort() {
         Daemon daemon;
         const std::uint16_t port = daemon.operators().port();
         const std::string url = daemon.operators().address();
@@ -304,7 +304,7 @@ public:
         ASSERT_CONTAINS("Is the daemon running?", status(daemon).errors);
     }
 
-    void theTokenIsNotGivenToAnotherUsersProcess() {
+    void testTheTokenIsNotGivenToAnotherUsersProcess() {
         if (::geteuid() != 0) {
             std::cerr << "skipped: only root can be another user\n";
             return;
@@ -326,7 +326,7 @@ public:
         }
     }
 
-    void aGivenTokenGoesWhereThePersonSaid() {
+    void testAGivenTokenGoesWhereThePersonSaid() {
         const Daemon& daemon = sharedDaemon();
         for (const std::string& url :
              {daemon.operators().address(), line(daemon.dataDirectory() / "operator.socket")}) {
@@ -337,14 +337,14 @@ public:
         }
     }
 
-    void aNewTokenIsForThePort() {
+    void testANewTokenIsForThePort() {
         const Finished made = command(sharedDaemon(), {"token", "create", "alice"});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(made.describe(), 0, made.status);
         ASSERT_CONTAINS("export SALLYPORT_URL=" + sharedDaemon().operators().address() + " SALLYPORT_TOKEN=",
                         made.output);
     }
 
-    void doctorKnocksAtAllAddresses() {
+    void testDoctorKnocksAtAllAddresses() {
         const std::string socket = "unix:" + (places_ / "worker.sock").string();
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0, " + socket}}});
         const Finished running = doctor(daemon);

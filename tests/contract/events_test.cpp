@@ -16,36 +16,36 @@ namespace sallyport::tests {
 
 class EventsTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(EventsTest);
-    CPPUNIT_TEST(storedAsSent);
-    CPPUNIT_TEST(storedWhateverTheType);
-    CPPUNIT_TEST(messageIsBroadcast);
-    CPPUNIT_TEST(toolUseIsBroadcast);
-    CPPUNIT_TEST(toolResultIsBroadcast);
-    CPPUNIT_TEST(toolResultThatIsNoStringIsSentAsCompactJson);
-    CPPUNIT_TEST(resultIsBroadcast);
-    CPPUNIT_TEST(reasoningIsBroadcast);
-    CPPUNIT_TEST(reasoningKeepsOnlyWholeDecisions);
-    CPPUNIT_TEST(anythingElseIsBroadcastAsStatus);
-    CPPUNIT_TEST(dataThatIsNoObjectTakesEveryDefault);
-    CPPUNIT_TEST(fieldsOfTheWrongTypeTakeTheirDefaults);
-    CPPUNIT_TEST(controlCharactersCannotForgeEvents);
-    CPPUNIT_TEST(streamIsDeclaredAndNumberedAsTheHistory);
-    CPPUNIT_TEST(subscriberSeesOnlyItsUsersJobs);
-    CPPUNIT_TEST(adminMaySubscribeForAUser);
-    CPPUNIT_TEST(subscriptionOfOneJobSeesOnlyThat);
-    CPPUNIT_TEST(subscriptionWithoutNumberStartsNow);
-    CPPUNIT_TEST(startAndEndOfAJobAreTold);
-    CPPUNIT_TEST(resumesAfterTheLastEventId);
-    CPPUNIT_TEST(resumesByQueryParameter);
-    CPPUNIT_TEST(resumesBeyondTheEndWithLiveEvents);
-    CPPUNIT_TEST(resumesAcrossTheSeamWhileWritersPost);
-    CPPUNIT_TEST(resumesAfterARestart);
-    CPPUNIT_TEST(slowSubscriberIsCutOffAlone);
-    CPPUNIT_TEST(subscribersShareTheirMemory);
-    CPPUNIT_TEST(revokedTokenEndsItsStreams);
-    CPPUNIT_TEST(heartbeatComesOnAQuietStream);
-    CPPUNIT_TEST(subscribersCostNoThreads);
-    CPPUNIT_TEST(subscribersThatLeaveAreForgotten);
+    CPPUNIT_TEST(testStoredAsSent);
+    CPPUNIT_TEST(testStoredWhateverTheType);
+    CPPUNIT_TEST(testMessageIsBroadcast);
+    CPPUNIT_TEST(testToolUseIsBroadcast);
+    CPPUNIT_TEST(testToolResultIsBroadcast);
+    CPPUNIT_TEST(testToolResultThatIsNoStringIsSentAsCompactJson);
+    CPPUNIT_TEST(testResultIsBroadcast);
+    CPPUNIT_TEST(testReasoningIsBroadcast);
+    CPPUNIT_TEST(testReasoningKeepsOnlyWholeDecisions);
+    CPPUNIT_TEST(testAnythingElseIsBroadcastAsStatus);
+    CPPUNIT_TEST(testDataThatIsNoObjectTakesEveryDefault);
+    CPPUNIT_TEST(testFieldsOfTheWrongTypeTakeTheirDefaults);
+    CPPUNIT_TEST(testControlCharactersCannotForgeEvents);
+    CPPUNIT_TEST(testStreamIsDeclaredAndNumberedAsTheHistory);
+    CPPUNIT_TEST(testSubscriberSeesOnlyItsUsersJobs);
+    CPPUNIT_TEST(testAdminMaySubscribeForAUser);
+    CPPUNIT_TEST(testSubscriptionOfOneJobSeesOnlyThat);
+    CPPUNIT_TEST(testSubscriptionWithoutNumberStartsNow);
+    CPPUNIT_TEST(testStartAndEndOfAJobAreTold);
+    CPPUNIT_TEST(testResumesAfterTheLastEventId);
+    CPPUNIT_TEST(testResumesByQueryParameter);
+    CPPUNIT_TEST(testResumesBeyondTheEndWithLiveEvents);
+    CPPUNIT_TEST(testResumesAcrossTheSeamWhileWritersPost);
+    CPPUNIT_TEST(testResumesAfterARestart);
+    CPPUNIT_TEST(testSlowSubscriberIsCutOffAlone);
+    CPPUNIT_TEST(testSubscribersShareTheirMemory);
+    CPPUNIT_TEST(testRevokedTokenEndsItsStreams);
+    CPPUNIT_TEST(testHeartbeatComesOnAQuietStream);
+    CPPUNIT_TEST(testSubscribersCostNoThreads);
+    CPPUNIT_TEST(testSubscribersThatLeaveAreForgotten);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -59,7 +59,7 @@ public:
         SharedDaemonTest::tearDown();
     }
 
-    void storedAsSent() {
+    void testStoredAsSent() {
         const std::vector<std::string> sent{
             R"({"b":1.10,"a":1e300,"b":2,"u":"\u00e9\/\ud83d\ude00","big":123456789012345678901234567890})",
             R"({ "spaced" : [ 1 ,2 ] })",
@@ -82,7 +82,7 @@ public:
         }
     }
 
-    void storedWhateverTheType() {
+    void testStoredWhateverTheType() {
         Client worker = workerClient(daemon(), job_);
         for (const std::string type : {"message", "Message", "", "job_state", "käse \\u0000 \\n"}) {
             ASSERT_STATUS(200, worker.post("/event", R"({"event_type":")" + type + R"(","data":{}})"));
@@ -95,25 +95,25 @@ public:
         ASSERT_FIELD(std::string_view("käse \0 \n", 9), history, "events.4.event_type");
     }
 
-    void messageIsBroadcast() {
+    void testMessageIsBroadcast() {
         assertBroadcast("message", R"({"role":"user","content":"a\nb","more":1})", "job_message",
                         {{"role", "user"}, {"content", "a\nb"}, {"more", "(absent)"}});
         assertBroadcast("message", "{}", "job_message", {{"role", "assistant"}, {"content", ""}});
     }
 
-    void toolUseIsBroadcast() {
+    void testToolUseIsBroadcast() {
         assertBroadcast("tool_use", R"({"tool_name":"shell","input":{"command":"ls","n":1.0}})",
                         "job_tool_use", {{"tool_name", "shell"}, {"input", R"({"command":"ls","n":1.0})"}});
         assertBroadcast("tool_use", "{}", "job_tool_use", {{"tool_name", "unknown"}, {"input", "null"}});
     }
 
-    void toolResultIsBroadcast() {
+    void testToolResultIsBroadcast() {
         assertBroadcast("tool_result", R"({"tool_name":"shell","output":"done"})", "job_tool_result",
                         {{"tool_name", "shell"}, {"output", "done"}});
         assertBroadcast("tool_result", "{}", "job_tool_result", {{"tool_name", "unknown"}, {"output", ""}});
     }
 
-    void toolResultThatIsNoStringIsSentAsCompactJson() {
+    void testToolResultThatIsNoStringIsSentAsCompactJson() {
         for (const auto& [output, text] : std::vector<std::pair<std::string, std::string>>{
                  {R"({ "a" : [ 1, "x y" ] })", R"({"a":[1,"x y"]})"},
                  {"[ ]", "[]"},
@@ -125,7 +125,7 @@ public:
         }
     }
 
-    void resultIsBroadcast() {
+    void testResultIsBroadcast() {
         assertBroadcast("result", R"({"status":"done","session_id":"s1","fallback_deliverable":{"a":[1]}})",
                         "job_result",
                         {{"status", "done"}, {"session_id", "s1"}, {"fallback_deliverable", R"({"a":[1]})"}});
@@ -134,7 +134,7 @@ public:
             {{"status", "unknown"}, {"session_id", "(absent)"}, {"fallback_deliverable", "(absent)"}});
     }
 
-    void reasoningIsBroadcast() {
+    void testReasoningIsBroadcast() {
         assertBroadcast(
             "reasoning",
             R"({"narrative":"hm","decisions":[{"tool_name":"a","rationale":"b"},{"tool_name":"c","rationale":"d"}]})",
@@ -147,7 +147,7 @@ public:
         assertBroadcast("reasoning", "{}", "job_reasoning", {{"narrative", ""}, {"decisions", "[]"}});
     }
 
-    void reasoningKeepsOnlyWholeDecisions() {
+    void testReasoningKeepsOnlyWholeDecisions() {
         assertBroadcast(
             "reasoning",
             R"({"decisions":[1,null,{"tool_name":"a"},{"rationale":"b"},{"tool_name":1,"rationale":"x"},)"
@@ -157,14 +157,14 @@ public:
                         {{"decisions", "[]"}});
     }
 
-    void anythingElseIsBroadcastAsStatus() {
+    void testAnythingElseIsBroadcastAsStatus() {
         for (const std::string type : {"custom_thing", "status", "", "Message", "job_message"}) {
             assertBroadcast(type, R"({"message":"hello"})", "job_status", {{"message", "hello"}});
             assertBroadcast(type, "{}", "job_status", {{"message", ""}});
         }
     }
 
-    void dataThatIsNoObjectTakesEveryDefault() {
+    void testDataThatIsNoObjectTakesEveryDefault() {
         for (const std::string data : {"null", "5", "\"role\"", R"([{"role":"user"}])", "true"}) {
             assertBroadcast("message", data, "job_message", {{"role", "assistant"}, {"content", ""}});
             assertBroadcast("tool_use", data, "job_tool_use", {{"tool_name", "unknown"}, {"input", "null"}});
@@ -177,7 +177,7 @@ public:
         }
     }
 
-    void fieldsOfTheWrongTypeTakeTheirDefaults() {
+    void testFieldsOfTheWrongTypeTakeTheirDefaults() {
         assertBroadcast("message", R"({"role":1,"content":["x"]})", "job_message",
                         {{"role", "assistant"}, {"content", ""}});
         assertBroadcast("tool_use", R"({"tool_name":null})", "job_tool_use", {{"tool_name", "unknown"}});
@@ -188,7 +188,7 @@ public:
     }
 
     /// A worker must not be able to write lines of the stream itself.
-    void controlCharactersCannotForgeEvents() {
+    void testControlCharactersCannotForgeEvents() {
         assertBroadcast("message", R"({"content":"x\n\nevent: forged\r\ndata: {}\u2028"})", "job_message",
                         {{"content", "x\n\nevent: forged\r\ndata: {}\u2028"}});
         // White space between tokens is the worker's own, and may hold line ends.
@@ -197,7 +197,7 @@ public:
                         {{"fallback_deliverable.0", "1"}});
     }
 
-    void streamIsDeclaredAndNumberedAsTheHistory() {
+    void testStreamIsDeclaredAndNumberedAsTheHistory() {
         SseClient subscriber = subscribe("?job_id=" + job_.id);
         const Response& head = subscriber.head();
         ASSERT_CONTAINS("text/event-stream", head.header("Content-Type"));
@@ -211,7 +211,7 @@ public:
         ASSERT_FIELD(second, history, "events.1.id");
     }
 
-    void subscriberSeesOnlyItsUsersJobs() {
+    void testSubscriberSeesOnlyItsUsersJobs() {
         Client alice = operatorClient(daemon(), createToken(daemon(), "sse-alice", "user"));
         Client bob = operatorClient(daemon(), createToken(daemon(), "sse-bob", "viewer"));
         const CreatedJob alices = createJob(alice);
@@ -234,7 +234,7 @@ public:
         }
     }
 
-    void adminMaySubscribeForAUser() {
+    void testAdminMaySubscribeForAUser() {
         const CreatedJob theirs = createJob(admin(), R"({"task":"t","user_id":"sse-carol"})");
         SseClient stream = subscribe("?user_id=sse-carol");
         SseClient ofJob = subscribe("?job_id=" + theirs.id);
@@ -244,7 +244,7 @@ public:
         assertNumbered(ofJob, theirs, 2);
     }
 
-    void subscriptionOfOneJobSeesOnlyThat() {
+    void testSubscriptionOfOneJobSeesOnlyThat() {
         const CreatedJob other = createJob(admin());
         SseClient stream = subscribe("?job_id=" + other.id);
         for (int i = 0; i < 3; ++i) {
@@ -256,14 +256,14 @@ public:
         }
     }
 
-    void subscriptionWithoutNumberStartsNow() {
+    void testSubscriptionWithoutNumberStartsNow() {
         post(1);
         SseClient stream = subscribe("?job_id=" + job_.id);
         post(2);
         assertNumbered(stream, job_, 2);
     }
 
-    void startAndEndOfAJobAreTold() {
+    void testStartAndEndOfAJobAreTold() {
         const CreatedJob fresh = createJob(admin());
         SseClient stream = subscribe("?job_id=" + fresh.id);
         Client worker = workerClient(daemon(), fresh);
@@ -278,7 +278,7 @@ public:
         assertState(second.nextOfType("job_state"), unstarted, "cancelled");
     }
 
-    void resumesAfterTheLastEventId() {
+    void testResumesAfterTheLastEventId() {
         for (int i = 0; i < 5; ++i) {
             post(i);
         }
@@ -294,7 +294,7 @@ public:
         assertNumbered(stream, job_, 5);
     }
 
-    void resumesByQueryParameter() {
+    void testResumesByQueryParameter() {
         post(1);
         post(2);
         const std::string first = admin().get("/jobs/" + job_.id + "/events").at("events.0.id");
@@ -302,7 +302,7 @@ public:
         assertNumbered(stream, job_, 2);
     }
 
-    void resumesBeyondTheEndWithLiveEvents() {
+    void testResumesBeyondTheEndWithLiveEvents() {
         post(1);
         const std::string last = admin().get("/jobs/" + job_.id + "/events").at("events.0.id");
         SseClient stream(daemon().operators(), admin().token(),
@@ -313,7 +313,7 @@ public:
 
     /// A subscriber drops its connection again and again while writers post: it sees each event once, in
     /// the order of strictly growing numbers, however the moment falls between history and live.
-    void resumesAcrossTheSeamWhileWritersPost() {
+    void testResumesAcrossTheSeamWhileWritersPost() {
         constexpr int writers = 8;
         constexpr int each = 60;
         Client owner = operatorClient(daemon(), createToken(daemon(), "sse-seam", "user"));
@@ -347,7 +347,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{writers}, next.size());
     }
 
-    void resumesAfterARestart() {
+    void testResumesAfterARestart() {
         Daemon own;
         const CreatedJob job = createJob(own);
         Client worker = workerClient(own, job);
@@ -365,13 +365,15 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("4"), stream.nextNumbered().id);
     }
 
-    void slowSubscriberIsCutOffAlone() { assertSlowIsCutOffAlone(sharedDaemon({{"sse.buffer", "16KiB"}})); }
+    void testSlowSubscriberIsCutOffAlone() {
+        assertSlowIsCutOffAlone(sharedDaemon({{"sse.buffer", "16KiB"}}));
+    }
 
-    void subscribersShareTheirMemory() {
+    void testSubscribersShareTheirMemory() {
         assertSlowIsCutOffAlone(sharedDaemon({{"sse.buffer", "1GiB"}, {"sse.memory", "1MiB"}}));
     }
 
-    void revokedTokenEndsItsStreams() {
+    void testRevokedTokenEndsItsStreams() {
         const Response made =
             admin().post("/tokens", R"({"name":"left","user_id":"default","role":"viewer"})");
         ASSERT_STATUS(201, made);
@@ -390,7 +392,7 @@ public:
         assertNumbered(kept, job_, 1);
     }
 
-    void heartbeatComesOnAQuietStream() {
+    void testHeartbeatComesOnAQuietStream() {
         Daemon& daemon = sharedDaemon({{"sse.heartbeat", "100ms"}});
         SseClient stream(daemon.operators(), daemon.operatorToken(), {});
         for (int i = 0; i < 3; ++i) {
@@ -398,7 +400,7 @@ public:
         }
     }
 
-    void subscribersCostNoThreads() {
+    void testSubscribersCostNoThreads() {
         const std::size_t before = daemon().threads();
         std::vector<SseClient> streams;
         for (int i = 0; i < 200; ++i) {
@@ -411,7 +413,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(before, daemon().threads());
     }
 
-    void subscribersThatLeaveAreForgotten() {
+    void testSubscribersThatLeaveAreForgotten() {
         Daemon& own = sharedDaemon({{"sse.buffer", "16KiB"}});
         Client operators = operatorClient(own);
         std::vector<SseClient> streams;

@@ -16,9 +16,9 @@ namespace sallyport::tests {
 
 class FairnessTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FairnessTest);
-    CPPUNIT_TEST(handlersThatNeverReturnTakeNothingFromOthers);
-    CPPUNIT_TEST(oneThreadIsEnough);
-    CPPUNIT_TEST(aPoolThatIsStuckIsNamed);
+    CPPUNIT_TEST(testHandlersThatNeverReturnTakeNothingFromOthers);
+    CPPUNIT_TEST(testOneThreadIsEnough);
+    CPPUNIT_TEST(testAPoolThatIsStuckIsNamed);
     CPPUNIT_TEST_SUITE_END();
 
     PluginFiles plugins_;
@@ -77,7 +77,7 @@ public:
         daemon_.reset();
     }
 
-    void handlersThatNeverReturnTakeNothingFromOthers() {
+    void testHandlersThatNeverReturnTakeNothingFromOthers() {
         start({{"http.threads", "4"}});
         hang("hanging_one", 8, "2");
         assertOthersGoOn();
@@ -86,14 +86,14 @@ public:
         release({"hanging_one", "hanging_two"});
     }
 
-    void oneThreadIsEnough() {
+    void testOneThreadIsEnough() {
         start({{"http.threads", "1"}});
         hang("hanging_one", 4, "1");
         assertOthersGoOn();
         release({"hanging_one"});
     }
 
-    void aPoolThatIsStuckIsNamed() {
+    void testAPoolThatIsStuckIsNamed() {
         start({{"http.threads", "1"}, {"http.stuck_after", "100ms"}});
         hang("hanging_one", 1, "1");
         hang("hanging_two", 1, "1");

@@ -14,19 +14,19 @@ namespace sallyport::tests {
 
 class FullDiskTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FullDiskTest);
-    CPPUNIT_TEST(aCancellationHoldsAtOnceAndAfterAKill);
-    CPPUNIT_TEST(aCancellationThatNothingCanBeNotedOfSaysSo);
-    CPPUNIT_TEST(aCompletionIsKept);
-    CPPUNIT_TEST(aCompletionThatWouldBeLostIsRefused);
-    CPPUNIT_TEST(aCompletionFitsNoMoreIntoTheDatabase);
-    CPPUNIT_TEST(anOperatorsTokenIsRevokedAtOnceAndAfterAKill);
-    CPPUNIT_TEST(aRevocationIsWrittenBeforeAnOrderlyEnd);
-    CPPUNIT_TEST(aDeletedDatabaseIsNoticed);
-    CPPUNIT_TEST(linesAboutItNameTheJobAndAreCountedByIt);
+    CPPUNIT_TEST(testACancellationHoldsAtOnceAndAfterAKill);
+    CPPUNIT_TEST(testACancellationThatNothingCanBeNotedOfSaysSo);
+    CPPUNIT_TEST(testACompletionIsKept);
+    CPPUNIT_TEST(testACompletionThatWouldBeLostIsRefused);
+    CPPUNIT_TEST(testACompletionFitsNoMoreIntoTheDatabase);
+    CPPUNIT_TEST(testAnOperatorsTokenIsRevokedAtOnceAndAfterAKill);
+    CPPUNIT_TEST(testARevocationIsWrittenBeforeAnOrderlyEnd);
+    CPPUNIT_TEST(testADeletedDatabaseIsNoticed);
+    CPPUNIT_TEST(testLinesAboutItNameTheJobAndAreCountedByIt);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aCancellationHoldsAtOnceAndAfterAKill() {
+    void testACancellationHoldsAtOnceAndAfterAKill() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         Client worker = fill(daemon, job);
@@ -53,7 +53,7 @@ public:
         ASSERT_UNAUTHORIZED(workerClient(daemon, job).get("/job"));
     }
 
-    void aCancellationThatNothingCanBeNotedOfSaysSo() {
+    void testACancellationThatNothingCanBeNotedOfSaysSo() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -72,7 +72,7 @@ public:
         ASSERT_UNAUTHORIZED(workerClient(daemon, job).get("/job"));
     }
 
-    void aCompletionIsKept() {
+    void testACompletionIsKept() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         Client worker = fill(daemon, job);
@@ -90,7 +90,7 @@ public:
         ASSERT_UNAUTHORIZED(workerClient(daemon, job).get("/job"));
     }
 
-    void aCompletionThatWouldBeLostIsRefused() {
+    void testACompletionThatWouldBeLostIsRefused() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -102,7 +102,7 @@ public:
         ASSERT_UNAUTHORIZED(worker.get("/job"));
     }
 
-    void aCompletionFitsNoMoreIntoTheDatabase() {
+    void testACompletionFitsNoMoreIntoTheDatabase() {
         Daemon daemon({.settings = {{"store.max_size", "512KiB"}}});
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -124,7 +124,7 @@ public:
         ASSERT_UNAUTHORIZED(workerClient(daemon, job).get("/job"));
     }
 
-    void anOperatorsTokenIsRevokedAtOnceAndAfterAKill() {
+    void testAnOperatorsTokenIsRevokedAtOnceAndAfterAKill() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         const std::string token = createToken(daemon, "eve", "user");
@@ -145,7 +145,7 @@ public:
         awaitField(again, "/status", "store.unwritten", "0");
     }
 
-    void aRevocationIsWrittenBeforeAnOrderlyEnd() {
+    void testARevocationIsWrittenBeforeAnOrderlyEnd() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         limitFiles(daemon, 0);
@@ -159,7 +159,7 @@ public:
     }
 
     /// What is written to a file that nobody will find again must not be acknowledged.
-    void aDeletedDatabaseIsNoticed() {
+    void testADeletedDatabaseIsNoticed() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -183,7 +183,7 @@ public:
         ASSERT_FIELD("true", operators.get("/status"), "store.healthy");
     }
 
-    void linesAboutItNameTheJobAndAreCountedByIt() {
+    void testLinesAboutItNameTheJobAndAreCountedByIt() {
         Daemon daemon({.settings = {{"credentials.rate", "1000000"}}});
         Client operators = operatorClient(daemon);
         ASSERT_STATUS(201, operators.send("PUT", "/secrets/s", R"({"value":"v"})"));

@@ -117,16 +117,16 @@ private:
 
 class HandoverTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(HandoverTest);
-    CPPUNIT_TEST(whoConnectsMeanwhileIsServedByTheNext);
-    CPPUNIT_TEST(theSameAfterACrash);
-    CPPUNIT_TEST(aRestartUnderLoadRefusesNobody);
-    CPPUNIT_TEST(aSocketThatIsNoLongerNamedIsClosed);
-    CPPUNIT_TEST(anAddressIsNarrowed);
-    CPPUNIT_TEST(strangeSocketsAreClosedWithAWarning);
-    CPPUNIT_TEST(aSocketThatComesTwiceIsOne);
-    CPPUNIT_TEST(aSocketWithoutItsFileIsMadeAnew);
-    CPPUNIT_TEST(socketsOfAnotherProcessAreLeftAlone);
-    CPPUNIT_TEST(afterTheLastStopNothingIsLeft);
+    CPPUNIT_TEST(testWhoConnectsMeanwhileIsServedByTheNext);
+    CPPUNIT_TEST(testTheSameAfterACrash);
+    CPPUNIT_TEST(testARestartUnderLoadRefusesNobody);
+    CPPUNIT_TEST(testASocketThatIsNoLongerNamedIsClosed);
+    CPPUNIT_TEST(testAnAddressIsNarrowed);
+    CPPUNIT_TEST(testStrangeSocketsAreClosedWithAWarning);
+    CPPUNIT_TEST(testASocketThatComesTwiceIsOne);
+    CPPUNIT_TEST(testASocketWithoutItsFileIsMadeAnew);
+    CPPUNIT_TEST(testSocketsOfAnotherProcessAreLeftAlone);
+    CPPUNIT_TEST(testAfterTheLastStopNothingIsLeft);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -136,17 +136,17 @@ public:
         options_.keepsSockets = true;
     }
 
-    void whoConnectsMeanwhileIsServedByTheNext() {
+    void testWhoConnectsMeanwhileIsServedByTheNext() {
         Daemon daemon(options_);
         awaitsTheNext(daemon, [&] { CPPUNIT_ASSERT_EQUAL(0, daemon.terminate()); });
     }
 
-    void theSameAfterACrash() {
+    void testTheSameAfterACrash() {
         Daemon daemon(options_);
         awaitsTheNext(daemon, [&] { daemon.kill(); });
     }
 
-    void aRestartUnderLoadRefusesNobody() {
+    void testARestartUnderLoadRefusesNobody() {
         Daemon daemon(options_);
         Load load({daemon.worker(), daemon.worker(), Endpoint(socket_), daemon.operators()});
         for (int i = 0; i < 3; ++i) {
@@ -161,7 +161,7 @@ public:
                                problems.empty());
     }
 
-    void aSocketThatIsNoLongerNamedIsClosed() {
+    void testASocketThatIsNoLongerNamedIsClosed() {
         Daemon daemon(options_);
         const Endpoint former = daemon.worker();
         daemon.terminate();
@@ -180,7 +180,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(latter.address(), daemon.worker().address());
     }
 
-    void anAddressIsNarrowed() {
+    void testAnAddressIsNarrowed() {
         const std::string port = std::to_string(portOf(boundSocket()));
         options_.settings["worker.listen"] = "[::]:" + port;
         Daemon daemon(options_);
@@ -193,7 +193,7 @@ public:
         }
     }
 
-    void strangeSocketsAreClosedWithAWarning() {
+    void testStrangeSocketsAreClosedWithAWarning() {
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0"}}});
         daemon.terminate();
         const FileDescriptor named = listeningSocket();
@@ -220,7 +220,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, process.wait());
     }
 
-    void aSocketThatComesTwiceIsOne() {
+    void testASocketThatComesTwiceIsOne() {
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0"}}});
         daemon.terminate();
         const FileDescriptor socket = listeningSocket();
@@ -236,7 +236,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, process.wait());
     }
 
-    void aSocketWithoutItsFileIsMadeAnew() {
+    void testASocketWithoutItsFileIsMadeAnew() {
         Daemon daemon(options_);
         daemon.terminate();
         std::filesystem::remove(places_ / "worker.sock");
@@ -244,7 +244,7 @@ public:
         ASSERT_STATUS(200, exchange(Endpoint(socket_), Request("GET", "/health")));
     }
 
-    void socketsOfAnotherProcessAreLeftAlone() {
+    void testSocketsOfAnotherProcessAreLeftAlone() {
         Daemon daemon({.settings = {{"worker.listen", "127.0.0.1:0"}}});
         daemon.terminate();
         Command command = daemon.command();
@@ -257,7 +257,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, process.wait());
     }
 
-    void afterTheLastStopNothingIsLeft() {
+    void testAfterTheLastStopNothingIsLeft() {
         Daemon daemon(options_);
         const Endpoint worker = daemon.worker();
         daemon.notifications().forget();

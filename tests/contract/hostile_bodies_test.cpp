@@ -16,34 +16,34 @@ namespace sallyport::tests {
 
 class HostileBodiesTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(HostileBodiesTest);
-    CPPUNIT_TEST(chunkExtensionsAreBounded);
-    CPPUNIT_TEST(trailersAreBounded);
-    CPPUNIT_TEST(droppedBodiesAreBounded);
-    CPPUNIT_TEST(jobLeavesMemoryToOthers);
-    CPPUNIT_TEST(doorsLeaveMemoryToEachOther);
-    CPPUNIT_TEST(unfinishedHeadsTakeMemory);
-    CPPUNIT_TEST(unwantedBodiesAreNotHeldByWhoWaits);
-    CPPUNIT_TEST(stalledBodyIsRefused);
+    CPPUNIT_TEST(testChunkExtensionsAreBounded);
+    CPPUNIT_TEST(testTrailersAreBounded);
+    CPPUNIT_TEST(testDroppedBodiesAreBounded);
+    CPPUNIT_TEST(testJobLeavesMemoryToOthers);
+    CPPUNIT_TEST(testDoorsLeaveMemoryToEachOther);
+    CPPUNIT_TEST(testUnfinishedHeadsTakeMemory);
+    CPPUNIT_TEST(testUnwantedBodiesAreNotHeldByWhoWaits);
+    CPPUNIT_TEST(testStalledBodyIsRefused);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     // Their shadow memory alone takes more than there is to be.
-    CPPUNIT_TEST(outOfMemoryEndsTheConnectionAlone);
+    CPPUNIT_TEST(testOutOfMemoryEndsTheConnectionAlone);
 #endif
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void chunkExtensionsAreBounded() {
+    void testChunkExtensionsAreBounded() {
         const CreatedJob job = createJob(admin());
         const std::string chunk = "1;" + std::string(250, 'x') + "\r\n \r\n";
         ASSERT_REFUSED(400, sendWithoutEnd(job, chunk));
     }
 
-    void trailersAreBounded() {
+    void testTrailersAreBounded() {
         const CreatedJob job = createJob(admin());
         ASSERT_REFUSED(400, sendWithoutEnd(job, "0\r\n", "a: b\r\n"));
     }
 
     /// What is dropped of a refused body counts as well.
-    void droppedBodiesAreBounded() {
+    void testDroppedBodiesAreBounded() {
         const CreatedJob job = createJob(admin());
         Connection connection(daemon().worker());
         connection.send(Request("POST", "/worker/" + job.id + "/nowhere")
@@ -54,7 +54,7 @@ public:
         assertCutOff(connection, "1;" + std::string(250, 'x') + "\r\n \r\n");
     }
 
-    void jobLeavesMemoryToOthers() {
+    void testJobLeavesMemoryToOthers() {
         Daemon& daemon = small();
         Client operators = operatorClient(daemon);
         const CreatedJob greedy = createJob(operators);
@@ -81,7 +81,7 @@ public:
         }
     }
 
-    void doorsLeaveMemoryToEachOther() {
+    void testDoorsLeaveMemoryToEachOther() {
         Daemon& daemon = small();
         Client operators = operatorClient(daemon);
         std::vector<Connection> held;
@@ -95,7 +95,7 @@ public:
         ASSERT_STATUS(201, operators.post("/jobs", R"({"task":")" + std::string(500'000, 'x') + "\"}"));
     }
 
-    void unfinishedHeadsTakeMemory() {
+    void testUnfinishedHeadsTakeMemory() {
         Daemon daemon({.settings = {{"http.body_memory", "1MiB"},
                                     {"worker.max_body", "64KiB"},
                                     {"http.header_timeout", "1h"},
@@ -117,7 +117,7 @@ public:
     }
 
     /// A long poll has no use for a body, and does not hold one.
-    void unwantedBodiesAreNotHeldByWhoWaits() {
+    void testUnwantedBodiesAreNotHeldByWhoWaits() {
         Daemon daemon({.settings = {{"http.body_memory", "1MiB"}, {"worker.max_body", "64KiB"}}});
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -135,14 +135,14 @@ public:
     }
 
     /// It came fast and stops: the memory that it holds is wanted by others.
-    void stalledBodyIsRefused() {
+    void testStalledBodyIsRefused() {
         Daemon& daemon = sharedDaemon({{"http.min_body_rate", "64KiB"}, {"http.body_timeout", "1h"}});
         Connection stalled = begin(daemon, createJob(daemon), 1'000'000, 999'999);
         ASSERT_ERROR(408, "too_slow", stalled.receive());
         CPPUNIT_ASSERT(stalled.closedByPeer());
     }
 
-    void outOfMemoryEndsTheConnectionAlone() {
+    void testOutOfMemoryEndsTheConnectionAlone() {
         Daemon daemon({.settings = {{"http.body_memory", "4GiB"}, {"worker.max_body", "64MiB"}},
                        .wrapper = {"/usr/bin/prlimit", "--as=" + std::to_string(std::size_t{900} << 20U)}});
         Client operators = operatorClient(daemon);

@@ -18,18 +18,18 @@ namespace sallyport::tests {
 
 class HostileConnectionsTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(HostileConnectionsTest);
-    CPPUNIT_TEST(pipelinersLeaveTheDoorToOthers);
-    CPPUNIT_TEST(whatIsSentAheadStaysWithTheSender);
-    CPPUNIT_TEST(refusedBodiesAreAllAnswered);
-    CPPUNIT_TEST(withoutATokenLifeIsShort);
-    CPPUNIT_TEST(tokenMakesItLonger);
-    CPPUNIT_TEST(revocationMakesItShortAgain);
-    CPPUNIT_TEST(oldestAnonymousConnectionMakesRoom);
-    CPPUNIT_TEST(addressMakesRoomForItself);
-    CPPUNIT_TEST(jobHasItsShareOfConnections);
-    CPPUNIT_TEST(parkedRequestsCountAsConnections);
-    CPPUNIT_TEST(operatorsHavePlacesOfTheirOwn);
-    CPPUNIT_TEST(fewDescriptorsAreShared);
+    CPPUNIT_TEST(testPipelinersLeaveTheDoorToOthers);
+    CPPUNIT_TEST(testWhatIsSentAheadStaysWithTheSender);
+    CPPUNIT_TEST(testRefusedBodiesAreAllAnswered);
+    CPPUNIT_TEST(testWithoutATokenLifeIsShort);
+    CPPUNIT_TEST(testTokenMakesItLonger);
+    CPPUNIT_TEST(testRevocationMakesItShortAgain);
+    CPPUNIT_TEST(testOldestAnonymousConnectionMakesRoom);
+    CPPUNIT_TEST(testAddressMakesRoomForItself);
+    CPPUNIT_TEST(testJobHasItsShareOfConnections);
+    CPPUNIT_TEST(testParkedRequestsCountAsConnections);
+    CPPUNIT_TEST(testOperatorsHavePlacesOfTheirOwn);
+    CPPUNIT_TEST(testFewDescriptorsAreShared);
     CPPUNIT_TEST_SUITE_END();
 
     /// Sends requests without a pause and reads the answers, until it goes away.
@@ -87,7 +87,7 @@ class HostileConnectionsTest : public SharedDaemonTest {
     };
 
 public:
-    void pipelinersLeaveTheDoorToOthers() {
+    void testPipelinersLeaveTheDoorToOthers() {
         Daemon daemon;
         Client operators = operatorClient(daemon);
         const CreatedJob job = createJob(operators);
@@ -110,7 +110,7 @@ public:
     }
 
     /// A request is under way, and what comes behind it fills the kernel's buffers and no more.
-    void whatIsSentAheadStaysWithTheSender() {
+    void testWhatIsSentAheadStaysWithTheSender() {
         const CreatedJob job = createJob(admin());
         Client worker = workerClient(daemon(), job);
         Connection connection(daemon().worker());
@@ -129,7 +129,7 @@ public:
     }
 
     /// However they fall into the pieces that are read at once. The buffers of a Unix socket are small.
-    void refusedBodiesAreAllAnswered() {
+    void testRefusedBodiesAreAllAnswered() {
         const TemporaryDirectory place;
         Daemon daemon({.settings = {{"operator.listen", "unix:" + (place / "door.sock").string()}}});
         Client operators = operatorClient(daemon);
@@ -148,7 +148,7 @@ public:
         }
     }
 
-    void withoutATokenLifeIsShort() {
+    void testWithoutATokenLifeIsShort() {
         Daemon& daemon = impatient();
         for (const Endpoint& door : {daemon.worker(), daemon.operators()}) {
             Connection silent(door);
@@ -169,7 +169,7 @@ public:
         }
     }
 
-    void tokenMakesItLonger() {
+    void testTokenMakesItLonger() {
         Daemon& daemon = impatient();
         Client worker = workerClient(daemon, createJob(daemon));
         Connection connection(daemon.worker());
@@ -180,7 +180,7 @@ public:
         ASSERT_STATUS(200, connection.exchange(worker.request("GET", "/job")));
     }
 
-    void revocationMakesItShortAgain() {
+    void testRevocationMakesItShortAgain() {
         Daemon& daemon = impatient();
         Client operators = operatorClient(daemon);
         const CreatedJob job = createJob(operators);
@@ -190,7 +190,7 @@ public:
         CPPUNIT_ASSERT(connection.closedByPeer());
     }
 
-    void oldestAnonymousConnectionMakesRoom() {
+    void testOldestAnonymousConnectionMakesRoom() {
         Daemon daemon({.settings = {{"worker.max_connections", "4"}, {"http.loops", "2"}}});
         Client worker = workerClient(daemon, createJob(daemon));
         Connection known(daemon.worker());
@@ -204,7 +204,7 @@ public:
         ASSERT_STATUS(200, known.exchange(worker.request("GET", "/job")));
     }
 
-    void addressMakesRoomForItself() {
+    void testAddressMakesRoomForItself() {
         Daemon daemon({.settings = {{"worker.max_connections_per_address", "3"}}});
         Client worker = workerClient(daemon, createJob(daemon));
         std::vector<Connection> known;
@@ -223,7 +223,7 @@ public:
         }
     }
 
-    void jobHasItsShareOfConnections() {
+    void testJobHasItsShareOfConnections() {
         Daemon& daemon = sharedDaemon({{"worker.max_connections_per_job", "3"}});
         Client operators = operatorClient(daemon);
         Client greedy = workerClient(daemon, createJob(operators));
@@ -244,7 +244,7 @@ public:
         awaitJob(daemon, greedy);
     }
 
-    void parkedRequestsCountAsConnections() {
+    void testParkedRequestsCountAsConnections() {
         Daemon& daemon = sharedDaemon({{"worker.max_connections_per_job", "3"}});
         Client greedy = workerClient(daemon, createJob(daemon));
         std::vector<Connection> parked;
@@ -265,7 +265,7 @@ public:
         }
     }
 
-    void operatorsHavePlacesOfTheirOwn() {
+    void testOperatorsHavePlacesOfTheirOwn() {
         Daemon daemon({.settings = {{"worker.max_connections", "3"}}});
         Client operators = operatorClient(daemon);
         Client worker = workerClient(daemon, createJob(operators));
@@ -282,7 +282,7 @@ public:
     }
 
     /// A crowd at the worker door does not use up what operators, and the daemon itself, need.
-    void fewDescriptorsAreShared() {
+    void testFewDescriptorsAreShared() {
         Daemon daemon({.wrapper = {"/usr/bin/prlimit", "--nofile=256"}});
         ASSERT_CONTAINS("too few descriptors", daemon.log());
         std::vector<Connection> crowd;

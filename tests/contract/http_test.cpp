@@ -15,48 +15,48 @@ namespace sallyport::tests {
 
 class HttpTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(HttpTest);
-    CPPUNIT_TEST(unreadBodyIsNoRequest);
-    CPPUNIT_TEST(unreadChunkedBodyIsNoRequest);
-    CPPUNIT_TEST(refusalReachesAClientThatStillSends);
-    CPPUNIT_TEST(bodyOfAGetIsNoRequest);
-    CPPUNIT_TEST(ambiguousLengthsAreRefused);
-    CPPUNIT_TEST(lengthsThatAreNoNumbersAreRefused);
-    CPPUNIT_TEST(transferCodingsOtherThanChunkedAreRefused);
-    CPPUNIT_TEST(chunkedBodyIsRead);
-    CPPUNIT_TEST(malformedChunksAreRefused);
-    CPPUNIT_TEST(postWithoutLengthHasNoBody);
-    CPPUNIT_TEST(http10IsSpoken);
-    CPPUNIT_TEST(otherVersionsAreRefused);
-    CPPUNIT_TEST(hostMustBeThereOnce);
-    CPPUNIT_TEST(targetForms);
-    CPPUNIT_TEST(connectOpensNoTunnel);
-    CPPUNIT_TEST(pipelinedRequestsAreAnsweredInOrder);
-    CPPUNIT_TEST(requestInPiecesIsOneRequest);
-    CPPUNIT_TEST(malformedHeadsAreRefused);
-    CPPUNIT_TEST(emptyLineBeforeARequestIsPassedOver);
-    CPPUNIT_TEST(connectionCloseIsObeyed);
-    CPPUNIT_TEST(tooLargeAHeadIsRefused);
-    CPPUNIT_TEST(tooManyHeadersAreRefused);
-    CPPUNIT_TEST(tooLongATargetIsRefused);
-    CPPUNIT_TEST(continueComesOnlyAfterAuthentication);
-    CPPUNIT_TEST(continueIsNotSentWhenTheAnswerIsFinal);
-    CPPUNIT_TEST(unknownExpectationIsRefused);
-    CPPUNIT_TEST(dribbledHeadMeetsItsDeadline);
-    CPPUNIT_TEST(dribbledBodyMeetsItsDeadline);
-    CPPUNIT_TEST(dribbledChunksMeetTheDeadline);
-    CPPUNIT_TEST(idleConnectionIsClosed);
-    CPPUNIT_TEST(clientThatReadsNothingIsGivenUp);
-    CPPUNIT_TEST(halfClosedClientIsAnswered);
-    CPPUNIT_TEST(encodedPathsCannotChangeTheJob);
-    CPPUNIT_TEST(encodedPathsCannotChangeTheRoute);
-    CPPUNIT_TEST(methodsAreCaseSensitive);
-    CPPUNIT_TEST(connectionsAreLimited);
-    CPPUNIT_TEST(listensOnIpv6);
-    CPPUNIT_TEST(listensOnUnixSockets);
-    CPPUNIT_TEST(answersNameTheirRequest);
-    CPPUNIT_TEST(logEscapesControlCharacters);
-    CPPUNIT_TEST(logHoldsNeitherTokensNorBodies);
-    CPPUNIT_TEST(logLinesAreJsonWhenAsked);
+    CPPUNIT_TEST(testUnreadBodyIsNoRequest);
+    CPPUNIT_TEST(testUnreadChunkedBodyIsNoRequest);
+    CPPUNIT_TEST(testRefusalReachesAClientThatStillSends);
+    CPPUNIT_TEST(testBodyOfAGetIsNoRequest);
+    CPPUNIT_TEST(testAmbiguousLengthsAreRefused);
+    CPPUNIT_TEST(testLengthsThatAreNoNumbersAreRefused);
+    CPPUNIT_TEST(testTransferCodingsOtherThanChunkedAreRefused);
+    CPPUNIT_TEST(testChunkedBodyIsRead);
+    CPPUNIT_TEST(testMalformedChunksAreRefused);
+    CPPUNIT_TEST(testPostWithoutLengthHasNoBody);
+    CPPUNIT_TEST(testHttp10IsSpoken);
+    CPPUNIT_TEST(testOtherVersionsAreRefused);
+    CPPUNIT_TEST(testHostMustBeThereOnce);
+    CPPUNIT_TEST(testTargetForms);
+    CPPUNIT_TEST(testConnectOpensNoTunnel);
+    CPPUNIT_TEST(testPipelinedRequestsAreAnsweredInOrder);
+    CPPUNIT_TEST(testRequestInPiecesIsOneRequest);
+    CPPUNIT_TEST(testMalformedHeadsAreRefused);
+    CPPUNIT_TEST(testEmptyLineBeforeARequestIsPassedOver);
+    CPPUNIT_TEST(testConnectionCloseIsObeyed);
+    CPPUNIT_TEST(testTooLargeAHeadIsRefused);
+    CPPUNIT_TEST(testTooManyHeadersAreRefused);
+    CPPUNIT_TEST(testTooLongATargetIsRefused);
+    CPPUNIT_TEST(testContinueComesOnlyAfterAuthentication);
+    CPPUNIT_TEST(testContinueIsNotSentWhenTheAnswerIsFinal);
+    CPPUNIT_TEST(testUnknownExpectationIsRefused);
+    CPPUNIT_TEST(testDribbledHeadMeetsItsDeadline);
+    CPPUNIT_TEST(testDribbledBodyMeetsItsDeadline);
+    CPPUNIT_TEST(testDribbledChunksMeetTheDeadline);
+    CPPUNIT_TEST(testIdleConnectionIsClosed);
+    CPPUNIT_TEST(testClientThatReadsNothingIsGivenUp);
+    CPPUNIT_TEST(testHalfClosedClientIsAnswered);
+    CPPUNIT_TEST(testEncodedPathsCannotChangeTheJob);
+    CPPUNIT_TEST(testEncodedPathsCannotChangeTheRoute);
+    CPPUNIT_TEST(testMethodsAreCaseSensitive);
+    CPPUNIT_TEST(testConnectionsAreLimited);
+    CPPUNIT_TEST(testListensOnIpv6);
+    CPPUNIT_TEST(testListensOnUnixSockets);
+    CPPUNIT_TEST(testAnswersNameTheirRequest);
+    CPPUNIT_TEST(testLogEscapesControlCharacters);
+    CPPUNIT_TEST(testLogHoldsNeitherTokensNorBodies);
+    CPPUNIT_TEST(testLogLinesAreJsonWhenAsked);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -66,7 +66,7 @@ public:
     }
 
     /// The rest of a refused POST spells a request that would complete the job.
-    void unreadBodyIsNoRequest() {
+    void testUnreadBodyIsNoRequest() {
         const std::string smuggled = completion().bytes();
         Connection connection(daemon().worker());
         connection.send(Request("POST", target("/event")).bearer("bad").json(smuggled).bytes());
@@ -82,7 +82,7 @@ public:
         ASSERT_LACKS("completed", stateOfJob());
     }
 
-    void unreadChunkedBodyIsNoRequest() {
+    void testUnreadChunkedBodyIsNoRequest() {
         const std::string smuggled = completion().bytes();
         Connection connection(daemon().worker());
         connection.send(
@@ -94,7 +94,7 @@ public:
     }
 
     /// Closing at once would reset the connection, and the client would never read why it was refused.
-    void refusalReachesAClientThatStillSends() {
+    void testRefusalReachesAClientThatStillSends() {
         for (int i = 0; i < 10; ++i) {
             Connection connection(daemon().worker());
             connection.send(Request("POST", target("/event"))
@@ -111,7 +111,7 @@ public:
         }
     }
 
-    void bodyOfAGetIsNoRequest() {
+    void testBodyOfAGetIsNoRequest() {
         const std::string smuggled = completion().bytes();
         Connection connection(daemon().worker());
         connection.send(Request("GET", target("/job")).bearer(job_.token).json(smuggled).bytes());
@@ -120,7 +120,7 @@ public:
         ASSERT_LACKS("completed", stateOfJob());
     }
 
-    void ambiguousLengthsAreRefused() {
+    void testAmbiguousLengthsAreRefused() {
         const std::vector<std::string> headers{
             "Content-Length: 10\r\nContent-Length: 30\r\n",
             "Content-Length: 30\r\nContent-Length: 30\r\n",
@@ -133,14 +133,14 @@ public:
         }
     }
 
-    void lengthsThatAreNoNumbersAreRefused() {
+    void testLengthsThatAreNoNumbersAreRefused() {
         for (const std::string length :
              {"-1", "+5", "0x10", "5 5", "abc", "", "1e3", "5;", "18446744073709551616"}) {
             assertHeadRefused(400, postHead("Content-Length: " + length + "\r\n"));
         }
     }
 
-    void transferCodingsOtherThanChunkedAreRefused() {
+    void testTransferCodingsOtherThanChunkedAreRefused() {
         for (const std::string coding : {"identity", "gzip", "gzip, chunked", "chunked, gzip",
                                          "chunked, chunked", "xchunked", "\"chunked\"", "chunked;x=1"}) {
             assertHeadRefused(501, postHead("Transfer-Encoding: " + coding + "\r\n"), true);
@@ -150,7 +150,7 @@ public:
                                    job_.token + "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
     }
 
-    void chunkedBodyIsRead() {
+    void testChunkedBodyIsRead() {
         const std::vector<std::string> bodies{
             "1D\r\n{\"event_type\":\"x\",\"data\":[1,2\r\n2\r\n]}\r\n0\r\n\r\n",
             "1d;name=value\r\n{\"event_type\":\"x\",\"data\":[1,2\r\n2;x=\"y\"\r\n]}\r\n0;last\r\n\r\n",
@@ -171,7 +171,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(bodies.size(), admin().get("/jobs/" + job_.id + "/events").size("events"));
     }
 
-    void malformedChunksAreRefused() {
+    void testMalformedChunksAreRefused() {
         const std::vector<std::string> bodies{
             "x\r\n",
             "-1\r\n",
@@ -196,7 +196,7 @@ public:
         }
     }
 
-    void postWithoutLengthHasNoBody() {
+    void testPostWithoutLengthHasNoBody() {
         Connection connection(daemon().worker());
         connection.send(postHead("") + completion().bytes());
         ASSERT_REFUSED(400, connection.receive());
@@ -204,7 +204,7 @@ public:
         ASSERT_STATUS(200, connection.receive());
     }
 
-    void http10IsSpoken() {
+    void testHttp10IsSpoken() {
         Connection plain(daemon().worker());
         plain.send("GET /health HTTP/1.0\r\n\r\n");
         const Response response = plain.receive();
@@ -221,7 +221,7 @@ public:
         ASSERT_STATUS(200, kept.receive());
     }
 
-    void otherVersionsAreRefused() {
+    void testOtherVersionsAreRefused() {
         assertHeadRefused(505, "GET /health HTTP/2.0\r\nHost: x\r\n\r\n");
         assertHeadRefused(505, "GET /health HTTP/0.9\r\nHost: x\r\n\r\n");
         for (const std::string line :
@@ -234,14 +234,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("HTTP/1.1"), later.version);
     }
 
-    void hostMustBeThereOnce() {
+    void testHostMustBeThereOnce() {
         assertHeadRefused(400, "GET /health HTTP/1.1\r\n\r\n");
         assertHeadRefused(400, "GET /health HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n");
         assertHeadRefused(400, "GET /health HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n");
         ASSERT_STATUS(200, exchangeRaw("GET /health HTTP/1.1\r\nHost:\r\n\r\n"));
     }
 
-    void targetForms() {
+    void testTargetForms() {
         ASSERT_STATUS(200, exchangeRaw("GET http://anything:1/health HTTP/1.1\r\nHost: x\r\n\r\n"));
         ASSERT_STATUS(
             200, exchangeRaw("GET http://x" + target("/job") +
@@ -254,14 +254,14 @@ public:
         }
     }
 
-    void connectOpensNoTunnel() {
+    void testConnectOpensNoTunnel() {
         const Response response = exchangeRaw("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n");
         CPPUNIT_ASSERT_MESSAGE(response.describe(), response.status >= 400 && response.status < 600);
         const Response routed = exchangeRaw("CONNECT /health HTTP/1.1\r\nHost: x\r\n\r\n");
         CPPUNIT_ASSERT_MESSAGE(routed.describe(), routed.status >= 400 && routed.status < 600);
     }
 
-    void pipelinedRequestsAreAnsweredInOrder() {
+    void testPipelinedRequestsAreAnsweredInOrder() {
         Connection connection(daemon().worker());
         std::string bytes;
         for (int i = 0; i < 20; ++i) {
@@ -283,7 +283,7 @@ public:
         }
     }
 
-    void requestInPiecesIsOneRequest() {
+    void testRequestInPiecesIsOneRequest() {
         const std::string bytes = request("POST", "/event").json(R"({"event_type":"x","data":1})").bytes();
         Connection connection(daemon().worker());
         for (int repeat = 0; repeat < 3; ++repeat) {
@@ -294,7 +294,7 @@ public:
         }
     }
 
-    void malformedHeadsAreRefused() {
+    void testMalformedHeadsAreRefused() {
         const std::string good = "GET /health HTTP/1.1\r\nHost: x\r\n";
         const std::vector<std::string> heads{
             good + "A: b\r\n folded\r\n\r\n",
@@ -328,11 +328,11 @@ public:
         }
     }
 
-    void emptyLineBeforeARequestIsPassedOver() {
+    void testEmptyLineBeforeARequestIsPassedOver() {
         ASSERT_STATUS(200, exchangeRaw("\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n"));
     }
 
-    void connectionCloseIsObeyed() {
+    void testConnectionCloseIsObeyed() {
         for (const std::string value : {"close", "Close", "keep-alive, close", "x,close"}) {
             Connection connection(daemon().worker());
             connection.send(Request("GET", "/health").header("Connection", value).bytes() +
@@ -345,7 +345,7 @@ public:
         }
     }
 
-    void tooLargeAHeadIsRefused() {
+    void testTooLargeAHeadIsRefused() {
         const std::string good = "GET /health HTTP/1.1\r\nHost: x\r\n";
         ASSERT_STATUS(200, exchangeRaw(good + "A: " + std::string(8'000, 'a') + "\r\n\r\n"));
         assertHeadRefused(431, good + "A: " + std::string(20'000, 'a') + "\r\n\r\n");
@@ -354,7 +354,7 @@ public:
         assertHeadRefused(431, good + std::string(200'000, 'A'));
     }
 
-    void tooManyHeadersAreRefused() {
+    void testTooManyHeadersAreRefused() {
         const auto withHeaders = [](int count) {
             std::string head = "GET /health HTTP/1.1\r\nHost: x\r\n";
             for (int i = 0; i < count; ++i) {
@@ -366,14 +366,14 @@ public:
         assertHeadRefused(431, withHeaders(100));
     }
 
-    void tooLongATargetIsRefused() {
+    void testTooLongATargetIsRefused() {
         ASSERT_STATUS(200,
                       exchangeRaw("GET /health?" + std::string(8'000, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n"));
         assertHeadRefused(414, "GET /health?" + std::string(8'192, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n");
         assertHeadRefused(414, "GET /" + std::string(200'000, 'a'));
     }
 
-    void continueComesOnlyAfterAuthentication() {
+    void testContinueComesOnlyAfterAuthentication() {
         const std::string body = R"({"event_type":"x","data":1})";
         Connection connection(daemon().worker());
         connection.send(
@@ -383,7 +383,7 @@ public:
         ASSERT_STATUS(200, connection.receive());
     }
 
-    void continueIsNotSentWhenTheAnswerIsFinal() {
+    void testContinueIsNotSentWhenTheAnswerIsFinal() {
         const auto refused = [&](const std::string& path, const std::string& token,
                                  const std::string& length) {
             Connection connection(daemon().worker());
@@ -402,11 +402,11 @@ public:
         ASSERT_REFUSED(413, refused(target("/event"), job_.token, "9000000000"));
     }
 
-    void unknownExpectationIsRefused() {
+    void testUnknownExpectationIsRefused() {
         ASSERT_REFUSED(417, exchangeRaw(postHead("Expect: tea\r\nContent-Length: 2\r\n")));
     }
 
-    void dribbledHeadMeetsItsDeadline() {
+    void testDribbledHeadMeetsItsDeadline() {
         Connection connection(hasty().worker());
         connection.send("GET /health HTTP/1.1\r\nHost: x\r\nA: ");
         dribble(connection, "a");
@@ -414,7 +414,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(rest, rest.empty() || rest.starts_with("HTTP/1.1 408"));
     }
 
-    void dribbledBodyMeetsItsDeadline() {
+    void testDribbledBodyMeetsItsDeadline() {
         Daemon& daemon = hasty();
         Connection connection(daemon.worker());
         connection.send(workerClient(daemon, createJob(daemon))
@@ -427,7 +427,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(rest, rest.starts_with("HTTP/1.1 408"));
     }
 
-    void dribbledChunksMeetTheDeadline() {
+    void testDribbledChunksMeetTheDeadline() {
         Daemon& daemon = hasty();
         Connection connection(daemon.worker());
         connection.send(workerClient(daemon, createJob(daemon))
@@ -440,7 +440,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(rest, rest.starts_with("HTTP/1.1 408"));
     }
 
-    void idleConnectionIsClosed() {
+    void testIdleConnectionIsClosed() {
         Connection connection(hasty().worker());
         ASSERT_STATUS(200, connection.exchange(Request("GET", "/health")));
         CPPUNIT_ASSERT(connection.closedByPeer());
@@ -449,7 +449,7 @@ public:
     }
 
     /// It asks for more than all buffers hold and never takes a byte of it.
-    void clientThatReadsNothingIsGivenUp() {
+    void testClientThatReadsNothingIsGivenUp() {
         Daemon& daemon = hasty();
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -466,7 +466,7 @@ public:
         CPPUNIT_ASSERT_THROW_MESSAGE("the whole answer came", stuck.receive(), ConnectionLost);
     }
 
-    void halfClosedClientIsAnswered() {
+    void testHalfClosedClientIsAnswered() {
         Connection connection(daemon().worker());
         connection.send(request("POST", "/event").json(R"({"event_type":"x","data":1})").bytes());
         connection.finishSending();
@@ -474,7 +474,7 @@ public:
         CPPUNIT_ASSERT(connection.closedByPeer());
     }
 
-    void encodedPathsCannotChangeTheJob() {
+    void testEncodedPathsCannotChangeTheJob() {
         const CreatedJob other = createJob(admin());
         for (const std::string& path :
              {"/worker/" + job_.id + "/../" + other.id + "/job",
@@ -495,7 +495,7 @@ public:
         }
     }
 
-    void encodedPathsCannotChangeTheRoute() {
+    void testEncodedPathsCannotChangeTheRoute() {
         for (const std::string path : {"/../health", "/%2e%2e/health", "//health", "/health/", "/job/..",
                                        "/nowhere/../job", "/job%2f", "/job/", "//job", "/./job", "/job%00",
                                        "/%2fjob", "/job;x", "/job/%2e", "/prompt%2f..%2fjob", "/JOB"}) {
@@ -521,7 +521,7 @@ public:
         }
     }
 
-    void methodsAreCaseSensitive() {
+    void testMethodsAreCaseSensitive() {
         ASSERT_REFUSED(405, exchange(daemon().worker(), request("get", "/job")));
         ASSERT_REFUSED(405, exchange(daemon().worker(), request("BREW", "/job")));
         const Response health = exchange(daemon().worker(), Request("POST", "/health").json("{}"));
@@ -530,7 +530,7 @@ public:
     }
 
     /// One more than allowed gets no service, and the daemon goes on as soon as there is room.
-    void connectionsAreLimited() {
+    void testConnectionsAreLimited() {
         Daemon& daemon = sharedDaemon({{"worker.max_connections", "8"}});
         Client worker = workerClient(daemon, createJob(daemon));
         std::vector<Connection> open;
@@ -552,7 +552,7 @@ public:
         }
     }
 
-    void listensOnIpv6() {
+    void testListensOnIpv6() {
         Daemon own({.settings = {{"worker.listen", "[::1]:0"}, {"operator.listen", "[::1]:0"}}});
         ASSERT_CONTAINS("http://[::1]:", own.worker().address());
         const Response created = operatorClient(own).post("/jobs", R"({"task":"t"})");
@@ -561,7 +561,7 @@ public:
         ASSERT_STATUS(200, workerClient(own, {created.at("job_id"), created.at("token")}).get("/job"));
     }
 
-    void listensOnUnixSockets() {
+    void testListensOnUnixSockets() {
         TemporaryDirectory directory;
         const std::string worker = (directory / "worker.sock").string();
         const std::string operators = (directory / "operator.sock").string();
@@ -578,7 +578,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE("the socket is left behind", !std::filesystem::exists(worker));
     }
 
-    void answersNameTheirRequest() {
+    void testAnswersNameTheirRequest() {
         std::set<std::string> ids;
         Client worker = workerClient(daemon(), job_);
         for (const Response& response :
@@ -599,7 +599,7 @@ public:
         CPPUNIT_ASSERT(!stream.receiveHead().header("X-Request-Id").empty());
     }
 
-    void logEscapesControlCharacters() {
+    void testLogEscapesControlCharacters() {
         Daemon daemon = talkative("text");
         Client operators = operatorClient(daemon);
         const CreatedJob job = createJob(operators, R"({"task":"a\u001b[31m\nfake"})");
@@ -623,7 +623,7 @@ public:
         ASSERT_LACKS("\xc2\x9b", log);
     }
 
-    void logHoldsNeitherTokensNorBodies() {
+    void testLogHoldsNeitherTokensNorBodies() {
         for (const std::string format : {"text", "json"}) {
             Daemon daemon = talkative(format);
             const std::string canary = "canary-of-the-body";
@@ -656,7 +656,7 @@ public:
         }
     }
 
-    void logLinesAreJsonWhenAsked() {
+    void testLogLinesAreJsonWhenAsked() {
         Daemon daemon = talkative("json");
         const Response response = workerClient(daemon, createJob(daemon)).get("/%1b%22%5c%ff");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon.log(), 0, daemon.terminate());

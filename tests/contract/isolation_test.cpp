@@ -13,11 +13,11 @@ namespace sallyport::tests {
 
 class IsolationTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(IsolationTest);
-    CPPUNIT_TEST(swappedTokensNeverCrossOver);
-    CPPUNIT_TEST(promptsNeverCrossOver);
-    CPPUNIT_TEST(oneConnectionMayServeSeveralJobs);
-    CPPUNIT_TEST(revocationHoldsWhileRequestsAreInFlight);
-    CPPUNIT_TEST(revocationCutsOffABodyInFlight);
+    CPPUNIT_TEST(testSwappedTokensNeverCrossOver);
+    CPPUNIT_TEST(testPromptsNeverCrossOver);
+    CPPUNIT_TEST(testOneConnectionMayServeSeveralJobs);
+    CPPUNIT_TEST(testRevocationHoldsWhileRequestsAreInFlight);
+    CPPUNIT_TEST(testRevocationCutsOffABodyInFlight);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -29,7 +29,7 @@ public:
         }
     }
 
-    void swappedTokensNeverCrossOver() {
+    void testSwappedTokensNeverCrossOver() {
         constexpr int rounds = 40;
         std::atomic<int> crossed = 0;
         std::atomic<int> refused = 0;
@@ -61,7 +61,7 @@ public:
         }
     }
 
-    void promptsNeverCrossOver() {
+    void testPromptsNeverCrossOver() {
         constexpr int rounds = 20;
         std::atomic<int> wrong = 0;
         inParallel([&](std::size_t own) {
@@ -76,7 +76,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, wrong.load());
     }
 
-    void oneConnectionMayServeSeveralJobs() {
+    void testOneConnectionMayServeSeveralJobs() {
         Connection connection(daemon().worker());
         for (int round = 0; round < 3; ++round) {
             for (const CreatedJob& job : jobs_) {
@@ -90,7 +90,7 @@ public:
 
     /// Workers post without a pause while their jobs are cancelled. Once a cancellation has been answered, no
     /// event of that job is acknowledged, and none that was acknowledged is missing.
-    void revocationHoldsWhileRequestsAreInFlight() {
+    void testRevocationHoldsWhileRequestsAreInFlight() {
         std::vector<std::atomic<bool>> cancelled(jobCount);
         std::vector<std::size_t> acknowledged(jobCount, 0);
         std::atomic<int> tooLate = 0;
@@ -130,7 +130,7 @@ public:
     }
 
     /// A request whose token is revoked between its head and the end of its body changes nothing.
-    void revocationCutsOffABodyInFlight() {
+    void testRevocationCutsOffABodyInFlight() {
         const std::string body = R"({"event_type":"n","data":1})";
         const CreatedJob& job = jobs_.front();
         Client worker = workerClient(daemon(), job);

@@ -18,17 +18,17 @@ constexpr const char* event = R"({"event_type":"x","data":{}})";
 
 class JobLimitsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobLimitsTest);
-    CPPUNIT_TEST(overItsRateAJobIsSlowed);
-    CPPUNIT_TEST(farOverItsRateAJobIsRefused);
-    CPPUNIT_TEST(whatAWorkerCannotDoWithoutIsNeverRefused);
-    CPPUNIT_TEST(otherJobsAreNotSlowed);
-    CPPUNIT_TEST(eventsAreRefusedBeyondWhatMayBeStored);
-    CPPUNIT_TEST(heldRequestsEndWithTheirJob);
-    CPPUNIT_TEST(limitsOutliveARestart);
-    CPPUNIT_TEST(aTimeoutInterruptsTheJob);
-    CPPUNIT_TEST(aTimeoutGoesOnWhileTheDaemonIsDown);
-    CPPUNIT_TEST(anOperatorFinishesAJob);
-    CPPUNIT_TEST(floodsOfLinesAreCounted);
+    CPPUNIT_TEST(testOverItsRateAJobIsSlowed);
+    CPPUNIT_TEST(testFarOverItsRateAJobIsRefused);
+    CPPUNIT_TEST(testWhatAWorkerCannotDoWithoutIsNeverRefused);
+    CPPUNIT_TEST(testOtherJobsAreNotSlowed);
+    CPPUNIT_TEST(testEventsAreRefusedBeyondWhatMayBeStored);
+    CPPUNIT_TEST(testHeldRequestsEndWithTheirJob);
+    CPPUNIT_TEST(testLimitsOutliveARestart);
+    CPPUNIT_TEST(testATimeoutInterruptsTheJob);
+    CPPUNIT_TEST(testATimeoutGoesOnWhileTheDaemonIsDown);
+    CPPUNIT_TEST(testAnOperatorFinishesAJob);
+    CPPUNIT_TEST(testFloodsOfLinesAreCounted);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -37,7 +37,7 @@ public:
         return sharedDaemon({{"jobs.limit.requests_per_second", "1"}, {"jobs.limit.hold", "0"}});
     }
 
-    void overItsRateAJobIsSlowed() {
+    void testOverItsRateAJobIsSlowed() {
         Daemon& daemon = sharedDaemon({{"jobs.limit.requests_per_second", "10"}});
         const CreatedJob job = createJob(daemon);
         Client worker = workerClient(daemon, job);
@@ -46,7 +46,7 @@ public:
         }
     }
 
-    void farOverItsRateAJobIsRefused() {
+    void testFarOverItsRateAJobIsRefused() {
         const CreatedJob job = createJob(refusing());
         Client worker = workerClient(refusing(), job);
         const Response refused = firstRefusal(worker);
@@ -58,7 +58,7 @@ public:
         ASSERT_STATUS(200, worker.get("/job"));
     }
 
-    void whatAWorkerCannotDoWithoutIsNeverRefused() {
+    void testWhatAWorkerCannotDoWithoutIsNeverRefused() {
         const CreatedJob job = createJob(refusing());
         Client worker = workerClient(refusing(), job);
         static_cast<void>(firstRefusal(worker));
@@ -71,14 +71,14 @@ public:
         ASSERT_STATUS(200, worker.post("/complete", R"({"success":true,"iterations":1})"));
     }
 
-    void otherJobsAreNotSlowed() {
+    void testOtherJobsAreNotSlowed() {
         const CreatedJob busy = createJob(refusing());
         Client worker = workerClient(refusing(), busy);
         static_cast<void>(firstRefusal(worker));
         ASSERT_STATUS(200, workerClient(refusing(), createJob(refusing())).post("/event", event));
     }
 
-    void eventsAreRefusedBeyondWhatMayBeStored() {
+    void testEventsAreRefusedBeyondWhatMayBeStored() {
         Daemon& daemon = sharedDaemon();
         Client admin = operatorClient(daemon);
         const CreatedJob job = createJob(admin, R"({"task":"t","limits":{"events":2}})");
@@ -95,7 +95,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, admin.get("/jobs/" + job.id + "/events").size("events"));
     }
 
-    void heldRequestsEndWithTheirJob() {
+    void testHeldRequestsEndWithTheirJob() {
         Daemon& daemon = sharedDaemon({{"jobs.limit.hold", "1m"}});
         Client admin = operatorClient(daemon);
         const CreatedJob job = createJob(admin, R"({"task":"t","limits":{"event_bytes_per_second":10}})");
@@ -109,7 +109,7 @@ public:
         ASSERT_UNAUTHORIZED(held.receive());
     }
 
-    void limitsOutliveARestart() {
+    void testLimitsOutliveARestart() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon, R"({"task":"t","limits":{"events":2}})");
         {
@@ -122,7 +122,7 @@ public:
         ASSERT_ERROR(429, "limit_reached", workerClient(daemon, job).post("/event", event));
     }
 
-    void aTimeoutInterruptsTheJob() {
+    void testATimeoutInterruptsTheJob() {
         Daemon& daemon = sharedDaemon();
         Client admin = operatorClient(daemon);
         const CreatedJob running = createJob(admin, R"({"task":"t","timeout":"2s"})");
@@ -136,7 +136,7 @@ public:
         ASSERT_STATUS(201, admin.post("/jobs/" + running.id + "/restart", ""));
     }
 
-    void aTimeoutGoesOnWhileTheDaemonIsDown() {
+    void testATimeoutGoesOnWhileTheDaemonIsDown() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon, R"({"task":"t","timeout":"1s"})");
         daemon.kill();
@@ -145,7 +145,7 @@ public:
         awaitField(admin, "/jobs/" + job.id, "state", "interrupted");
     }
 
-    void anOperatorFinishesAJob() {
+    void testAnOperatorFinishesAJob() {
         Daemon& daemon = sharedDaemon();
         Client admin = operatorClient(daemon);
         const CreatedJob job = createJob(admin);
@@ -160,7 +160,7 @@ public:
         ASSERT_CONTAINS("failed: no power", admin.get("/jobs/" + restarted.at("new_job_id")).at("task"));
     }
 
-    void floodsOfLinesAreCounted() {
+    void testFloodsOfLinesAreCounted() {
         Daemon daemon;
         const CreatedJob job = createJob(daemon);
         Client stranger = workerClient(daemon, {job.id, std::string(64, '0')});

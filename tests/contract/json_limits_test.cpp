@@ -40,9 +40,9 @@ std::size_t peakMemory(pid_t process) {
 
 class JsonLimitsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JsonLimitsTest);
-    CPPUNIT_TEST(tooManyMembersAreRefusedEverywhere);
-    CPPUNIT_TEST(asManyAsMayBeAreAccepted);
-    CPPUNIT_TEST(oneJobStaysWithinTheMemoryForBodies);
+    CPPUNIT_TEST(testTooManyMembersAreRefusedEverywhere);
+    CPPUNIT_TEST(testAsManyAsMayBeAreAccepted);
+    CPPUNIT_TEST(testOneJobStaysWithinTheMemoryForBodies);
     CPPUNIT_TEST_SUITE_END();
 
     static constexpr std::size_t most_ = 1000;
@@ -50,7 +50,7 @@ class JsonLimitsTest : public CppUnit::TestFixture {
     static Daemon& limited() { return sharedDaemon({{"http.max_json_members", std::to_string(most_)}}); }
 
 public:
-    void tooManyMembersAreRefusedEverywhere() {
+    void testTooManyMembersAreRefusedEverywhere() {
         Client worker = workerClient(limited(), createJob(limited()));
         const std::string members = repeated(R"(,"x":0)", most_);
         const std::string elements = "[" + repeated("0,", most_) + "0]";
@@ -74,7 +74,7 @@ public:
         refused(admin.post("/jobs", R"({"task":"x","credentials":)" + elements + "}"));
     }
 
-    void asManyAsMayBeAreAccepted() {
+    void testAsManyAsMayBeAreAccepted() {
         Client worker = workerClient(limited(), createJob(limited()));
         // Beside the elements there are the two members of the body.
         const std::string data = "[" + repeated("0,", most_ - 3) + "0]";
@@ -84,7 +84,7 @@ public:
         ASSERT_STATUS(200, worker.post("/event", R"({"event_type":"x","data":)" + text + "}"));
     }
 
-    void oneJobStaysWithinTheMemoryForBodies() {
+    void testOneJobStaysWithinTheMemoryForBodies() {
         [[maybe_unused]] constexpr std::size_t megabyte = std::size_t{1024} * 1024;
         Daemon daemon({.settings = {{"http.body_memory", "128MiB"}}});
         const CreatedJob job = createJob(daemon);

@@ -20,17 +20,17 @@ using namespace std::chrono_literals;
 
 class LlmClientsTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmClientsTest);
-    CPPUNIT_TEST(clientThatLeavesEndsTheCall);
-    CPPUNIT_TEST(clientThatLeavesTheQueueIsNotServed);
-    CPPUNIT_TEST(clientThatLeavesBeforeARetryIsNotServed);
-    CPPUNIT_TEST(clientsThatResetAtOnceLeaveNothingBehind);
-    CPPUNIT_TEST(endOfTheJobEndsItsCalls);
-    CPPUNIT_TEST(slowReaderSlowsTheProvider);
-    CPPUNIT_TEST(slowReaderGetsEverything);
+    CPPUNIT_TEST(testClientThatLeavesEndsTheCall);
+    CPPUNIT_TEST(testClientThatLeavesTheQueueIsNotServed);
+    CPPUNIT_TEST(testClientThatLeavesBeforeARetryIsNotServed);
+    CPPUNIT_TEST(testClientsThatResetAtOnceLeaveNothingBehind);
+    CPPUNIT_TEST(testEndOfTheJobEndsItsCalls);
+    CPPUNIT_TEST(testSlowReaderSlowsTheProvider);
+    CPPUNIT_TEST(testSlowReaderGetsEverything);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void clientThatLeavesEndsTheCall() {
+    void testClientThatLeavesEndsTheCall() {
         start();
         const auto permits = std::make_shared<Permits>();
         std::size_t connection = 0;
@@ -63,7 +63,7 @@ public:
         upstream().awaitOpen(0);
     }
 
-    void clientThatLeavesTheQueueIsNotServed() {
+    void testClientThatLeavesTheQueueIsNotServed() {
         start({{"llm.concurrency", "1"}, {"llm.queue.max", "1"}, {"http.loops", "1"}});
         const auto permits = holdAll();
         Connection first = begin();
@@ -83,7 +83,7 @@ public:
         ASSERT_CONTAINS("second", upstream().requests().back().body);
     }
 
-    void clientThatLeavesBeforeARetryIsNotServed() {
+    void testClientThatLeavesBeforeARetryIsNotServed() {
         start({{"llm.retry.max", "5"},
                {"llm.retry.max_delay", "2h"},
                {"llm.concurrency", "1"},
@@ -100,7 +100,7 @@ public:
     }
 
     /// Whatever the moment at which they go: before the head of the answer, with it, or after.
-    void clientsThatResetAtOnceLeaveNothingBehind() {
+    void testClientsThatResetAtOnceLeaveNothingBehind() {
         constexpr int clients = 150;
         start({{"llm.concurrency", "4"}});
         for (const Api api : {Api::openai, Api::anthropic}) {
@@ -134,7 +134,7 @@ public:
         }
     }
 
-    void endOfTheJobEndsItsCalls() {
+    void testEndOfTheJobEndsItsCalls() {
         start();
         const auto permits = std::make_shared<Permits>();
         for (const Api api : allApis) {
@@ -165,7 +165,7 @@ public:
     }
 
     /// The provider sends as fast as it can, and the client reads nothing until it is cut off for that.
-    void slowReaderSlowsTheProvider() {
+    void testSlowReaderSlowsTheProvider() {
         constexpr std::size_t plenty = std::size_t{48} * 1024 * 1024;
         start({{"http.write_timeout", "1s"}, {"llm.max_response", "100GiB"}});
         const std::size_t memory = peakMemory();
@@ -191,7 +191,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(daemonMemory(), peakMemory() < memory + plenty);
     }
 
-    void slowReaderGetsEverything() {
+    void testSlowReaderGetsEverything() {
         constexpr int pieces = 2000;
         start();
         answerAll();

@@ -18,14 +18,14 @@ using namespace std::chrono_literals;
 
 class LlmEndingsTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmEndingsTest);
-    CPPUNIT_TEST(stopLetsStreamsEnd);
-    CPPUNIT_TEST(stopCutsStreamsAfterItsGrace);
-    CPPUNIT_TEST(reloadLetsCallsEnd);
-    CPPUNIT_TEST(reloadLetsStreamsEnd);
+    CPPUNIT_TEST(testStopLetsStreamsEnd);
+    CPPUNIT_TEST(testStopCutsStreamsAfterItsGrace);
+    CPPUNIT_TEST(testReloadLetsCallsEnd);
+    CPPUNIT_TEST(testReloadLetsStreamsEnd);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void stopLetsStreamsEnd() {
+    void testStopLetsStreamsEnd() {
         start({{"shutdown.grace", "1h"}});
         const auto permits = std::make_shared<Permits>();
         upstream().next(scripts::stream({beginningOf(Api::seed) + pieceOf(Api::seed, "so far"),
@@ -45,7 +45,7 @@ public:
         ASSERT_FIELD("10", awaitCalls(1), "total.input_tokens");
     }
 
-    void stopCutsStreamsAfterItsGrace() {
+    void testStopCutsStreamsAfterItsGrace() {
         start({{"shutdown.grace", "10ms"}, {"llm.retry.max", "5"}, {"llm.retry.max_delay", "2h"}});
         std::vector<StreamedAnswer> streams;
         for (const Api api : allApis) {
@@ -71,7 +71,7 @@ public:
         ASSERT_FIELD("0", awaitCalls(5), "total.failed");
     }
 
-    void reloadLetsCallsEnd() {
+    void testReloadLetsCallsEnd() {
         startWithOwnPlugins();
         const auto permits = holdAll();
         Connection whole = begin();
@@ -91,7 +91,7 @@ public:
     }
 
     /// They go on with the version that they began with.
-    void reloadLetsStreamsEnd() {
+    void testReloadLetsStreamsEnd() {
         startWithOwnPlugins();
         for (const Api api : allApis) {
             newJob();

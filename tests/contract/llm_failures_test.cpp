@@ -81,24 +81,24 @@ std::vector<Misdeed> misdeeds() {
 
 class LlmFailuresTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmFailuresTest);
-    CPPUNIT_TEST(everyMisdeedIsToldInOneSentence);
-    CPPUNIT_TEST(wrongJsonIsNoAnswer);
-    CPPUNIT_TEST(oddButProperAnswersAreTaken);
-    CPPUNIT_TEST(largeAnswersComeWhole);
-    CPPUNIT_TEST(silenceEnds);
-    CPPUNIT_TEST(slowDripEnds);
-    CPPUNIT_TEST(refusedConnection);
-    CPPUNIT_TEST(certificatesAreVerified);
-    CPPUNIT_TEST(refusalsAreRelayedWithoutTheKey);
-    CPPUNIT_TEST(brokenStreamsEndWithAnErrorEvent);
-    CPPUNIT_TEST(streamThatEndsTooEarlyIsBroken);
-    CPPUNIT_TEST(streamThatFallsSilentIsBroken);
-    CPPUNIT_TEST(nothingIsRetriedOnceBytesWereSeen);
-    CPPUNIT_TEST(streamThatFailsBeforeItsFirstByteIsRetried);
+    CPPUNIT_TEST(testEveryMisdeedIsToldInOneSentence);
+    CPPUNIT_TEST(testWrongJsonIsNoAnswer);
+    CPPUNIT_TEST(testOddButProperAnswersAreTaken);
+    CPPUNIT_TEST(testLargeAnswersComeWhole);
+    CPPUNIT_TEST(testSilenceEnds);
+    CPPUNIT_TEST(testSlowDripEnds);
+    CPPUNIT_TEST(testRefusedConnection);
+    CPPUNIT_TEST(testCertificatesAreVerified);
+    CPPUNIT_TEST(testRefusalsAreRelayedWithoutTheKey);
+    CPPUNIT_TEST(testBrokenStreamsEndWithAnErrorEvent);
+    CPPUNIT_TEST(testStreamThatEndsTooEarlyIsBroken);
+    CPPUNIT_TEST(testStreamThatFallsSilentIsBroken);
+    CPPUNIT_TEST(testNothingIsRetriedOnceBytesWereSeen);
+    CPPUNIT_TEST(testStreamThatFailsBeforeItsFirstByteIsRetried);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void everyMisdeedIsToldInOneSentence() {
+    void testEveryMisdeedIsToldInOneSentence() {
         start({{"llm.retry.max", "1"}, {"llm.max_response", "64KiB"}});
         answerNext();
         ASSERT_STATUS(200, ask());
@@ -117,7 +117,7 @@ public:
     }
 
     /// JSON that says nothing, for those who have to understand it.
-    void wrongJsonIsNoAnswer() {
+    void testWrongJsonIsNoAnswer() {
         start();
         for (const char* body :
              {"{}", R"({"choices":[]})", R"({"choices":{}})", R"({"choices":[{"message":7}]})",
@@ -131,7 +131,7 @@ public:
         }
     }
 
-    void oddButProperAnswersAreTaken() {
+    void testOddButProperAnswersAreTaken() {
         start();
         for (const Api api : allApis) {
             const std::string body = answerOf(api);
@@ -152,7 +152,7 @@ public:
         }
     }
 
-    void largeAnswersComeWhole() {
+    void testLargeAnswersComeWhole() {
         start();
         const std::string text = std::string(std::size_t{1024} * 1024, 'x') + "end";
         for (const Api api : allApis) {
@@ -164,7 +164,7 @@ public:
         awaitCalls(std::size(allApis));
     }
 
-    void silenceEnds() {
+    void testSilenceEnds() {
         const DeafPort deaf;
         const UnreachablePort unreachable;
         start({{"llm.timeout.first_byte", "700ms"},
@@ -191,7 +191,7 @@ public:
     }
 
     /// Each byte comes in time, but the whole never does.
-    void slowDripEnds() {
+    void testSlowDripEnds() {
         start({{"llm.timeout.total", "300ms"}, {"llm.retry.max", "5"}});
         for (const Api api : allApis) {
             const std::size_t before = asked();
@@ -203,7 +203,7 @@ public:
         upstream().awaitOpen(0);
     }
 
-    void refusedConnection() {
+    void testRefusedConnection() {
         const RefusingPort refusing;
         // No resolver asks anybody for a name that cannot be.
         const std::string noHost = std::string(64, 'a') + ".invalid";
@@ -221,7 +221,7 @@ public:
         ASSERT_LACKS(noHost, nowhere.describe());
     }
 
-    void certificatesAreVerified() {
+    void testCertificatesAreVerified() {
         const CertificateAuthority authority;
         const CertificateAuthority stranger;
         FakeUpstream good(authority.issue("127.0.0.1"));
@@ -266,7 +266,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, good.requests().size());
     }
 
-    void refusalsAreRelayedWithoutTheKey() {
+    void testRefusalsAreRelayedWithoutTheKey() {
         start();
         const std::string refusal =
             R"({"error":{"type":"invalid_request_error","message":"too many stars"}})";
@@ -294,7 +294,7 @@ public:
         ASSERT_LACKS(providerKey, daemon().log());
     }
 
-    void brokenStreamsEndWithAnErrorEvent() {
+    void testBrokenStreamsEndWithAnErrorEvent() {
         start({{"llm.retry.max", "3"}, {"llm.max_response", "64KiB"}});
         const std::size_t threads = daemon().threads();
         for (const Api api : allApis) {
@@ -318,7 +318,7 @@ public:
         upstream().awaitOpen(1);
     }
 
-    void streamThatEndsTooEarlyIsBroken() {
+    void testStreamThatEndsTooEarlyIsBroken() {
         start();
         for (const Api api : allApis) {
             upstream().next(scripts::chunked({beginningOf(api), pieceOf(api, "so far")},
@@ -332,7 +332,7 @@ public:
         }
     }
 
-    void streamThatFallsSilentIsBroken() {
+    void testStreamThatFallsSilentIsBroken() {
         start({{"llm.timeout.idle", "1s"}});
         const auto permits = std::make_shared<Permits>();
         for (const Api api : allApis) {
@@ -343,7 +343,7 @@ public:
         upstream().awaitOpen(0);
     }
 
-    void nothingIsRetriedOnceBytesWereSeen() {
+    void testNothingIsRetriedOnceBytesWereSeen() {
         start({{"llm.retry.max", "5"},
                {"llm.providers", "main, claude, other"},
                {"llm.provider.other.type", "openai"},
@@ -358,7 +358,7 @@ public:
         }
     }
 
-    void streamThatFailsBeforeItsFirstByteIsRetried() {
+    void testStreamThatFailsBeforeItsFirstByteIsRetried() {
         start({{"llm.retry.max", "3"}});
         for (const Api api : allApis) {
             const std::size_t before = asked();

@@ -44,47 +44,47 @@ std::string everythingIn(const std::filesystem::path& directory) {
 
 class LlmLimitsTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmLimitsTest);
-    CPPUNIT_TEST(onlyAllowedModels);
-    CPPUNIT_TEST(aliasesStandForModels);
-    CPPUNIT_TEST(parametersAreDropped);
-    CPPUNIT_TEST(requestsAreLimited);
-    CPPUNIT_TEST(inputTokensAreLimited);
-    CPPUNIT_TEST(outputTokensAreLimited);
-    CPPUNIT_TEST(costIsLimited);
-    CPPUNIT_TEST(requestsAMinuteAreLimited);
-    CPPUNIT_TEST(callsAtOnceAreLimited);
-    CPPUNIT_TEST(failedCallsCountAsRequests);
-    CPPUNIT_TEST(limitsSurviveAKill);
-    CPPUNIT_TEST(concurrentCallsOverspendByOneEach);
-    CPPUNIT_TEST(concurrentCallsNeverExceedTheirNumber);
-    CPPUNIT_TEST(callsThatWereLeftAreCharged);
-    CPPUNIT_TEST(usageIsSummedUp);
-    CPPUNIT_TEST(usageIsPaged);
-    CPPUNIT_TEST(usageIsForThoseWhoMaySeeIt);
-    CPPUNIT_TEST(usageIsOnTheJob);
-    CPPUNIT_TEST(cacheIsCounted);
-    CPPUNIT_TEST(countingIsFree);
-    CPPUNIT_TEST(streamsAreCounted);
-    CPPUNIT_TEST(streamsThatWereLeftAreCounted);
-    CPPUNIT_TEST(contentIsNotKept);
-    CPPUNIT_TEST(contentIsKeptOnRequest);
-    CPPUNIT_TEST(keyFromTheVault);
-    CPPUNIT_TEST(keyThatWasChangedInTheVault);
-    CPPUNIT_TEST(keyThatTheVaultDoesNotGive);
-    CPPUNIT_TEST(keyFromAFile);
-    CPPUNIT_TEST(keyFromTheEnvironment);
-    CPPUNIT_TEST(keyThatIsNotThereIsToldInTheLog);
-    CPPUNIT_TEST(keyThatIsNoHeaderIsNotSent);
-    CPPUNIT_TEST(keyIsNowhere);
-    CPPUNIT_TEST(headersOfAWorkerStayHere);
-    CPPUNIT_TEST(namedHeadersGoOn);
-    CPPUNIT_TEST(modelNamesChooseNoAddress);
-    CPPUNIT_TEST(bodyMustBeDeclaredAsJson);
-    CPPUNIT_TEST(badSettingsStopTheStart);
+    CPPUNIT_TEST(testOnlyAllowedModels);
+    CPPUNIT_TEST(testAliasesStandForModels);
+    CPPUNIT_TEST(testParametersAreDropped);
+    CPPUNIT_TEST(testRequestsAreLimited);
+    CPPUNIT_TEST(testInputTokensAreLimited);
+    CPPUNIT_TEST(testOutputTokensAreLimited);
+    CPPUNIT_TEST(testCostIsLimited);
+    CPPUNIT_TEST(testRequestsAMinuteAreLimited);
+    CPPUNIT_TEST(testCallsAtOnceAreLimited);
+    CPPUNIT_TEST(testFailedCallsCountAsRequests);
+    CPPUNIT_TEST(testLimitsSurviveAKill);
+    CPPUNIT_TEST(testConcurrentCallsOverspendByOneEach);
+    CPPUNIT_TEST(testConcurrentCallsNeverExceedTheirNumber);
+    CPPUNIT_TEST(testCallsThatWereLeftAreCharged);
+    CPPUNIT_TEST(testUsageIsSummedUp);
+    CPPUNIT_TEST(testUsageIsPaged);
+    CPPUNIT_TEST(testUsageIsForThoseWhoMaySeeIt);
+    CPPUNIT_TEST(testUsageIsOnTheJob);
+    CPPUNIT_TEST(testCacheIsCounted);
+    CPPUNIT_TEST(testCountingIsFree);
+    CPPUNIT_TEST(testStreamsAreCounted);
+    CPPUNIT_TEST(testStreamsThatWereLeftAreCounted);
+    CPPUNIT_TEST(testContentIsNotKept);
+    CPPUNIT_TEST(testContentIsKeptOnRequest);
+    CPPUNIT_TEST(testKeyFromTheVault);
+    CPPUNIT_TEST(testKeyThatWasChangedInTheVault);
+    CPPUNIT_TEST(testKeyThatTheVaultDoesNotGive);
+    CPPUNIT_TEST(testKeyFromAFile);
+    CPPUNIT_TEST(testKeyFromTheEnvironment);
+    CPPUNIT_TEST(testKeyThatIsNotThereIsToldInTheLog);
+    CPPUNIT_TEST(testKeyThatIsNoHeaderIsNotSent);
+    CPPUNIT_TEST(testKeyIsNowhere);
+    CPPUNIT_TEST(testHeadersOfAWorkerStayHere);
+    CPPUNIT_TEST(testNamedHeadersGoOn);
+    CPPUNIT_TEST(testModelNamesChooseNoAddress);
+    CPPUNIT_TEST(testBodyMustBeDeclaredAsJson);
+    CPPUNIT_TEST(testBadSettingsStopTheStart);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void onlyAllowedModels() {
+    void testOnlyAllowedModels() {
         start({{"llm.allowed_models", "model-a, model-b*, claude-x"}});
         answerAll();
         for (const char* model : {"model-a", "model-b", "model-b-2"}) {
@@ -118,7 +118,7 @@ public:
         ASSERT_GATEWAY_ERROR(404, "model_not_found", ask(Api::openai, "hello", "gpt-none"));
     }
 
-    void aliasesStandForModels() {
+    void testAliasesStandForModels() {
         start({{"llm.aliases", "fast=model-b, small=claude-s, hidden=model-h"},
                {"llm.allowed_models", "fast, small, model-a"},
                {"llm.provider.main.models", "model-b=B-2026, model-*"}});
@@ -135,7 +135,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, asked());
     }
 
-    void parametersAreDropped() {
+    void testParametersAreDropped() {
         start({{"llm.drop_parameters", "model-a=temperature+stop, model-*=seed, claude-*=temperature"}});
         answerAll();
         const std::string seed = R"({"messages":[{"role":"user","content":"hi"}],"temperature":0.5,)"
@@ -158,7 +158,7 @@ public:
                              upstream().requests().back().body);
     }
 
-    void requestsAreLimited() {
+    void testRequestsAreLimited() {
         start({{"llm.limit.requests", "3"}});
         answerAll();
         for (const Api api : allApis) {
@@ -172,21 +172,21 @@ public:
         ASSERT_STATUS(200, ask());
     }
 
-    void inputTokensAreLimited() {
+    void testInputTokensAreLimited() {
         assertLimitAfter(3, {{"llm.limit.input_tokens", "21"}}, "input_token_limit");
     }
 
-    void outputTokensAreLimited() {
+    void testOutputTokensAreLimited() {
         assertLimitAfter(2, {{"llm.limit.output_tokens", "10"}}, "output_token_limit");
     }
 
     /// A call is 10 tokens in and 5 out: $0.00012.
-    void costIsLimited() {
+    void testCostIsLimited() {
         assertLimitAfter(3, {{"llm.limit.cost", "0.00025"}, {"llm.prices", "model-*=2/20, claude-*=2/20"}},
                          "cost_limit");
     }
 
-    void requestsAMinuteAreLimited() {
+    void testRequestsAMinuteAreLimited() {
         start({{"llm.limit.requests_per_minute", "2"}});
         answerAll();
         ASSERT_STATUS(200, ask());
@@ -201,7 +201,7 @@ public:
         ASSERT_STATUS(200, ask());
     }
 
-    void callsAtOnceAreLimited() {
+    void testCallsAtOnceAreLimited() {
         start({{"llm.limit.concurrency", "2"}, {"llm.queue.timeout", "1ms"}});
         const auto permits = std::make_shared<Permits>();
         holdNext(permits, 2);
@@ -224,7 +224,7 @@ public:
         ASSERT_STATUS(200, workerClient(daemon(), mine).post("/llm/complete", question(Api::seed)));
     }
 
-    void failedCallsCountAsRequests() {
+    void testFailedCallsCountAsRequests() {
         start({{"llm.limit.requests", "2"}});
         upstream().next(scripts::hangUp());
         ASSERT_GATEWAY_ERROR(502, "broken", ask(Api::openai));
@@ -237,7 +237,7 @@ public:
         ASSERT_FIELD("0", usage, "total.cost_usd");
     }
 
-    void limitsSurviveAKill() {
+    void testLimitsSurviveAKill() {
         for (const auto& [setting, value, code] :
              {std::tuple("llm.limit.requests", "2", "request_limit"),
               std::tuple("llm.limit.input_tokens", "20", "input_token_limit"),
@@ -259,7 +259,7 @@ public:
     }
 
     /// All were admitted before any of them had used anything.
-    void concurrentCallsOverspendByOneEach() {
+    void testConcurrentCallsOverspendByOneEach() {
         constexpr std::size_t calls = 4;
         start({{"llm.limit.output_tokens", "1"}, {"llm.limit.concurrency", std::to_string(calls)}});
         const auto permits = std::make_shared<Permits>();
@@ -279,7 +279,7 @@ public:
         ASSERT_FIELD("20", awaitCalls(calls), "total.output_tokens");
     }
 
-    void concurrentCallsNeverExceedTheirNumber() {
+    void testConcurrentCallsNeverExceedTheirNumber() {
         constexpr std::size_t allowed = 5;
         start({{"llm.limit.requests", std::to_string(allowed)}});
         answerAll();
@@ -302,7 +302,7 @@ public:
     }
 
     /// A worker that leaves each time before it is answered has the provider work for nothing otherwise.
-    void callsThatWereLeftAreCharged() {
+    void testCallsThatWereLeftAreCharged() {
         start({{"llm.limit.input_tokens", "100"}});
         const std::string text = words(1000);
         for (const Api api : allApis) {
@@ -321,7 +321,7 @@ public:
         }
     }
 
-    void usageIsSummedUp() {
+    void testUsageIsSummedUp() {
         start({{"llm.prices", "model-a=1000/2000, model-b=1/1"}});
         answerAll();
         ASSERT_STATUS(200, ask(Api::seed, "hello", "model-a"));
@@ -378,7 +378,7 @@ public:
         }
     }
 
-    void usageIsPaged() {
+    void testUsageIsPaged() {
         start();
         answerAll();
         std::vector<std::string> jobs;
@@ -407,7 +407,7 @@ public:
         CPPUNIT_ASSERT(jobs == listed);
     }
 
-    void usageIsForThoseWhoMaySeeIt() {
+    void testUsageIsForThoseWhoMaySeeIt() {
         start();
         answerAll();
         Client admin = operators();
@@ -436,7 +436,7 @@ public:
         ASSERT_REFUSED(404, worker().get("/usage"));
     }
 
-    void usageIsOnTheJob() {
+    void testUsageIsOnTheJob() {
         start({{"llm.prices", "model-x=100/100"}});
         answerAll();
         const std::string path = "/jobs/" + job().id;
@@ -455,7 +455,7 @@ public:
         assertTotals(operators().get(path), "usage", {2, 0, 20, 10});
     }
 
-    void cacheIsCounted() {
+    void testCacheIsCounted() {
         start({{"llm.prices", "model-x=1000/1000/100/2000, claude-x=1000/1000/100/2000"}});
         upstream().next(scripts::answer(
             200, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"x"},)"
@@ -480,7 +480,7 @@ public:
         CPPUNIT_ASSERT_DOUBLES_EQUAL(0.077, std::stod(usage.at("total.cost_usd")), 1e-12);
     }
 
-    void countingIsFree() {
+    void testCountingIsFree() {
         start({{"llm.prices", "*=1000/1000"}});
         const std::string path = "/anthropic/v1/messages/count_tokens";
         upstream().on(path, scripts::answer(200, R"({"input_tokens":2095})"));
@@ -489,7 +489,7 @@ public:
         assertTotals(awaitCalls(1), "total", {1, 0, 0, 0});
     }
 
-    void streamsAreCounted() {
+    void testStreamsAreCounted() {
         start({{"llm.limit.requests", "1"}});
         for (const Api api : allApis) {
             newJob();
@@ -504,7 +504,7 @@ public:
     }
 
     /// As far as the provider has told, and estimated where it has not.
-    void streamsThatWereLeftAreCounted() {
+    void testStreamsThatWereLeftAreCounted() {
         start();
         const auto permits = std::make_shared<Permits>();
         const std::string text(400, 'y');
@@ -528,7 +528,7 @@ public:
         }
     }
 
-    void contentIsNotKept() {
+    void testContentIsNotKept() {
         start();
         converse("marker-of-the-question", "marker-of-the-answer");
         daemon().terminate();
@@ -538,7 +538,7 @@ public:
         daemon().start();
     }
 
-    void contentIsKeptOnRequest() {
+    void testContentIsKeptOnRequest() {
         start({{"llm.log_content", "true"}});
         converse("marker-of-the-question", "marker-of-the-answer");
         awaitCalls(6);
@@ -559,7 +559,7 @@ public:
         daemon().start();
     }
 
-    void keyFromTheVault() {
+    void testKeyFromTheVault() {
         start({{"llm.provider.main.key", "secret:openai"},
                {"llm.provider.claude.key", "secret:alice/claude"},
                {"llm.key_cache", "1h"}});
@@ -582,7 +582,7 @@ public:
         assertNowhere("sk-vault-");
     }
 
-    void keyThatWasChangedInTheVault() {
+    void testKeyThatWasChangedInTheVault() {
         start({{"llm.provider.main.key", "secret:openai"}, {"llm.key_cache", "24h"}, {"llm.retry.max", "3"}});
         const auto onlyNew = [](UpstreamExchange& exchange) {
             const std::string key = exchange.request().header("authorization");
@@ -612,7 +612,7 @@ public:
         assertNowhere("sk-new-of-the-vault");
     }
 
-    void keyThatTheVaultDoesNotGive() {
+    void testKeyThatTheVaultDoesNotGive() {
         start({{"llm.provider.main.key", "secret:not-there"},
                {"llm.provider.claude.key", "secret:not-allowed"},
                {"credentials.plugin.llm.secrets", "not-there"}});
@@ -635,7 +635,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("Bearer sk-now"), lastHeader("authorization"));
     }
 
-    void keyFromAFile() {
+    void testKeyFromAFile() {
         const std::filesystem::path file = files() / "key";
         writeFile(file, "  sk-file-1\r\n");
         start({{"llm.provider.main.key", "file:" + file.string()}, {"llm.key_cache", "0"}});
@@ -658,7 +658,7 @@ public:
         assertNowhere("sk-file-");
     }
 
-    void keyFromTheEnvironment() {
+    void testKeyFromTheEnvironment() {
         start();
         answerAll();
         ASSERT_STATUS(200, ask());
@@ -668,7 +668,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), lastHeader("authorization"));
     }
 
-    void keyThatIsNotThereIsToldInTheLog() {
+    void testKeyThatIsNotThereIsToldInTheLog() {
         start({{"llm.provider.main.key", "env:NO_SUCH_KEY"}, {"llm.provider.claude.key", ""}});
         answerAll();
         const Response response = ask();
@@ -684,7 +684,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), lastHeader("authorization"));
     }
 
-    void keyThatIsNoHeaderIsNotSent() {
+    void testKeyThatIsNoHeaderIsNotSent() {
         start({{"llm.provider.main.key", "secret:odd"}, {"llm.key_cache", "0"}});
         for (const char* key :
              {R"(sk-odd\r\nX-Injected: 1)", R"(sk odd)", R"(sk-\u00f6dd)", R"(sk-odd\u007f)"}) {
@@ -697,7 +697,7 @@ public:
         assertNowhere("sk-odd");
     }
 
-    void keyIsNowhere() {
+    void testKeyIsNowhere() {
         start({{"llm.log_content", "true"}, {"llm.retry.max", "1"}});
         const std::string leak =
             "'Bearer " + std::string(providerKey) + "' x-api-key: " + std::string(providerKey);
@@ -719,7 +719,7 @@ public:
         assertNowhere(std::string(providerKey));
     }
 
-    void headersOfAWorkerStayHere() {
+    void testHeadersOfAWorkerStayHere() {
         start();
         answerAll();
         for (const Api api : allApis) {
@@ -778,7 +778,7 @@ public:
         }
     }
 
-    void namedHeadersGoOn() {
+    void testNamedHeadersGoOn() {
         start({{"llm.forward_headers", "anthropic-beta, x-session"}});
         answerAll();
         const auto send = [&](Api api, const std::string& value) {
@@ -802,7 +802,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), lastHeader("x-session"));
     }
 
-    void modelNamesChooseNoAddress() {
+    void testModelNamesChooseNoAddress() {
         start({{"llm.provider.main.models", ""}});
         upstream().on("/v1/models/model-x", scripts::answer(200, R"({"id":"model-x"})"));
         Client client = worker();
@@ -844,7 +844,7 @@ public:
     }
 
     /// CONTRACT §3, for all that workers send.
-    void bodyMustBeDeclaredAsJson() {
+    void testBodyMustBeDeclaredAsJson() {
         start();
         for (const Api api : allApis) {
             Client client = worker();
@@ -869,7 +869,7 @@ public:
     }
 
     /// The plugin is refused with a line that names the key.
-    void badSettingsStopTheStart() {
+    void testBadSettingsStopTheStart() {
         for (const auto& [key, value] : std::map<std::string, std::string>{
                  {"llm.provider.main.type", "gpt"},
                  {"llm.provider.main.base_url", "ftp://127.0.0.1/"},

@@ -58,27 +58,27 @@ std::string textOf(std::string_view stream) {
 
 class LlmMaskingTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmMaskingTest);
-    CPPUNIT_TEST(everySpellingInAnAnswer);
-    CPPUNIT_TEST(everySpellingInARefusal);
-    CPPUNIT_TEST(everySpellingInAStream);
-    CPPUNIT_TEST(streamCutAnywhere);
-    CPPUNIT_TEST(keyInPiecesOfAText);
-    CPPUNIT_TEST(keyInPiecesOfAnAnswer);
-    CPPUNIT_TEST(brokenStream);
-    CPPUNIT_TEST(compressedAnswer);
-    CPPUNIT_TEST(headersReasonsAndTrailers);
-    CPPUNIT_TEST(linesOfOllama);
-    CPPUNIT_TEST(nonsenseIsLoggedWithoutTheKey);
-    CPPUNIT_TEST(recordsHaveNoKey);
-    CPPUNIT_TEST(keyInAListOfModels);
-    CPPUNIT_TEST(streamIsNotHeldBack);
-    CPPUNIT_TEST(proxysPasswordIsMasked);
-    CPPUNIT_TEST(workersTokenIsNotForwarded);
-    CPPUNIT_TEST(shortKeyIsNotUsed);
+    CPPUNIT_TEST(testEverySpellingInAnAnswer);
+    CPPUNIT_TEST(testEverySpellingInARefusal);
+    CPPUNIT_TEST(testEverySpellingInAStream);
+    CPPUNIT_TEST(testStreamCutAnywhere);
+    CPPUNIT_TEST(testKeyInPiecesOfAText);
+    CPPUNIT_TEST(testKeyInPiecesOfAnAnswer);
+    CPPUNIT_TEST(testBrokenStream);
+    CPPUNIT_TEST(testCompressedAnswer);
+    CPPUNIT_TEST(testHeadersReasonsAndTrailers);
+    CPPUNIT_TEST(testLinesOfOllama);
+    CPPUNIT_TEST(testNonsenseIsLoggedWithoutTheKey);
+    CPPUNIT_TEST(testRecordsHaveNoKey);
+    CPPUNIT_TEST(testKeyInAListOfModels);
+    CPPUNIT_TEST(testStreamIsNotHeldBack);
+    CPPUNIT_TEST(testProxysPasswordIsMasked);
+    CPPUNIT_TEST(testWorkersTokenIsNotForwarded);
+    CPPUNIT_TEST(testShortKeyIsNotUsed);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void everySpellingInAnAnswer() {
+    void testEverySpellingInAnAnswer() {
         start();
         for (const Api api : allApis) {
             for (const auto& [how, text] : spellingsOf(providerKey)) {
@@ -89,7 +89,7 @@ public:
         assertLogged();
     }
 
-    void everySpellingInARefusal() {
+    void testEverySpellingInARefusal() {
         start();
         for (const Api api : allApis) {
             for (const auto& [how, text] : spellingsOf(providerKey)) {
@@ -112,7 +112,7 @@ public:
         assertLogged();
     }
 
-    void everySpellingInAStream() {
+    void testEverySpellingInAStream() {
         start();
         for (const Api api : allApis) {
             for (const auto& [how, text] : spellingsOf(providerKey)) {
@@ -125,7 +125,7 @@ public:
     }
 
     /// By chunks, which are read as they come.
-    void streamCutAnywhere() {
+    void testStreamCutAnywhere() {
         start();
         for (const Api api : allApis) {
             const std::string all = ": " + std::string(providerKey) + "\n\n" + beginningOf(api) +
@@ -145,7 +145,7 @@ public:
     }
 
     /// Each piece in an event of its own.
-    void keyInPiecesOfAText() {
+    void testKeyInPiecesOfAText() {
         start();
         const std::string key(providerKey);
         for (const Api api : allApis) {
@@ -179,7 +179,7 @@ public:
     }
 
     /// They are put together where the answer is translated.
-    void keyInPiecesOfAnAnswer() {
+    void testKeyInPiecesOfAnAnswer() {
         start();
         const std::string key(providerKey);
         upstream().next(scripts::answer(
@@ -190,7 +190,7 @@ public:
         assertMasked("two blocks", key, ask(Api::seed, "hello", "claude-x").describe());
     }
 
-    void brokenStream() {
+    void testBrokenStream() {
         start();
         const std::string begun = std::string(providerKey).substr(0, 25);
         for (const Api api : allApis) {
@@ -215,7 +215,7 @@ public:
         }
     }
 
-    void compressedAnswer() {
+    void testCompressedAnswer() {
         start();
         for (const Api api : allApis) {
             upstream().next(scripts::gzip(answerWith(api, std::string(providerKey))));
@@ -223,7 +223,7 @@ public:
         }
     }
 
-    void headersReasonsAndTrailers() {
+    void testHeadersReasonsAndTrailers() {
         start();
         const std::string key(providerKey);
         for (const Api api : allApis) {
@@ -255,7 +255,7 @@ public:
         assertLogged();
     }
 
-    void linesOfOllama() {
+    void testLinesOfOllama() {
         start({{"llm.providers", "local"},
                {"llm.provider.local.type", "ollama"},
                {"llm.provider.local.base_url", upstream().url()},
@@ -283,7 +283,7 @@ public:
         assertLogged();
     }
 
-    void nonsenseIsLoggedWithoutTheKey() {
+    void testNonsenseIsLoggedWithoutTheKey() {
         start();
         const std::string key(providerKey);
         // Cut where a log line ends, too.
@@ -306,7 +306,7 @@ public:
         }
     }
 
-    void recordsHaveNoKey() {
+    void testRecordsHaveNoKey() {
         start({{"llm.log_content", "true"}});
         const std::string key(providerKey);
         for (const Api api : allApis) {
@@ -322,7 +322,7 @@ public:
         ASSERT_LACKS(key, readFile(daemon().dataDirectory() / "sallyport.db"));
     }
 
-    void keyInAListOfModels() {
+    void testKeyInAListOfModels() {
         start();
         const std::string key(providerKey);
         upstream().next(scripts::answer(
@@ -331,7 +331,7 @@ public:
     }
 
     /// A piece goes on when it comes, unless it may be the beginning of a key.
-    void streamIsNotHeldBack() {
+    void testStreamIsNotHeldBack() {
         start();
         for (const Api api : allApis) {
             const auto permits = std::make_shared<Permits>();
@@ -351,7 +351,7 @@ public:
         }
     }
 
-    void proxysPasswordIsMasked() {
+    void testProxysPasswordIsMasked() {
         const std::string login = "gatekeeper:pass-word-of-the-proxy";
         const std::string proxy = upstream().url();
         start({{"llm.provider.main.base_url", "http://provider.example/v1"},
@@ -376,7 +376,7 @@ public:
             upstream().requests().back().header("proxy-authorization").substr(0, 6 + base64(login).size()));
     }
 
-    void workersTokenIsNotForwarded() {
+    void testWorkersTokenIsNotForwarded() {
         start({{"llm.forward_headers", "authorization, x-api-key, cookie, proxy-authorization, x-other"}});
         for (const Api api : allApis) {
             answerNext(api);
@@ -393,7 +393,7 @@ public:
         }
     }
 
-    void shortKeyIsNotUsed() {
+    void testShortKeyIsNotUsed() {
         writeFile(files() / "short.key", "h7-Qz\n");
         Settings settings{{"llm.provider.main.key", "file:" + (files() / "short.key").string()}};
         // On this machine it may be a placeholder.

@@ -40,23 +40,23 @@ constexpr const char* chunkDone = "data: [DONE]\n\n";
 
 class LlmNativeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LlmNativeTest);
-    CPPUNIT_TEST(theBodyGoesThroughByteForByte);
-    CPPUNIT_TEST(theAnswerComesBackByteForByte);
-    CPPUNIT_TEST(everyEndpointHasItsPath);
-    CPPUNIT_TEST(sdksSendTheTokenTheirOwnWay);
-    CPPUNIT_TEST(onlyNamedHeadersAreForwarded);
-    CPPUNIT_TEST(streamsAreRelayedAsTheyCome);
-    CPPUNIT_TEST(usageThatWasNotAskedForIsTakenOut);
-    CPPUNIT_TEST(usageThatWasAskedForStays);
-    CPPUNIT_TEST(anthropicStreamsAreRelayed);
-    CPPUNIT_TEST(refusalsOfTheProviderAreHandedOn);
-    CPPUNIT_TEST(ownErrorsSpeakTheProvidersLanguage);
-    CPPUNIT_TEST(providersOfTheOtherKindAreNotAsked);
-    CPPUNIT_TEST(modelsAreListed);
-    CPPUNIT_TEST(modelsThatMayNotBeUsedAreNotListed);
-    CPPUNIT_TEST(ambiguousBodiesAreRefused);
-    CPPUNIT_TEST(otherPathsAreNotThere);
-    CPPUNIT_TEST(echoSpeaksBothLanguages);
+    CPPUNIT_TEST(testTheBodyGoesThroughByteForByte);
+    CPPUNIT_TEST(testTheAnswerComesBackByteForByte);
+    CPPUNIT_TEST(testEveryEndpointHasItsPath);
+    CPPUNIT_TEST(testSdksSendTheTokenTheirOwnWay);
+    CPPUNIT_TEST(testOnlyNamedHeadersAreForwarded);
+    CPPUNIT_TEST(testStreamsAreRelayedAsTheyCome);
+    CPPUNIT_TEST(testUsageThatWasNotAskedForIsTakenOut);
+    CPPUNIT_TEST(testUsageThatWasAskedForStays);
+    CPPUNIT_TEST(testAnthropicStreamsAreRelayed);
+    CPPUNIT_TEST(testRefusalsOfTheProviderAreHandedOn);
+    CPPUNIT_TEST(testOwnErrorsSpeakTheProvidersLanguage);
+    CPPUNIT_TEST(testProvidersOfTheOtherKindAreNotAsked);
+    CPPUNIT_TEST(testModelsAreListed);
+    CPPUNIT_TEST(testModelsThatMayNotBeUsedAreNotListed);
+    CPPUNIT_TEST(testAmbiguousBodiesAreRefused);
+    CPPUNIT_TEST(testOtherPathsAreNotThere);
+    CPPUNIT_TEST(testEchoSpeaksBothLanguages);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -66,7 +66,7 @@ public:
         upstream_.reset();
     }
 
-    void theBodyGoesThroughByteForByte() {
+    void testTheBodyGoesThroughByteForByte() {
         start();
         upstream_->on("/v1/chat/completions", scripts::answer(200, chatAnswer));
         ASSERT_STATUS(200, worker().post(chat, oddChat));
@@ -76,7 +76,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("application/json"), seen.header("content-type"));
     }
 
-    void theAnswerComesBackByteForByte() {
+    void testTheAnswerComesBackByteForByte() {
         start();
         upstream_->on("/v1/chat/completions", scripts::answer(200, chatAnswer,
                                                               {{"x-should-retry", "false"},
@@ -89,7 +89,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, answer.count("set-cookie"));
     }
 
-    void everyEndpointHasItsPath() {
+    void testEveryEndpointHasItsPath() {
         start();
         const auto any = scripts::answer(200, R"({"id":"x"})");
         Client client = worker();
@@ -104,7 +104,7 @@ public:
         }
     }
 
-    void sdksSendTheTokenTheirOwnWay() {
+    void testSdksSendTheTokenTheirOwnWay() {
         start();
         upstream_->on("/anthropic/v1/messages", scripts::answer(200, R"({"id":"x"})"));
         const CreatedJob job = createJob(*daemon_);
@@ -119,7 +119,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("2023-06-01"), seen.header("anthropic-version"));
     }
 
-    void onlyNamedHeadersAreForwarded() {
+    void testOnlyNamedHeadersAreForwarded() {
         start();
         upstream_->on("/anthropic/v1/messages", scripts::answer(200, R"({"id":"x"})"));
         Client client = worker();
@@ -141,7 +141,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, upstream_->awaitRequest(1).count("anthropic-beta"));
     }
 
-    void streamsAreRelayedAsTheyCome() {
+    void testStreamsAreRelayedAsTheyCome() {
         start();
         const auto permits = std::make_shared<Permits>();
         const std::string half = std::string(chunkStop).substr(0, 20);
@@ -159,7 +159,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(chunkDone), answer.rest());
     }
 
-    void usageThatWasNotAskedForIsTakenOut() {
+    void testUsageThatWasNotAskedForIsTakenOut() {
         start();
         upstream_->on("/v1/chat/completions", streamed({chunkOne, chunkStop, chunkUsage, chunkDone}));
         const std::string body = R"({"model":"m","stream":true,"messages":[]})";
@@ -168,7 +168,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("true"), jsonAt(asked, "stream_options.include_usage"));
     }
 
-    void usageThatWasAskedForStays() {
+    void testUsageThatWasAskedForStays() {
         start();
         upstream_->on("/v1/chat/completions", streamed({chunkOne, chunkStop, chunkUsage, chunkDone}));
         const std::string body =
@@ -178,7 +178,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(body, upstream_->awaitRequest(0).body);
     }
 
-    void anthropicStreamsAreRelayed() {
+    void testAnthropicStreamsAreRelayed() {
         start();
         const std::string whole =
             "event: message_start\ndata: "
@@ -197,7 +197,7 @@ public:
             whole, stream(messages, R"({"model":"m","max_tokens":9,"stream":true,"messages":[]})").rest());
     }
 
-    void refusalsOfTheProviderAreHandedOn() {
+    void testRefusalsOfTheProviderAreHandedOn() {
         start();
         const std::string refusal =
             R"({"error":{"message":"This model's maximum context length is 5","code":null}})";
@@ -207,7 +207,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(refusal, answer.body);
     }
 
-    void ownErrorsSpeakTheProvidersLanguage() {
+    void testOwnErrorsSpeakTheProvidersLanguage() {
         start({{"llm.allowed_models", "good"}});
         Client client = worker();
         const Response openai = client.post(chat, oddChat);
@@ -222,13 +222,13 @@ public:
         CPPUNIT_ASSERT(upstream_->requests().empty());
     }
 
-    void providersOfTheOtherKindAreNotAsked() {
+    void testProvidersOfTheOtherKindAreNotAsked() {
         start({{"llm.providers", "a"}});
         ASSERT_STATUS(503, worker().post(chat, oddChat));
         CPPUNIT_ASSERT(upstream_->requests().empty());
     }
 
-    void modelsAreListed() {
+    void testModelsAreListed() {
         start();
         const std::string list = R"({"object":"list","data":[{"id":"gpt-x"},{"id":"gpt-y"}]})";
         upstream_->on("/v1/models", scripts::answer(200, list));
@@ -242,7 +242,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, upstream_->requests().size());
     }
 
-    void modelsThatMayNotBeUsedAreNotListed() {
+    void testModelsThatMayNotBeUsedAreNotListed() {
         start({{"llm.allowed_models", "gpt-y"}});
         upstream_->on("/v1/models",
                       scripts::answer(200, R"({"data":[{"id":"gpt-x"},{"id":"gpt-y"}],"object":"list"})"));
@@ -252,7 +252,7 @@ public:
         ASSERT_STATUS(403, client.get("/openai/v1/models/gpt-x"));
     }
 
-    void ambiguousBodiesAreRefused() {
+    void testAmbiguousBodiesAreRefused() {
         start();
         Client client = worker();
         for (const char* body :
@@ -265,7 +265,7 @@ public:
         CPPUNIT_ASSERT(upstream_->requests().empty());
     }
 
-    void otherPathsAreNotThere() {
+    void testOtherPathsAreNotThere() {
         start();
         Client client = worker();
         for (const char* path : {"/openai/v1/files", "/openai/v1/fine_tuning/jobs", "/anthropic/v1/complete",
@@ -277,7 +277,7 @@ public:
         CPPUNIT_ASSERT(upstream_->requests().empty());
     }
 
-    void echoSpeaksBothLanguages() {
+    void testEchoSpeaksBothLanguages() {
         daemon_ = std::make_unique<Daemon>();
         Client client = worker();
         const std::string said = R"("messages":[{"role":"user","content":"hi"}])";

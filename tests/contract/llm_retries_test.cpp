@@ -22,18 +22,18 @@ std::string errorMessageOf(const Response& response) {
 
 class LlmRetriesTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmRetriesTest);
-    CPPUNIT_TEST(retriesAreCounted);
-    CPPUNIT_TEST(connectionsAreReused);
-    CPPUNIT_TEST(longRetryAfterIsNotWaitedFor);
-    CPPUNIT_TEST(retryAfterIsWaitedFor);
-    CPPUNIT_TEST(failoverTakesTheOtherProvidersName);
-    CPPUNIT_TEST(failoverIsForWhatAnotherCanDoBetter);
-    CPPUNIT_TEST(openBreakerLetsNothingThrough);
-    CPPUNIT_TEST(halfOpenBreakerLetsOneThrough);
+    CPPUNIT_TEST(testRetriesAreCounted);
+    CPPUNIT_TEST(testConnectionsAreReused);
+    CPPUNIT_TEST(testLongRetryAfterIsNotWaitedFor);
+    CPPUNIT_TEST(testRetryAfterIsWaitedFor);
+    CPPUNIT_TEST(testFailoverTakesTheOtherProvidersName);
+    CPPUNIT_TEST(testFailoverIsForWhatAnotherCanDoBetter);
+    CPPUNIT_TEST(testOpenBreakerLetsNothingThrough);
+    CPPUNIT_TEST(testHalfOpenBreakerLetsOneThrough);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void retriesAreCounted() {
+    void testRetriesAreCounted() {
         start({{"llm.retry.max", "2"}});
         for (const Api api : allApis) {
             const std::size_t before = asked();
@@ -59,7 +59,7 @@ public:
         ASSERT_FIELD("3", usage, "total.failed");
     }
 
-    void connectionsAreReused() {
+    void testConnectionsAreReused() {
         start();
         answerAll();
         for (int i = 0; i < 10; ++i) {
@@ -75,7 +75,7 @@ public:
         }
     }
 
-    void longRetryAfterIsNotWaitedFor() {
+    void testLongRetryAfterIsNotWaitedFor() {
         start({{"llm.retry.max", "5"}, {"llm.retry.max_delay", "1h"}});
         for (const Api api : allApis) {
             for (const int status : {429, 503}) {
@@ -90,7 +90,7 @@ public:
     }
 
     /// It would be tried again at once if the provider had not asked for an hour.
-    void retryAfterIsWaitedFor() {
+    void testRetryAfterIsWaitedFor() {
         start({{"llm.retry.max", "5"}, {"llm.retry.max_delay", "2h"}});
         upstream().next(scripts::answer(429, "{}", {{"Retry-After", "3600"}}));
         Connection waiting = begin();
@@ -109,7 +109,7 @@ public:
         ASSERT_UNAUTHORIZED(waiting.receive());
     }
 
-    void failoverTakesTheOtherProvidersName() {
+    void testFailoverTakesTheOtherProvidersName() {
         start(withBackup({{"llm.retry.max", "1"}}));
         upstream().on("/backup/chat/completions", scripts::answer(200, answerOf(Api::openai, "from backup")));
         for (const auto& script :
@@ -139,7 +139,7 @@ public:
         ASSERT_CONTAINS("503", errorMessageOf(failed));
     }
 
-    void failoverIsForWhatAnotherCanDoBetter() {
+    void testFailoverIsForWhatAnotherCanDoBetter() {
         start(withBackup({{"llm.retry.max", "1"}}));
         for (const int status : {400, 413, 422}) {
             upstream().on("/v1/chat/completions", scripts::answer(status, "{}"));
@@ -149,7 +149,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{6}, asked());
     }
 
-    void openBreakerLetsNothingThrough() {
+    void testOpenBreakerLetsNothingThrough() {
         start({{"llm.breaker.failures", "3"}, {"llm.breaker.cooldown", "1h"}, {"llm.retry.max", "1"}});
         ASSERT_FIELD("null", llmPlugin(), "trouble");
         upstream().on("/v1/chat/completions", scripts::answer(500, "{}"));
@@ -171,7 +171,7 @@ public:
         ASSERT_STATUS(200, ask(Api::anthropic));
     }
 
-    void halfOpenBreakerLetsOneThrough() {
+    void testHalfOpenBreakerLetsOneThrough() {
         start({{"llm.breaker.failures", "1"}, {"llm.breaker.cooldown", "1ms"}});
         upstream().on("/v1/chat/completions", scripts::answer(500, "{}"));
         ASSERT_GATEWAY_ERROR(502, "provider_error", ask());

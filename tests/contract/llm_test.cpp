@@ -44,24 +44,24 @@ Request streaming(const Client& worker, const std::string& path, const std::stri
 
 class LlmTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LlmTest);
-    CPPUNIT_TEST(echoNeedsNoConfiguration);
-    CPPUNIT_TEST(echoPlaysItsScript);
-    CPPUNIT_TEST(openaiIsAskedInItsOwnWords);
-    CPPUNIT_TEST(openaiToolsGoBothWays);
-    CPPUNIT_TEST(openaiFinishReasonsAreMapped);
-    CPPUNIT_TEST(anthropicIsAskedInItsOwnWords);
-    CPPUNIT_TEST(anthropicToolsGoBothWays);
-    CPPUNIT_TEST(anthropicFinishReasonsAreMapped);
-    CPPUNIT_TEST(ollamaIsAskedInItsOwnWords);
-    CPPUNIT_TEST(orphanedToolResultsAreRewritten);
-    CPPUNIT_TEST(textAndImagesGoThroughUnchanged);
-    CPPUNIT_TEST(contentIsNullOnlyBesideToolCalls);
-    CPPUNIT_TEST(theWorkersTokenStaysHere);
-    CPPUNIT_TEST(streamsComeAsTheyAreMade);
-    CPPUNIT_TEST(streamsOfToolCalls);
-    CPPUNIT_TEST(largeConversations);
-    CPPUNIT_TEST(modelIsRequiredWhereTheProviderHasNone);
-    CPPUNIT_TEST(badRequestsAreRefused);
+    CPPUNIT_TEST(testEchoNeedsNoConfiguration);
+    CPPUNIT_TEST(testEchoPlaysItsScript);
+    CPPUNIT_TEST(testOpenaiIsAskedInItsOwnWords);
+    CPPUNIT_TEST(testOpenaiToolsGoBothWays);
+    CPPUNIT_TEST(testOpenaiFinishReasonsAreMapped);
+    CPPUNIT_TEST(testAnthropicIsAskedInItsOwnWords);
+    CPPUNIT_TEST(testAnthropicToolsGoBothWays);
+    CPPUNIT_TEST(testAnthropicFinishReasonsAreMapped);
+    CPPUNIT_TEST(testOllamaIsAskedInItsOwnWords);
+    CPPUNIT_TEST(testOrphanedToolResultsAreRewritten);
+    CPPUNIT_TEST(testTextAndImagesGoThroughUnchanged);
+    CPPUNIT_TEST(testContentIsNullOnlyBesideToolCalls);
+    CPPUNIT_TEST(testTheWorkersTokenStaysHere);
+    CPPUNIT_TEST(testStreamsComeAsTheyAreMade);
+    CPPUNIT_TEST(testStreamsOfToolCalls);
+    CPPUNIT_TEST(testLargeConversations);
+    CPPUNIT_TEST(testModelIsRequiredWhereTheProviderHasNone);
+    CPPUNIT_TEST(testBadRequestsAreRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -70,7 +70,7 @@ public:
         upstream_.reset();
     }
 
-    void echoNeedsNoConfiguration() {
+    void testEchoNeedsNoConfiguration() {
         startDaemon({});
         Client client = worker();
         const Response plain = client.post("/llm/complete", greeting);
@@ -91,7 +91,7 @@ public:
         ASSERT_UNAUTHORIZED(client.post("/llm/complete", greeting));
     }
 
-    void echoPlaysItsScript() {
+    void testEchoPlaysItsScript() {
         const TemporaryDirectory directory;
         const std::string script = (directory / "script.jsonl").string();
         writeFile(script,
@@ -117,7 +117,7 @@ public:
         ASSERT_FIELD("call_7", other.post("/llm/complete_with_tools", body), "tool_calls.0.id");
     }
 
-    void openaiIsAskedInItsOwnWords() {
+    void testOpenaiIsAskedInItsOwnWords() {
         startWith("openai", "/v1");
         upstream_->on("/v1/chat/completions", scripts::answer(200, openaiAnswer("stop")));
         const Response answer = worker().post(
@@ -140,7 +140,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("hi"), jsonAt(seen.body, "messages.1.content"));
     }
 
-    void openaiToolsGoBothWays() {
+    void testOpenaiToolsGoBothWays() {
         startWith("openai", "/v1");
         upstream_->on(
             "/v1/chat/completions",
@@ -165,7 +165,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("t1"), jsonAt(asked, "messages.2.tool_call_id"));
     }
 
-    void openaiFinishReasonsAreMapped() {
+    void testOpenaiFinishReasonsAreMapped() {
         startWith("openai", "/v1");
         Client client = worker();
         for (const auto& [theirs, ours] :
@@ -178,7 +178,7 @@ public:
         }
     }
 
-    void anthropicIsAskedInItsOwnWords() {
+    void testAnthropicIsAskedInItsOwnWords() {
         startWith("anthropic", "");
         upstream_->on("/v1/messages", scripts::answer(200, anthropicAnswer("end_turn")));
         const Response answer = worker().post(
@@ -201,7 +201,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("END"), jsonAt(seen.body, "stop_sequences.0"));
     }
 
-    void anthropicToolsGoBothWays() {
+    void testAnthropicToolsGoBothWays() {
         startWith("anthropic", "");
         upstream_->on(
             "/v1/messages",
@@ -222,7 +222,7 @@ public:
         ASSERT_CONTAINS(R"("tool_use_id":"t1")", asked);
     }
 
-    void anthropicFinishReasonsAreMapped() {
+    void testAnthropicFinishReasonsAreMapped() {
         startWith("anthropic", "");
         Client client = worker();
         for (const auto& [theirs, ours] :
@@ -236,7 +236,7 @@ public:
         }
     }
 
-    void ollamaIsAskedInItsOwnWords() {
+    void testOllamaIsAskedInItsOwnWords() {
         startWith("ollama", "");
         upstream_->on("/api/chat",
                       scripts::answer(
@@ -250,7 +250,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("false"), jsonAt(upstream_->awaitRequest(0).body, "stream"));
     }
 
-    void orphanedToolResultsAreRewritten() {
+    void testOrphanedToolResultsAreRewritten() {
         startWith("openai", "/v1");
         upstream_->on("/v1/chat/completions", scripts::answer(200, openaiAnswer("stop")));
         ASSERT_STATUS(
@@ -266,7 +266,7 @@ public:
                              jsonAt(asked, "messages.2.content"));
     }
 
-    void textAndImagesGoThroughUnchanged() {
+    void testTextAndImagesGoThroughUnchanged() {
         startWith("openai", "/v1");
         upstream_->on("/v1/chat/completions", scripts::answer(200, openaiAnswer("stop")));
         const std::string text = R"("\u00e4 \ud83d\ude00 \/ \n ä")";
@@ -284,7 +284,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("low"), jsonAt(asked, "messages.0.content.2.image_url.detail"));
     }
 
-    void contentIsNullOnlyBesideToolCalls() {
+    void testContentIsNullOnlyBesideToolCalls() {
         startWith("openai", "/v1");
         upstream_->on("/v1/chat/completions",
                       scripts::answer(200, openaiAnswer("stop", R"("content":null)")));
@@ -295,7 +295,7 @@ public:
                              client.post("/llm/complete_with_tools", tools).raw("content"));
     }
 
-    void theWorkersTokenStaysHere() {
+    void testTheWorkersTokenStaysHere() {
         startWith("openai", "/v1");
         upstream_->on("/v1/chat/completions", scripts::answer(200, openaiAnswer("stop")));
         const CreatedJob job = createJob(*daemon_);
@@ -315,7 +315,7 @@ public:
         ASSERT_LACKS(job.token, seen.body);
     }
 
-    void streamsComeAsTheyAreMade() {
+    void testStreamsComeAsTheyAreMade() {
         startWith("openai", "/v1");
         const auto permits = std::make_shared<Permits>();
         upstream_->on(
@@ -346,7 +346,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("true"), jsonAt(upstream_->awaitRequest(0).body, "stream"));
     }
 
-    void streamsOfToolCalls() {
+    void testStreamsOfToolCalls() {
         startWith("openai", "/v1");
         const auto permits = std::make_shared<Permits>();
         permits->grant(5);
@@ -374,7 +374,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("."), jsonAt(last, "tool_calls.0.arguments.path"));
     }
 
-    void largeConversations() {
+    void testLargeConversations() {
         startWith("openai", "/v1");
         upstream_->on("/v1/chat/completions", scripts::answer(200, openaiAnswer("stop")));
         const std::string image =
@@ -387,7 +387,7 @@ public:
         ASSERT_CONTAINS(image, upstream_->awaitRequest(0).body);
     }
 
-    void modelIsRequiredWhereTheProviderHasNone() {
+    void testModelIsRequiredWhereTheProviderHasNone() {
         upstream_ = std::make_unique<FakeUpstream>();
         startDaemon({{"llm.providers", "main"},
                      {"llm.provider.main.type", "openai"},
@@ -395,7 +395,7 @@ public:
         ASSERT_INVALID_FIELD("model", worker().post("/llm/complete", greeting));
     }
 
-    void badRequestsAreRefused() {
+    void testBadRequestsAreRefused() {
         startDaemon({});
         Client client = worker();
         ASSERT_REFUSED(400, client.post("/llm/complete", "{"));

@@ -19,17 +19,17 @@ using namespace std::chrono_literals;
 
 class LlmTurnsTest : public LlmGatewayTest {
     CPPUNIT_TEST_SUITE(LlmTurnsTest);
-    CPPUNIT_TEST(fullQueueIsRefused);
-    CPPUNIT_TEST(waitingForATurnEnds);
-    CPPUNIT_TEST(turnsGoRoundTheJobs);
-    CPPUNIT_TEST(jobWhoseCallsHangLeavesRoomForOthers);
-    CPPUNIT_TEST(callsOverTheLimitOfAJobWait);
-    CPPUNIT_TEST(whateverIsAskedTakesATurn);
-    CPPUNIT_TEST(largeCallsThatWaitAreBounded);
+    CPPUNIT_TEST(testFullQueueIsRefused);
+    CPPUNIT_TEST(testWaitingForATurnEnds);
+    CPPUNIT_TEST(testTurnsGoRoundTheJobs);
+    CPPUNIT_TEST(testJobWhoseCallsHangLeavesRoomForOthers);
+    CPPUNIT_TEST(testCallsOverTheLimitOfAJobWait);
+    CPPUNIT_TEST(testWhateverIsAskedTakesATurn);
+    CPPUNIT_TEST(testLargeCallsThatWaitAreBounded);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void fullQueueIsRefused() {
+    void testFullQueueIsRefused() {
         start({{"llm.concurrency", "1"}, {"llm.queue.max", "1"}});
         const auto permits = holdAll();
         Connection first = begin();
@@ -54,7 +54,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{4}, asked());
     }
 
-    void waitingForATurnEnds() {
+    void testWaitingForATurnEnds() {
         start({{"llm.concurrency", "1"}, {"llm.queue.timeout", "1ms"}});
         const auto permits = holdAll();
         Connection first = begin();
@@ -69,7 +69,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, asked());
     }
 
-    void turnsGoRoundTheJobs() {
+    void testTurnsGoRoundTheJobs() {
         start({{"llm.concurrency", "1"}, {"http.loops", "1"}});
         answerAll();
         const CreatedJob greedy = createJob(daemon());
@@ -101,7 +101,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("hello hello first second alone third fourth "), order);
     }
 
-    void jobWhoseCallsHangLeavesRoomForOthers() {
+    void testJobWhoseCallsHangLeavesRoomForOthers() {
         for (const char* limit : {"0", "3", "64"}) {
             start({{"llm.concurrency", "8"}, {"llm.limit.concurrency", limit}});
             const std::size_t share = std::string(limit) == "3" ? 3 : 4;
@@ -122,7 +122,7 @@ public:
         }
     }
 
-    void callsOverTheLimitOfAJobWait() {
+    void testCallsOverTheLimitOfAJobWait() {
         start({{"llm.limit.concurrency", "2"}});
         const auto permits = holdAll();
         std::vector<Connection> calls;
@@ -143,7 +143,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{4}, asked());
     }
 
-    void whateverIsAskedTakesATurn() {
+    void testWhateverIsAskedTakesATurn() {
         start({{"llm.concurrency", "1"}, {"llm.queue.timeout", "1ms"}});
         const auto permits = holdAll();
         Connection first = begin();
@@ -163,7 +163,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, asked());
     }
 
-    void largeCallsThatWaitAreBounded() {
+    void testLargeCallsThatWaitAreBounded() {
         start({{"llm.concurrency", "1"}, {"llm.queue.memory", "8KiB"}});
         const auto permits = holdAll();
         Connection first = begin();

@@ -22,12 +22,12 @@ namespace sallyport::tests {
 
 class LogRotationTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LogRotationTest);
-    CPPUNIT_TEST(noLineIsLostOrTorn);
-    CPPUNIT_TEST(aBadConfigurationDoesNotKeepTheOldFileOpen);
+    CPPUNIT_TEST(testNoLineIsLostOrTorn);
+    CPPUNIT_TEST(testABadConfigurationDoesNotKeepTheOldFileOpen);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void noLineIsLostOrTorn() {
+    void testNoLineIsLostOrTorn() {
         if (!std::filesystem::exists(logrotate)) {
             std::cerr << "skipped: there is no " << logrotate << '\n';
             return;
@@ -62,7 +62,7 @@ public:
         assertWhole(reported);
     }
 
-    void aBadConfigurationDoesNotKeepTheOldFileOpen() {
+    void testABadConfigurationDoesNotKeepTheOldFileOpen() {
         Daemon daemon({.settings = {{"log.file", (logs_ / "sallyportd.log").string()}}});
         writeFile(daemon.directory() / "sallyport.properties", "http.threads = many\n");
         std::filesystem::rename(logs_ / "sallyportd.log", logs_ / "sallyportd.log.1");

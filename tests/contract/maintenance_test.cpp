@@ -26,20 +26,20 @@ namespace fs = std::filesystem;
 
 class MaintenanceTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MaintenanceTest);
-    CPPUNIT_TEST(answersWithOneDocument);
-    CPPUNIT_TEST(anotherVersionIsRefused);
-    CPPUNIT_TEST(programIsFoundBesideTheCommandLine);
-    CPPUNIT_TEST(programIsFoundInItsPrefix);
-    CPPUNIT_TEST(programIsFoundInThePath);
-    CPPUNIT_TEST(saysWhenThereIsNoProgram);
-    CPPUNIT_TEST(whatItSaysOnStandardErrorIsSeen);
-    CPPUNIT_TEST(interruptionIsPassedOn);
-    CPPUNIT_TEST(interruptionEndsBoth);
-    CPPUNIT_TEST(interruptedBackupLeavesNothing);
+    CPPUNIT_TEST(testAnswersWithOneDocument);
+    CPPUNIT_TEST(testAnotherVersionIsRefused);
+    CPPUNIT_TEST(testProgramIsFoundBesideTheCommandLine);
+    CPPUNIT_TEST(testProgramIsFoundInItsPrefix);
+    CPPUNIT_TEST(testProgramIsFoundInThePath);
+    CPPUNIT_TEST(testSaysWhenThereIsNoProgram);
+    CPPUNIT_TEST(testWhatItSaysOnStandardErrorIsSeen);
+    CPPUNIT_TEST(testInterruptionIsPassedOn);
+    CPPUNIT_TEST(testInterruptionEndsBoth);
+    CPPUNIT_TEST(testInterruptedBackupLeavesNothing);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void answersWithOneDocument() {
+    void testAnswersWithOneDocument() {
         const Finished finished = maintain({"verify", "--for=" + version(), "--file=/etc/passwd"});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(finished.describe(), 1, finished.status);
         CPPUNIT_ASSERT_EQUAL(version(), jsonAt(finished.output, "version"));
@@ -50,7 +50,7 @@ public:
         ASSERT_CONTAINS("repair", jsonAt(wrong.output, "error.message"));
     }
 
-    void anotherVersionIsRefused() {
+    void testAnotherVersionIsRefused() {
         Daemon daemon;
         const auto file = here_ / "backup.db";
         const Finished refused = maintain({"backup", "--for=0.0.1", "--file=" + file.string(),
@@ -61,13 +61,13 @@ public:
         CPPUNIT_ASSERT(!fs::exists(file));
     }
 
-    void programIsFoundBesideTheCommandLine() { assertFound("bin/sallyportd", {{"PATH", ""}}); }
-    void programIsFoundInItsPrefix() { assertFound("sbin/sallyportd", {{"PATH", ""}}); }
-    void programIsFoundInThePath() {
+    void testProgramIsFoundBesideTheCommandLine() { assertFound("bin/sallyportd", {{"PATH", ""}}); }
+    void testProgramIsFoundInItsPrefix() { assertFound("sbin/sallyportd", {{"PATH", ""}}); }
+    void testProgramIsFoundInThePath() {
         assertFound("elsewhere/sallyportd", {{"PATH", "/nowhere:" + (here_ / "elsewhere").string()}});
     }
 
-    void saysWhenThereIsNoProgram() {
+    void testSaysWhenThereIsNoProgram() {
         install(SALLYPORT_CLI_PATH, "bin/sallyport");
         const Finished failed = verify({{"PATH", "/nowhere"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(failed.describe(), 1, failed.status);
@@ -79,13 +79,13 @@ public:
         }
     }
 
-    void whatItSaysOnStandardErrorIsSeen() {
+    void testWhatItSaysOnStandardErrorIsSeen() {
         const Finished failed = run(sallyport({"doctor"}, "echo out of order >&2; exit 70"));
         CPPUNIT_ASSERT_EQUAL_MESSAGE(failed.describe(), 1, failed.status);
         CPPUNIT_ASSERT_MESSAGE(failed.errors, failed.errors.starts_with("out of order\nsallyport: "));
     }
 
-    void interruptionIsPassedOn() {
+    void testInterruptionIsPassedOn() {
         Process waiting(sallyport({"backup", "file"}, "trap 'kill $!; echo \"{\\\"version\\\":\\\"" +
                                                           version() +
                                                           "\\\",\\\"exit_code\\\":130}\"; exit 130' TERM\n"
@@ -97,7 +97,7 @@ public:
         ASSERT_CONTAINS("Stopped; there is no backup.", waiting.errors());
     }
 
-    void interruptionEndsBoth() {
+    void testInterruptionEndsBoth() {
         for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
             Process waiting(sallyport({"doctor"}, "echo process $$. >&2; exec sleep 1000"));
             waiting.awaitErrors(".\n");
@@ -110,7 +110,7 @@ public:
         }
     }
 
-    void interruptedBackupLeavesNothing() {
+    void testInterruptedBackupLeavesNothing() {
         Daemon daemon;
         daemon.terminate();
         makeLarge(daemon);

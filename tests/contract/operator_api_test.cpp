@@ -17,46 +17,46 @@ namespace sallyport::tests {
 
 class OperatorApiTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(OperatorApiTest);
-    CPPUNIT_TEST(everyRouteWantsAToken);
-    CPPUNIT_TEST(workerTokenOpensNoOperatorRoute);
-    CPPUNIT_TEST(unknownRoutesAndMethods);
-    CPPUNIT_TEST(localTokenIsPrivate);
-    CPPUNIT_TEST(createAnswersWithAllThatAWorkerNeeds);
-    CPPUNIT_TEST(createFillsInDefaults);
-    CPPUNIT_TEST(createKeepsWhatWasGiven);
-    CPPUNIT_TEST(createNamesTheWrongField);
-    CPPUNIT_TEST(createRefusesWhatIsNoJson);
-    CPPUNIT_TEST(listPagesNewestFirst);
-    CPPUNIT_TEST(listFiltersByStateAndUser);
-    CPPUNIT_TEST(listRefusesBadParameters);
-    CPPUNIT_TEST(summaryCountsEachState);
-    CPPUNIT_TEST(detailRefusesWhatIsNotThere);
-    CPPUNIT_TEST(cancelIsIdempotent);
-    CPPUNIT_TEST(cancelOfAFinishedJobConflicts);
-    CPPUNIT_TEST(restartRepeatsAFailedJobAndSaysWhyItFailed);
-    CPPUNIT_TEST(restartOfACancelledJob);
-    CPPUNIT_TEST(restartConflictsUnlessTheJobFailed);
-    CPPUNIT_TEST(promptIsQueuedWithANumber);
-    CPPUNIT_TEST(promptNamesTheWrongField);
-    CPPUNIT_TEST(promptForAFinishedJobConflicts);
-    CPPUNIT_TEST(historyPagesForward);
-    CPPUNIT_TEST(historyRefusesBadParameters);
-    CPPUNIT_TEST(streamRefusesBadParameters);
-    CPPUNIT_TEST(otherUsersJobsAreNotFound);
-    CPPUNIT_TEST(adminSeesEveryUsersJobs);
-    CPPUNIT_TEST(viewerMayOnlyRead);
-    CPPUNIT_TEST(userMayOnlyActForItself);
-    CPPUNIT_TEST(adminRoutesAreForbiddenToOthers);
-    CPPUNIT_TEST(tokensAreCreatedListedAndRevoked);
-    CPPUNIT_TEST(tokenCreationNamesTheWrongField);
-    CPPUNIT_TEST(revocationEndsOpenConnectionsRights);
-    CPPUNIT_TEST(revokingAnUnknownTokenIsNotFound);
-    CPPUNIT_TEST(pluginsAreListedWithTheirRoutes);
-    CPPUNIT_TEST(statusTellsHowTheDaemonIs);
+    CPPUNIT_TEST(testEveryRouteWantsAToken);
+    CPPUNIT_TEST(testWorkerTokenOpensNoOperatorRoute);
+    CPPUNIT_TEST(testUnknownRoutesAndMethods);
+    CPPUNIT_TEST(testLocalTokenIsPrivate);
+    CPPUNIT_TEST(testCreateAnswersWithAllThatAWorkerNeeds);
+    CPPUNIT_TEST(testCreateFillsInDefaults);
+    CPPUNIT_TEST(testCreateKeepsWhatWasGiven);
+    CPPUNIT_TEST(testCreateNamesTheWrongField);
+    CPPUNIT_TEST(testCreateRefusesWhatIsNoJson);
+    CPPUNIT_TEST(testListPagesNewestFirst);
+    CPPUNIT_TEST(testListFiltersByStateAndUser);
+    CPPUNIT_TEST(testListRefusesBadParameters);
+    CPPUNIT_TEST(testSummaryCountsEachState);
+    CPPUNIT_TEST(testDetailRefusesWhatIsNotThere);
+    CPPUNIT_TEST(testCancelIsIdempotent);
+    CPPUNIT_TEST(testCancelOfAFinishedJobConflicts);
+    CPPUNIT_TEST(testRestartRepeatsAFailedJobAndSaysWhyItFailed);
+    CPPUNIT_TEST(testRestartOfACancelledJob);
+    CPPUNIT_TEST(testRestartConflictsUnlessTheJobFailed);
+    CPPUNIT_TEST(testPromptIsQueuedWithANumber);
+    CPPUNIT_TEST(testPromptNamesTheWrongField);
+    CPPUNIT_TEST(testPromptForAFinishedJobConflicts);
+    CPPUNIT_TEST(testHistoryPagesForward);
+    CPPUNIT_TEST(testHistoryRefusesBadParameters);
+    CPPUNIT_TEST(testStreamRefusesBadParameters);
+    CPPUNIT_TEST(testOtherUsersJobsAreNotFound);
+    CPPUNIT_TEST(testAdminSeesEveryUsersJobs);
+    CPPUNIT_TEST(testViewerMayOnlyRead);
+    CPPUNIT_TEST(testUserMayOnlyActForItself);
+    CPPUNIT_TEST(testAdminRoutesAreForbiddenToOthers);
+    CPPUNIT_TEST(testTokensAreCreatedListedAndRevoked);
+    CPPUNIT_TEST(testTokenCreationNamesTheWrongField);
+    CPPUNIT_TEST(testRevocationEndsOpenConnectionsRights);
+    CPPUNIT_TEST(testRevokingAnUnknownTokenIsNotFound);
+    CPPUNIT_TEST(testPluginsAreListedWithTheirRoutes);
+    CPPUNIT_TEST(testStatusTellsHowTheDaemonIs);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void everyRouteWantsAToken() {
+    void testEveryRouteWantsAToken() {
         const std::string id = anyId();
         const std::vector<std::pair<std::string, std::string>> routes{{"POST", "/jobs"},
                                                                       {"GET", "/jobs"},
@@ -81,13 +81,13 @@ public:
         }
     }
 
-    void workerTokenOpensNoOperatorRoute() {
+    void testWorkerTokenOpensNoOperatorRoute() {
         const CreatedJob job = createJob(admin());
         ASSERT_UNAUTHORIZED(operatorClient(daemon(), job.token).get("/jobs"));
         ASSERT_UNAUTHORIZED(operatorClient(daemon(), job.token).get("/jobs/" + job.id));
     }
 
-    void unknownRoutesAndMethods() {
+    void testUnknownRoutesAndMethods() {
         ASSERT_REFUSED(404, admin().get("/nowhere"));
         ASSERT_REFUSED(404, admin().get("/jobs/" + anyId() + "/nowhere"));
         const Response response = admin().send("DELETE", "/jobs", {});
@@ -101,14 +101,14 @@ public:
                                      Request("GET", "/worker/" + job.id + "/job").bearer(job.token)));
     }
 
-    void localTokenIsPrivate() {
+    void testLocalTokenIsPrivate() {
         const auto file = daemon().dataDirectory() / "operator.token";
         CPPUNIT_ASSERT(std::filesystem::status(file).permissions() ==
                        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, daemon().operatorToken().size());
     }
 
-    void createAnswersWithAllThatAWorkerNeeds() {
+    void testCreateAnswersWithAllThatAWorkerNeeds() {
         const Response response = admin().post("/jobs", R"({"task":"dig"})");
         ASSERT_STATUS(201, response);
         ASSERT_FIELD("pending", response, "state");
@@ -121,7 +121,7 @@ public:
         ASSERT_FIELD("dig", exchange(daemon().worker(), request.bearer(response.at("token"))), "description");
     }
 
-    void createFillsInDefaults() {
+    void testCreateFillsInDefaults() {
         const CreatedJob job =
             createJob(admin(), R"({"task":"dig","title":null,"project_dir":null,"mode":null})");
         const Response detail = admin().get("/jobs/" + job.id);
@@ -147,7 +147,7 @@ public:
         ASSERT_LACKS(job.token, detail.body);
     }
 
-    void createKeepsWhatWasGiven() {
+    void testCreateKeepsWhatWasGiven() {
         const CreatedJob job = createJob(
             admin(),
             R"({"task":"dig","title":"T","user_id":"alice","project_dir":"/p","mode":"claude_code","later":1})");
@@ -158,7 +158,7 @@ public:
         ASSERT_FIELD("claude_code", detail, "mode");
     }
 
-    void createNamesTheWrongField() {
+    void testCreateNamesTheWrongField() {
         ASSERT_INVALID_FIELD("task", admin().post("/jobs", "{}"));
         ASSERT_INVALID_FIELD("task", admin().post("/jobs", R"({"task":null})"));
         ASSERT_INVALID_FIELD("task", admin().post("/jobs", R"({"task":["dig"]})"));
@@ -170,14 +170,14 @@ public:
         ASSERT_INVALID_FIELD("mode", admin().post("/jobs", R"({"task":"t","mode":1})"));
     }
 
-    void createRefusesWhatIsNoJson() {
+    void testCreateRefusesWhatIsNoJson() {
         ASSERT_REFUSED(400, admin().post("/jobs", "{"));
         ASSERT_REFUSED(422, admin().post("/jobs", "[]"));
         ASSERT_REFUSED(
             415, admin().exchange(admin().request("POST", "/jobs").body("text/plain", R"({"task":"t"})")));
     }
 
-    void listPagesNewestFirst() {
+    void testListPagesNewestFirst() {
         Client pages = operatorClient(daemon(), createToken(daemon(), "pager", "user"));
         std::vector<std::string> newestFirst;
         for (int i = 0; i < 7; ++i) {
@@ -199,7 +199,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{7}, pages.get("/jobs").size("jobs"));
     }
 
-    void listFiltersByStateAndUser() {
+    void testListFiltersByStateAndUser() {
         const std::string user = "filter";
         Client own = operatorClient(daemon(), createToken(daemon(), user, "user"));
         const CreatedJob pending = createJob(own);
@@ -221,7 +221,7 @@ public:
         CPPUNIT_ASSERT(admin().get("/jobs?user_id=*&limit=200").size("jobs") >= 3);
     }
 
-    void listRefusesBadParameters() {
+    void testListRefusesBadParameters() {
         for (const std::string query : {"limit=0", "limit=201", "limit=abc", "limit=-1", "limit=1e1",
                                         "limit=", "cursor=nonsense", "state=asleep"}) {
             const Response response = admin().get("/jobs?" + query);
@@ -230,7 +230,7 @@ public:
         }
     }
 
-    void summaryCountsEachState() {
+    void testSummaryCountsEachState() {
         Client own = operatorClient(daemon(), createToken(daemon(), "summary", "user"));
         const CreatedJob running = createJob(own);
         createJob(own);
@@ -255,7 +255,7 @@ public:
         ASSERT_FIELD("6", admin().get("/jobs/summary?user_id=summary"), "total");
     }
 
-    void detailRefusesWhatIsNotThere() {
+    void testDetailRefusesWhatIsNotThere() {
         ASSERT_ERROR(404, "not_found", admin().get("/jobs/" + anyId()));
         ASSERT_REFUSED(400, admin().get("/jobs/nonsense"));
         for (const std::string path : {"/cancel", "/restart"}) {
@@ -266,7 +266,7 @@ public:
         ASSERT_ERROR(404, "not_found", admin().get("/jobs/" + anyId() + "/events"));
     }
 
-    void cancelIsIdempotent() {
+    void testCancelIsIdempotent() {
         const CreatedJob job = createJob(admin());
         for (int i = 0; i < 3; ++i) {
             const Response response = admin().post("/jobs/" + job.id + "/cancel", i == 0 ? "" : "{}");
@@ -279,14 +279,14 @@ public:
         assertTimestamp(detail.at("finished_at"));
     }
 
-    void cancelOfAFinishedJobConflicts() {
+    void testCancelOfAFinishedJobConflicts() {
         const CreatedJob job = createJob(admin());
         workerClient(daemon(), job).post("/complete", R"({"success":true,"iterations":1})");
         ASSERT_ERROR(409, "job_over", admin().post("/jobs/" + job.id + "/cancel", "{}"));
         ASSERT_FIELD("completed", admin().get("/jobs/" + job.id), "state");
     }
 
-    void restartRepeatsAFailedJobAndSaysWhyItFailed() {
+    void testRestartRepeatsAFailedJobAndSaysWhyItFailed() {
         const CreatedJob old = createJob(
             admin(), R"({"task":"fetch water","title":"Well","user_id":"jill","project_dir":"/hill"})");
         workerClient(daemon(), old)
@@ -309,7 +309,7 @@ public:
         ASSERT_FIELD("failed", admin().get("/jobs/" + old.id), "state");
     }
 
-    void restartOfACancelledJob() {
+    void testRestartOfACancelledJob() {
         const CreatedJob old = createJob(admin());
         admin().post("/jobs/" + old.id + "/cancel", "{}");
         const Response response = admin().post("/jobs/" + old.id + "/restart", "");
@@ -318,7 +318,7 @@ public:
                       workerClient(daemon(), {response.at("new_job_id"), response.at("token")}).get("/job"));
     }
 
-    void restartConflictsUnlessTheJobFailed() {
+    void testRestartConflictsUnlessTheJobFailed() {
         const CreatedJob job = createJob(admin());
         ASSERT_ERROR(409, "not_restartable", admin().post("/jobs/" + job.id + "/restart", "{}"));
         workerClient(daemon(), job).get("/job");
@@ -327,7 +327,7 @@ public:
         ASSERT_ERROR(409, "not_restartable", admin().post("/jobs/" + job.id + "/restart", "{}"));
     }
 
-    void promptIsQueuedWithANumber() {
+    void testPromptIsQueuedWithANumber() {
         const CreatedJob job = createJob(admin());
         const Response one = admin().post("/jobs/" + job.id + "/prompt", R"({"content":"one"})");
         const Response two = admin().post("/jobs/" + job.id + "/prompt", R"({"content":"two","done":true})");
@@ -340,7 +340,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(two.describe(), one.at("prompt_id") != two.at("prompt_id"));
     }
 
-    void promptNamesTheWrongField() {
+    void testPromptNamesTheWrongField() {
         const std::string path = "/jobs/" + createJob(admin()).id + "/prompt";
         ASSERT_INVALID_FIELD("content", admin().post(path, "{}"));
         ASSERT_INVALID_FIELD("content", admin().post(path, R"({"content":null})"));
@@ -350,13 +350,13 @@ public:
         ASSERT_REFUSED(415, admin().exchange(admin().request("POST", path).body("text/plain", "{}")));
     }
 
-    void promptForAFinishedJobConflicts() {
+    void testPromptForAFinishedJobConflicts() {
         const CreatedJob job = createJob(admin());
         admin().post("/jobs/" + job.id + "/cancel", "{}");
         ASSERT_ERROR(409, "job_over", admin().post("/jobs/" + job.id + "/prompt", R"({"content":"x"})"));
     }
 
-    void historyPagesForward() {
+    void testHistoryPagesForward() {
         const CreatedJob job = createJob(admin());
         Client worker = workerClient(daemon(), job);
         for (int i = 0; i < 5; ++i) {
@@ -381,7 +381,7 @@ public:
         ASSERT_STATUS(200, admin().get(path + "?limit=1000"));
     }
 
-    void historyRefusesBadParameters() {
+    void testHistoryRefusesBadParameters() {
         const std::string path = "/jobs/" + createJob(admin()).id + "/events?";
         for (const std::string query : {"limit=0", "limit=1001", "limit=x", "after=-1", "after=x"}) {
             const Response response = admin().get(path + query);
@@ -391,14 +391,14 @@ public:
         ASSERT_REFUSED(400, admin().get("/jobs/nonsense/events"));
     }
 
-    void streamRefusesBadParameters() {
+    void testStreamRefusesBadParameters() {
         ASSERT_REFUSED(400, admin().get("/events?job_id=nonsense"));
         ASSERT_ERROR(404, "not_found", admin().get("/events?job_id=" + anyId()));
         ASSERT_REFUSED(400, admin().get("/events?last_event_id=x"));
         ASSERT_REFUSED(400, admin().exchange(admin().request("GET", "/events").header("Last-Event-ID", "x")));
     }
 
-    void otherUsersJobsAreNotFound() {
+    void testOtherUsersJobsAreNotFound() {
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"alice"})");
         for (const std::string role : {"user", "viewer"}) {
             Client mallory = operatorClient(daemon(), createToken(daemon(), "mallory", role));
@@ -420,7 +420,7 @@ public:
         ASSERT_FIELD("pending", admin().get("/jobs/" + job.id), "state");
     }
 
-    void adminSeesEveryUsersJobs() {
+    void testAdminSeesEveryUsersJobs() {
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"carol"})");
         ASSERT_STATUS(200, admin().get("/jobs/" + job.id));
         ASSERT_CONTAINS(job.id, admin().get("/jobs?user_id=carol").body);
@@ -428,7 +428,7 @@ public:
         ASSERT_LACKS(job.id, admin().get("/jobs").body);
     }
 
-    void viewerMayOnlyRead() {
+    void testViewerMayOnlyRead() {
         Client viewer = operatorClient(daemon(), createToken(daemon(), "dora", "viewer"));
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"dora"})");
         ASSERT_STATUS(200, viewer.get("/jobs/" + job.id));
@@ -440,7 +440,7 @@ public:
         ASSERT_ERROR(403, "forbidden", viewer.post("/jobs/" + job.id + "/prompt", R"({"content":"x"})"));
     }
 
-    void userMayOnlyActForItself() {
+    void testUserMayOnlyActForItself() {
         Client erin = operatorClient(daemon(), createToken(daemon(), "erin", "user"));
         const CreatedJob own = createJob(erin);
         ASSERT_FIELD("erin", erin.get("/jobs/" + own.id), "user_id");
@@ -450,7 +450,7 @@ public:
         ASSERT_STATUS(200, erin.post("/jobs/" + own.id + "/cancel", "{}"));
     }
 
-    void adminRoutesAreForbiddenToOthers() {
+    void testAdminRoutesAreForbiddenToOthers() {
         for (const std::string role : {"user", "viewer"}) {
             Client other = operatorClient(daemon(), createToken(daemon(), "gina", role));
             ASSERT_ERROR(403, "forbidden", other.get("/tokens"));
@@ -460,7 +460,7 @@ public:
         }
     }
 
-    void tokensAreCreatedListedAndRevoked() {
+    void testTokensAreCreatedListedAndRevoked() {
         const Response created =
             admin().post("/tokens", R"({"name":"laptop","user_id":"hugo","role":"viewer"})");
         ASSERT_STATUS(201, created);
@@ -491,7 +491,7 @@ public:
         ASSERT_FIELD("user", defaults, "role");
     }
 
-    void tokenCreationNamesTheWrongField() {
+    void testTokenCreationNamesTheWrongField() {
         ASSERT_INVALID_FIELD("name", admin().post("/tokens", "{}"));
         ASSERT_INVALID_FIELD("name", admin().post("/tokens", R"({"name":5})"));
         ASSERT_INVALID_FIELD("role", admin().post("/tokens", R"({"name":"x","role":"emperor"})"));
@@ -504,7 +504,7 @@ public:
         ASSERT_REFUSED(415, admin().exchange(admin().request("POST", "/tokens").body("text/plain", "{}")));
     }
 
-    void revocationEndsOpenConnectionsRights() {
+    void testRevocationEndsOpenConnectionsRights() {
         const Response created = admin().post("/tokens", R"({"name":"short","role":"admin"})");
         Client holder = operatorClient(daemon(), created.at("token"));
         ASSERT_STATUS(200, holder.get("/jobs"));
@@ -512,13 +512,13 @@ public:
         ASSERT_UNAUTHORIZED(holder.get("/jobs"));
     }
 
-    void revokingAnUnknownTokenIsNotFound() {
+    void testRevokingAnUnknownTokenIsNotFound() {
         ASSERT_ERROR(404, "not_found", admin().remove("/tokens/999999999"));
         const Response nonsense = admin().remove("/tokens/nonsense");
         CPPUNIT_ASSERT_MESSAGE(nonsense.describe(), nonsense.status == 404 || nonsense.status == 400);
     }
 
-    void pluginsAreListedWithTheirRoutes() {
+    void testPluginsAreListedWithTheirRoutes() {
         const Response response = admin().get("/plugins");
         ASSERT_STATUS(200, response);
         std::set<std::string> names;
@@ -538,7 +538,7 @@ public:
         ASSERT_CONTAINS("/api/jobs/{job_id}/events", response.body);
     }
 
-    void statusTellsHowTheDaemonIs() {
+    void testStatusTellsHowTheDaemonIs() {
         const Response response = admin().get("/status");
         ASSERT_STATUS(200, response);
         ASSERT_FIELD(std::to_string(daemon().pid()), response, "pid");

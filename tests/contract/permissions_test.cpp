@@ -97,17 +97,17 @@ std::string withoutParameters(std::string path, const std::string& job) {
 
 class PermissionsTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(PermissionsTest);
-    CPPUNIT_TEST(everyRouteAsksEveryRoleForItsPermission);
-    CPPUNIT_TEST(noRouteIsLeftOut);
-    CPPUNIT_TEST(auditorSeesWhatIsEverybodys);
-    CPPUNIT_TEST(auditorSeesNoSecretsAndNoTokens);
-    CPPUNIT_TEST(runnerSeesJobsAndNothingElse);
-    CPPUNIT_TEST(limitsAreRaisedByWhoMay);
-    CPPUNIT_TEST(auditorAndRunnerOutlastARestart);
+    CPPUNIT_TEST(testEveryRouteAsksEveryRoleForItsPermission);
+    CPPUNIT_TEST(testNoRouteIsLeftOut);
+    CPPUNIT_TEST(testAuditorSeesWhatIsEverybodys);
+    CPPUNIT_TEST(testAuditorSeesNoSecretsAndNoTokens);
+    CPPUNIT_TEST(testRunnerSeesJobsAndNothingElse);
+    CPPUNIT_TEST(testLimitsAreRaisedByWhoMay);
+    CPPUNIT_TEST(testAuditorAndRunnerOutlastARestart);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void everyRouteAsksEveryRoleForItsPermission() {
+    void testEveryRouteAsksEveryRoleForItsPermission() {
         // A job that nobody has: whoever is let in is told so, or that the body is wrong, and changes
         // nothing.
         const std::string job = Poco::UUIDGenerator::defaultGenerator().createRandom().toString();
@@ -134,7 +134,7 @@ public:
         }
     }
 
-    void noRouteIsLeftOut() {
+    void testNoRouteIsLeftOut() {
         std::map<std::string, std::string> known;
         for (const auto& route : operatorRoutes()) {
             if (route.ofPlugin) {
@@ -161,7 +161,7 @@ public:
         }
     }
 
-    void auditorSeesWhatIsEverybodys() {
+    void testAuditorSeesWhatIsEverybodys() {
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"olga"})");
         Client auditor = operatorClient(daemon(), createToken(daemon(), "audrey", "auditor"));
         ASSERT_STATUS(200, auditor.get("/jobs/" + job.id));
@@ -176,7 +176,7 @@ public:
         ASSERT_FIELD("pending", admin().get("/jobs/" + job.id), "state");
     }
 
-    void auditorSeesNoSecretsAndNoTokens() {
+    void testAuditorSeesNoSecretsAndNoTokens() {
         ASSERT_STATUS(201, admin().put("/secrets/of-olga", R"({"value":"swordfish","user_id":"olga"})"));
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"olga"})");
         const std::string token = createToken(daemon(), "audrey", "auditor");
@@ -192,7 +192,7 @@ public:
         ASSERT_LACKS(job.token, auditor.get("/jobs/" + job.id).body);
     }
 
-    void runnerSeesJobsAndNothingElse() {
+    void testRunnerSeesJobsAndNothingElse() {
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"olga"})");
         Client runner = operatorClient(daemon(), createToken(daemon(), "box", "runner"));
         const Response seen = runner.get("/jobs/" + job.id);
@@ -203,7 +203,7 @@ public:
         ASSERT_ERROR(403, "forbidden", runner.get("/status"));
     }
 
-    void limitsAreRaisedByWhoMay() {
+    void testLimitsAreRaisedByWhoMay() {
         Client user = operatorClient(daemon(), createToken(daemon(), "lena", "user"));
         const CreatedJob job = createJob(user);
         const std::string body = R"({"events":100000000})";
@@ -216,7 +216,7 @@ public:
         ASSERT_CONTAINS("'users.all'", forAnother.at("error.message"));
     }
 
-    void auditorAndRunnerOutlastARestart() {
+    void testAuditorAndRunnerOutlastARestart() {
         Daemon own;
         const std::string auditor = createToken(own, "audrey", "auditor");
         const std::string runner = createToken(own, "box", "runner");

@@ -24,17 +24,17 @@ namespace sallyport::tests {
 
 class PluginFaultsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginFaultsTest);
-    CPPUNIT_TEST(callbacksThatThrowAreLoggedAndNoMore);
-    CPPUNIT_TEST(closuresAreDestroyedWithoutALock);
-    CPPUNIT_TEST(crashesNameTheirPlugin);
-    CPPUNIT_TEST(crashesAreToldOfUntilAcknowledged);
-    CPPUNIT_TEST(aJobThatCrashesTwiceIsQuarantined);
-    CPPUNIT_TEST(handlersThatDoNotReturnAreNamed);
-    CPPUNIT_TEST(aWatchdogsEndIsPutDownToWhatDoesNotReturn);
-    CPPUNIT_TEST(nothingIsDestroyedUnderRunningCode);
-    CPPUNIT_TEST(codeThatHoldsALoopDoesNotHoldTheEnd);
-    CPPUNIT_TEST(reloadsNeedNoThreadOfThePool);
-    CPPUNIT_TEST(reloadsThatComeMeanwhileShareTheNext);
+    CPPUNIT_TEST(testCallbacksThatThrowAreLoggedAndNoMore);
+    CPPUNIT_TEST(testClosuresAreDestroyedWithoutALock);
+    CPPUNIT_TEST(testCrashesNameTheirPlugin);
+    CPPUNIT_TEST(testCrashesAreToldOfUntilAcknowledged);
+    CPPUNIT_TEST(testAJobThatCrashesTwiceIsQuarantined);
+    CPPUNIT_TEST(testHandlersThatDoNotReturnAreNamed);
+    CPPUNIT_TEST(testAWatchdogsEndIsPutDownToWhatDoesNotReturn);
+    CPPUNIT_TEST(testNothingIsDestroyedUnderRunningCode);
+    CPPUNIT_TEST(testCodeThatHoldsALoopDoesNotHoldTheEnd);
+    CPPUNIT_TEST(testReloadsNeedNoThreadOfThePool);
+    CPPUNIT_TEST(testReloadsThatComeMeanwhileShareTheNext);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -50,7 +50,7 @@ public:
         plugins_.reset();
     }
 
-    void callbacksThatThrowAreLoggedAndNoMore() {
+    void testCallbacksThatThrowAreLoggedAndNoMore() {
         start();
         const CreatedJob job = createJob(*daemon_);
         Client worker = workerClient(*daemon_, job);
@@ -90,13 +90,13 @@ public:
         daemon_->start();
     }
 
-    void closuresAreDestroyedWithoutALock() {
+    void testClosuresAreDestroyedWithoutALock() {
         start();
         Client worker = workerClient(*daemon_, createJob(*daemon_));
         CPPUNIT_ASSERT_EQUAL(std::string("0 pending\n"), worker.get("/hostile/replaced").body);
     }
 
-    void crashesNameTheirPlugin() {
+    void testCrashesNameTheirPlugin() {
         start();
         for (const auto& [path, parts] : std::vector<std::pair<std::string, std::vector<std::string>>>{
                  {"abort", {"signal=\"SIGABRT\"", "callback=\"handler\""}},
@@ -115,7 +115,7 @@ public:
         }
     }
 
-    void crashesAreToldOfUntilAcknowledged() {
+    void testCrashesAreToldOfUntilAcknowledged() {
         start();
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, plugin().size("crashes"));
         ASSERT_REFUSED(404, admin().post("/plugins/hostile/acknowledge", "{}"));
@@ -134,7 +134,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, plugin().size("crashes"));
     }
 
-    void aJobThatCrashesTwiceIsQuarantined() {
+    void testAJobThatCrashesTwiceIsQuarantined() {
         start();
         const CreatedJob culprit = createJob(*daemon_);
         const CreatedJob other = createJob(*daemon_);
@@ -165,7 +165,7 @@ public:
         ASSERT_STATUS(200, workerClient(*daemon_, culprit).get("/job"));
     }
 
-    void handlersThatDoNotReturnAreNamed() {
+    void testHandlersThatDoNotReturnAreNamed() {
         start({{"http.handler_warning", "10ms"}});
         Connection stuck(daemon_->operators());
         stuck.send(admin().request("GET", "/hostile/stuck").bytes());
@@ -183,7 +183,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, plugin().size("slow"));
     }
 
-    void aWatchdogsEndIsPutDownToWhatDoesNotReturn() {
+    void testAWatchdogsEndIsPutDownToWhatDoesNotReturn() {
         start({{"http.handler_warning", "10ms"}});
         const CreatedJob job = createJob(*daemon_);
         const Stuck stuck = holdALoop(job);
@@ -200,7 +200,7 @@ public:
         ASSERT_CONTAINS("did not return", plugin().at("crashes.0.error"));
     }
 
-    void nothingIsDestroyedUnderRunningCode() {
+    void testNothingIsDestroyedUnderRunningCode() {
         start({{"shutdown.grace", "100ms"}});
         Connection stuck(daemon_->operators());
         stuck.send(admin().request("GET", "/hostile/stuck").bytes());
@@ -215,7 +215,7 @@ public:
     }
 
     /// Nor does the loop's thread come to anything else.
-    void codeThatHoldsALoopDoesNotHoldTheEnd() {
+    void testCodeThatHoldsALoopDoesNotHoldTheEnd() {
         start({{"shutdown.grace", "100ms"}});
         const Stuck stuck = holdALoop(createJob(*daemon_));
         CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon_->log(), 0, daemon_->terminate());
@@ -227,7 +227,7 @@ public:
     }
 
     /// The one thread of the pool is in the plugin that is to be replaced, and others wait for it.
-    void reloadsNeedNoThreadOfThePool() {
+    void testReloadsNeedNoThreadOfThePool() {
         start({{"http.threads", "1"}});
         Connection stuck(daemon_->operators());
         stuck.send(admin().request("GET", "/hostile/stuck").bytes());
@@ -240,7 +240,7 @@ public:
         ASSERT_FIELD("hostile", reloading.receive(), "reloaded.0");
     }
 
-    void reloadsThatComeMeanwhileShareTheNext() {
+    void testReloadsThatComeMeanwhileShareTheNext() {
         start();
         Connection stuck(daemon_->operators());
         stuck.send(admin().request("GET", "/hostile/stuck").bytes());

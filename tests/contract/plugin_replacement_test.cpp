@@ -17,12 +17,12 @@ namespace sallyport::tests {
 
 class PluginReplacementTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginReplacementTest);
-    CPPUNIT_TEST(successorThatFailsLeavesTheOldOne);
-    CPPUNIT_TEST(successorThatFailsIsTriedAgain);
-    CPPUNIT_TEST(successorWhoseSettingsCannotBeDoesNotInterrupt);
-    CPPUNIT_TEST(oldOneKeepsTheSettingsThatItHad);
-    CPPUNIT_TEST(failingSuccessorsUnderLoadFailNoRequest);
-    CPPUNIT_TEST(successorThatChangedTheTablesTakesTheOldOneDown);
+    CPPUNIT_TEST(testSuccessorThatFailsLeavesTheOldOne);
+    CPPUNIT_TEST(testSuccessorThatFailsIsTriedAgain);
+    CPPUNIT_TEST(testSuccessorWhoseSettingsCannotBeDoesNotInterrupt);
+    CPPUNIT_TEST(testOldOneKeepsTheSettingsThatItHad);
+    CPPUNIT_TEST(testFailingSuccessorsUnderLoadFailNoRequest);
+    CPPUNIT_TEST(testSuccessorThatChangedTheTablesTakesTheOldOneDown);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -33,7 +33,7 @@ public:
         plugins_.reset();
     }
 
-    void successorThatFailsLeavesTheOldOne() {
+    void testSuccessorThatFailsLeavesTheOldOne() {
         start();
         for (const auto& [successor, reason] :
              std::map<std::string, std::string>{{"successor_that_throws", "no start"},
@@ -56,7 +56,7 @@ public:
         ASSERT_FIELD("two", admin().get("/greeting"), "greeting");
     }
 
-    void successorThatFailsIsTriedAgain() {
+    void testSuccessorThatFailsIsTriedAgain() {
         start();
         plugins_->install("successor_that_throws", "greeter");
         for (int i = 0; i < 2; ++i) {
@@ -67,7 +67,7 @@ public:
         ASSERT_FIELD("greeter", reload(), "reloaded.0");
     }
 
-    void successorWhoseSettingsCannotBeDoesNotInterrupt() {
+    void testSuccessorWhoseSettingsCannotBeDoesNotInterrupt() {
         start({{"greeter.gate", "/a/path"}});
         plugins_->install("successor_with_other_settings", "greeter");
         const Response response = reload();
@@ -79,7 +79,7 @@ public:
     }
 
     /// The file has the new version's settings by now, which are no settings for the old one.
-    void oldOneKeepsTheSettingsThatItHad() {
+    void testOldOneKeepsTheSettingsThatItHad() {
         plugins_->install("numbered_greeter", "greeter");
         daemon_.emplace(Daemon::Options{.settings = {{"plugins.dir", path()}}});
         ASSERT_STATUS(200, admin().get("/greeting"));
@@ -89,7 +89,7 @@ public:
         ASSERT_STATUS(200, admin().get("/greeting"));
     }
 
-    void failingSuccessorsUnderLoadFailNoRequest() {
+    void testFailingSuccessorsUnderLoadFailNoRequest() {
         start();
         std::atomic<bool> done = false;
         std::atomic<int> answered = 0;
@@ -122,7 +122,7 @@ public:
     }
 
     /// What cannot be taken back: the tables are the new version's by then, which the old one must not touch.
-    void successorThatChangedTheTablesTakesTheOldOneDown() {
+    void testSuccessorThatChangedTheTablesTakesTheOldOneDown() {
         plugins_->install("keeper_1", "keeper");
         start();
         ASSERT_STATUS(204, admin().get("/kept"));

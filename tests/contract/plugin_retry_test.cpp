@@ -17,13 +17,13 @@ namespace sallyport::tests {
 
 class PluginRetryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginRetryTest);
-    CPPUNIT_TEST(whatFindsNoRoomAtTheStartStartsWhenThereIsSome);
-    CPPUNIT_TEST(aLockedDatabaseHoldsAPluginBackUntilItIsFree);
-    CPPUNIT_TEST(aPluginThatIsTakenAwayIsWaitedForNoLonger);
+    CPPUNIT_TEST(testWhatFindsNoRoomAtTheStartStartsWhenThereIsSome);
+    CPPUNIT_TEST(testALockedDatabaseHoldsAPluginBackUntilItIsFree);
+    CPPUNIT_TEST(testAPluginThatIsTakenAwayIsWaitedForNoLonger);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void whatFindsNoRoomAtTheStartStartsWhenThereIsSome() {
+    void testWhatFindsNoRoomAtTheStartStartsWhenThereIsSome() {
         std::unique_ptr<Daemon> daemon;
         {
             // Enough for the daemon's own tables, and too little for the plugins.
@@ -48,7 +48,7 @@ public:
         ASSERT_ERROR(404, "not_found", operators.get("/nowhere"));
     }
 
-    void aLockedDatabaseHoldsAPluginBackUntilItIsFree() {
+    void testALockedDatabaseHoldsAPluginBackUntilItIsFree() {
         const PluginFiles plugins;
         install(plugins, "jobs");
         Daemon daemon({.settings = {{"plugins.dir", plugins.path().string()}, {"plugins.watch", "false"}}});
@@ -71,7 +71,7 @@ public:
         ASSERT_FIELD("running", operators.get("/plugins"), "plugins.1.state");
     }
 
-    void aPluginThatIsTakenAwayIsWaitedForNoLonger() {
+    void testAPluginThatIsTakenAwayIsWaitedForNoLonger() {
         const PluginFiles plugins;
         install(plugins, "jobs");
         Daemon daemon({.settings = {{"plugins.dir", plugins.path().string()}, {"plugins.watch", "false"}}});

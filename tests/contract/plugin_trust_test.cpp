@@ -23,27 +23,27 @@ namespace sallyport::tests {
 
 class PluginTrustTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginTrustTest);
-    CPPUNIT_TEST(configurationThatOthersMayWriteStopsTheStart);
-    CPPUNIT_TEST(configurationOfAStrangerStopsTheStart);
-    CPPUNIT_TEST(configurationThatOthersMayWriteIsNotReloaded);
-    CPPUNIT_TEST(configurationIsCheckedForTheDaemonsUser);
-    CPPUNIT_TEST(dataDirectoryThatOthersMayWriteStopsTheStart);
-    CPPUNIT_TEST(pluginsOnAWayThatOthersMayWriteAreRefused);
-    CPPUNIT_TEST(pluginsOfADirectoryThatIsNoLongerTrustedGoOn);
-    CPPUNIT_TEST(wrongAbiIsRefusedBeforeItsCodeRuns);
-    CPPUNIT_TEST(checkingTheConfigurationRunsTrustedPluginsAlone);
-    CPPUNIT_TEST(onlyListedPluginsAreLoaded);
-    CPPUNIT_TEST(listIsReadAgain);
-    CPPUNIT_TEST(changedPluginMustBeListed);
-    CPPUNIT_TEST(listThatCannotBeStopsTheStart);
-    CPPUNIT_TEST(listThatCannotBeIsNotReloaded);
-    CPPUNIT_TEST(sumsAreShown);
-    CPPUNIT_TEST(verifyNeedsNoDaemonAndRunsNothing);
-    CPPUNIT_TEST(verifyFindsWhatIsWrong);
-    CPPUNIT_TEST(verifyTakesTheConfiguration);
-    CPPUNIT_TEST(verifyMakesTheList);
-    CPPUNIT_TEST(verifySaysWhatTheDaemonCannotRead);
-    CPPUNIT_TEST(whoMayReplaceTheProgramIsTrusted);
+    CPPUNIT_TEST(testConfigurationThatOthersMayWriteStopsTheStart);
+    CPPUNIT_TEST(testConfigurationOfAStrangerStopsTheStart);
+    CPPUNIT_TEST(testConfigurationThatOthersMayWriteIsNotReloaded);
+    CPPUNIT_TEST(testConfigurationIsCheckedForTheDaemonsUser);
+    CPPUNIT_TEST(testDataDirectoryThatOthersMayWriteStopsTheStart);
+    CPPUNIT_TEST(testPluginsOnAWayThatOthersMayWriteAreRefused);
+    CPPUNIT_TEST(testPluginsOfADirectoryThatIsNoLongerTrustedGoOn);
+    CPPUNIT_TEST(testWrongAbiIsRefusedBeforeItsCodeRuns);
+    CPPUNIT_TEST(testCheckingTheConfigurationRunsTrustedPluginsAlone);
+    CPPUNIT_TEST(testOnlyListedPluginsAreLoaded);
+    CPPUNIT_TEST(testListIsReadAgain);
+    CPPUNIT_TEST(testChangedPluginMustBeListed);
+    CPPUNIT_TEST(testListThatCannotBeStopsTheStart);
+    CPPUNIT_TEST(testListThatCannotBeIsNotReloaded);
+    CPPUNIT_TEST(testSumsAreShown);
+    CPPUNIT_TEST(testVerifyNeedsNoDaemonAndRunsNothing);
+    CPPUNIT_TEST(testVerifyFindsWhatIsWrong);
+    CPPUNIT_TEST(testVerifyTakesTheConfiguration);
+    CPPUNIT_TEST(testVerifyMakesTheList);
+    CPPUNIT_TEST(testVerifySaysWhatTheDaemonCannotRead);
+    CPPUNIT_TEST(testWhoMayReplaceTheProgramIsTrusted);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -54,7 +54,7 @@ public:
         plugins_.reset();
     }
 
-    void configurationThatOthersMayWriteStopsTheStart() {
+    void testConfigurationThatOthersMayWriteStopsTheStart() {
         for (const mode_t mode : {0664, 0646}) {
             const Finished refused = startWith(configuration("", mode));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.describe(), 78, refused.status);
@@ -67,7 +67,7 @@ public:
         ASSERT_CONTAINS("chmod go-w " + directory_.path().string(), refused.errors);
     }
 
-    void configurationOfAStrangerStopsTheStart() {
+    void testConfigurationOfAStrangerStopsTheStart() {
         if (::chown(configuration("", 0644).c_str(), stranger, stranger) != 0) {
             return;  // only root can give files away
         }
@@ -76,7 +76,7 @@ public:
         ASSERT_CONTAINS("chown root " + file().string(), refused.errors);
     }
 
-    void configurationThatOthersMayWriteIsNotReloaded() {
+    void testConfigurationThatOthersMayWriteIsNotReloaded() {
         start({});
         const auto properties = daemon_->directory() / "sallyport.properties";
         writeFile(properties, "plugins.disabled = prompts\n");
@@ -90,7 +90,7 @@ public:
     }
 
     /// Root asks; who will be believed is whom the data belongs to.
-    void configurationIsCheckedForTheDaemonsUser() {
+    void testConfigurationIsCheckedForTheDaemonsUser() {
         std::filesystem::create_directory(data());
         configuration("plugins.dir = " SALLYPORT_PLUGIN_PATH "\n", 0644);
         if (::chown(file().c_str(), stranger, stranger) != 0) {
@@ -104,7 +104,7 @@ public:
     }
 
     /// What is run are copies in it.
-    void dataDirectoryThatOthersMayWriteStopsTheStart() {
+    void testDataDirectoryThatOthersMayWriteStopsTheStart() {
         std::filesystem::create_directory(data());
         CPPUNIT_ASSERT_EQUAL(0, ::chmod(data().c_str(), 0775));
         const Finished refused = startWith(configuration("plugins.dir = " SALLYPORT_PLUGIN_PATH "\n", 0644));
@@ -112,7 +112,7 @@ public:
         ASSERT_CONTAINS("chmod go-w " + data().string(), refused.errors);
     }
 
-    void pluginsOnAWayThatOthersMayWriteAreRefused() {
+    void testPluginsOnAWayThatOthersMayWriteAreRefused() {
         const auto open = *plugins_ / "open";
         std::filesystem::create_directories(open / "closed");
         CPPUNIT_ASSERT_EQUAL(0, ::chmod(open.c_str(), 0777));
@@ -133,7 +133,7 @@ public:
 
     /// What runs are private copies that were trusted when they were made; and nobody's mistake with `chmod`
     /// shall end a service.
-    void pluginsOfADirectoryThatIsNoLongerTrustedGoOn() {
+    void testPluginsOfADirectoryThatIsNoLongerTrustedGoOn() {
         plugins_->install("greeter_1", "greeter");
         start({});
         CPPUNIT_ASSERT_EQUAL(0, ::chmod(plugins_->path().c_str(), 0777));
@@ -145,7 +145,7 @@ public:
         ASSERT_FIELD("greeter", reload(), "unloaded.0");
     }
 
-    void wrongAbiIsRefusedBeforeItsCodeRuns() {
+    void testWrongAbiIsRefusedBeforeItsCodeRuns() {
         plugins_->install("marks_loading_of_other_abi");
         start({});
         ASSERT_CONTAINS("ABI", errorOf((*plugins_ / "marks_loading_of_other_abi.so").string()));
@@ -156,7 +156,7 @@ public:
     }
 
     /// Code is run for it, as far as it would be loaded.
-    void checkingTheConfigurationRunsTrustedPluginsAlone() {
+    void testCheckingTheConfigurationRunsTrustedPluginsAlone() {
         plugins_->install("marks_loading");
         const std::string where = "plugins.dir = " + plugins_->path().string() + "\n";
         configuration(where + "marks_loading.depth = 10\n", 0644);
@@ -178,7 +178,7 @@ public:
         CPPUNIT_ASSERT(std::filesystem::exists(mark()));
     }
 
-    void onlyListedPluginsAreLoaded() {
+    void testOnlyListedPluginsAreLoaded() {
         plugins_->install("greeter_1", "greeter");
         plugins_->install("marks_loading");
         listHouse();
@@ -192,7 +192,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(mark()));
     }
 
-    void listIsReadAgain() {
+    void testListIsReadAgain() {
         plugins_->install("greeter_1", "greeter");
         listHouse();
         startListed();
@@ -208,7 +208,7 @@ public:
         ASSERT_STATUS(204, workerClient(*daemon_, createJob(*daemon_)).get("/prompt"));
     }
 
-    void changedPluginMustBeListed() {
+    void testChangedPluginMustBeListed() {
         plugins_->install("greeter_1", "greeter");
         listHouse();
         append(sumOf("greeter_1"));
@@ -225,7 +225,7 @@ public:
         ASSERT_FIELD("two", admin().get("/greeting"), "greeting");
     }
 
-    void listThatCannotBeStopsTheStart() {
+    void testListThatCannotBeStopsTheStart() {
         configuration("plugins.trusted = " + list().string() + "\n", 0644);
         Finished refused = startWith(file());
         CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.describe(), 78, refused.status);
@@ -240,7 +240,7 @@ public:
         ASSERT_CONTAINS("chmod go-w " + list().string(), refused.errors);
     }
 
-    void listThatCannotBeIsNotReloaded() {
+    void testListThatCannotBeIsNotReloaded() {
         plugins_->install("greeter_1", "greeter");
         listHouse();
         append(sumOf("greeter_1"));
@@ -251,14 +251,14 @@ public:
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
     }
 
-    void sumsAreShown() {
+    void testSumsAreShown() {
         plugins_->install("greeter_1", "greeter");
         start({});
         const Response response = admin().get("/plugins");
         ASSERT_CONTAINS("\"sha256\":\"" + sumOf("greeter_1") + "\"", response.body);
     }
 
-    void verifyNeedsNoDaemonAndRunsNothing() {
+    void testVerifyNeedsNoDaemonAndRunsNothing() {
         const Finished good = verify({PluginFiles::built("marks_loading").string(),
                                       PluginFiles::built("greeter_1").string(), "--json"});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(good.describe(), 0, good.status);
@@ -272,7 +272,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(mark()));
     }
 
-    void verifyFindsWhatIsWrong() {
+    void testVerifyFindsWhatIsWrong() {
         plugins_->install("greeter_1", "open");
         CPPUNIT_ASSERT_EQUAL(0, ::chmod((*plugins_ / "open.so").c_str(), 0666));
         const std::string whole = readFile(PluginFiles::built("greeter_1"));
@@ -295,7 +295,7 @@ public:
         }
     }
 
-    void verifyTakesTheConfiguration() {
+    void testVerifyTakesTheConfiguration() {
         plugins_->install("greeter_1");
         plugins_->install("keeper_1");
         writeFile(list(), sumOf("greeter_1") + "  greeter\n");
@@ -316,7 +316,7 @@ public:
     }
 
     /// The daemon, and sha256sum, read what it writes.
-    void verifyMakesTheList() {
+    void testVerifyMakesTheList() {
         plugins_->install("greeter_1", "greeter");
         plugins_->install("other_abi");
         configuration("plugins.dir = " SALLYPORT_PLUGIN_PATH ":" + plugins_->path().string() +
@@ -336,7 +336,7 @@ public:
     }
 
     /// Root can, who verifies; the daemon has a user of its own.
-    void verifySaysWhatTheDaemonCannotRead() {
+    void testVerifySaysWhatTheDaemonCannotRead() {
         plugins_->install("greeter_1", "greeter");
         std::filesystem::create_directory(data());
         CPPUNIT_ASSERT_EQUAL(0, ::chmod((*plugins_ / "greeter.so").c_str(), 0600));
@@ -351,7 +351,7 @@ public:
     }
 
     /// A tree that was built for trial: in a folder of a group, or of another user than the one who runs it.
-    void whoMayReplaceTheProgramIsTrusted() {
+    void testWhoMayReplaceTheProgramIsTrusted() {
         const auto tree = directory_ / "tree";
         std::filesystem::create_directories(tree / "bin");
         std::filesystem::create_directories(tree / "plugins");

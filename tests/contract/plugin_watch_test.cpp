@@ -22,18 +22,18 @@ namespace sallyport::tests {
 
 class PluginWatchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginWatchTest);
-    CPPUNIT_TEST(droppedInAndRemovedIsNoticed);
-    CPPUNIT_TEST(notWatchedUnlessAsked);
-    CPPUNIT_TEST(halfAFileIsAwaited);
-    CPPUNIT_TEST(reloadLeavesAHalfFileAlone);
-    CPPUNIT_TEST(rewritingInPlaceKeepsTheOldOneUntilItIsDone);
-    CPPUNIT_TEST(removedToBeReplacedIsNotUnloaded);
-    CPPUNIT_TEST(refusedForItsRightsAndMended);
-    CPPUNIT_TEST(directoryThatIsMadeLater);
-    CPPUNIT_TEST(directoryThatIsReplaced);
-    CPPUNIT_TEST(listOfTrustedPluginsIsWatched);
-    CPPUNIT_TEST(configurationIsReadAgainWithAPlugin);
-    CPPUNIT_TEST(watchingIsTurnedOnAndOffByAReload);
+    CPPUNIT_TEST(testDroppedInAndRemovedIsNoticed);
+    CPPUNIT_TEST(testNotWatchedUnlessAsked);
+    CPPUNIT_TEST(testHalfAFileIsAwaited);
+    CPPUNIT_TEST(testReloadLeavesAHalfFileAlone);
+    CPPUNIT_TEST(testRewritingInPlaceKeepsTheOldOneUntilItIsDone);
+    CPPUNIT_TEST(testRemovedToBeReplacedIsNotUnloaded);
+    CPPUNIT_TEST(testRefusedForItsRightsAndMended);
+    CPPUNIT_TEST(testDirectoryThatIsMadeLater);
+    CPPUNIT_TEST(testDirectoryThatIsReplaced);
+    CPPUNIT_TEST(testListOfTrustedPluginsIsWatched);
+    CPPUNIT_TEST(testConfigurationIsReadAgainWithAPlugin);
+    CPPUNIT_TEST(testWatchingIsTurnedOnAndOffByAReload);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -44,7 +44,7 @@ public:
         plugins_.reset();
     }
 
-    void droppedInAndRemovedIsNoticed() {
+    void testDroppedInAndRemovedIsNoticed() {
         start();
         awaits("a plugin was loaded", [&] { plugins_->install("greeter_1", "greeter"); });
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
@@ -56,7 +56,7 @@ public:
         ASSERT_REFUSED(404, admin().get("/greeting"));
     }
 
-    void notWatchedUnlessAsked() {
+    void testNotWatchedUnlessAsked() {
         start({{"plugins.watch", "false"}});
         plugins_->install("greeter_1", "greeter");
         ASSERT_REFUSED(404, admin().get("/greeting"));
@@ -65,7 +65,7 @@ public:
     }
 
     /// However slow the copying is: in the middle of it, another one is put in place and noticed.
-    void halfAFileIsAwaited() {
+    void testHalfAFileIsAwaited() {
         start();
         const std::string whole = readFile(PluginFiles::built("greeter_1"));
         auto copy = open(*plugins_ / "greeter.so", O_CREAT);
@@ -80,7 +80,7 @@ public:
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
     }
 
-    void reloadLeavesAHalfFileAlone() {
+    void testReloadLeavesAHalfFileAlone() {
         start();
         const std::string whole = readFile(PluginFiles::built("greeter_1"));
         auto copy = open(*plugins_ / "greeter.so", O_CREAT);
@@ -93,7 +93,7 @@ public:
     }
 
     /// As `cp` does it, and `dd`, which does not even cut the file to nothing first.
-    void rewritingInPlaceKeepsTheOldOneUntilItIsDone() {
+    void testRewritingInPlaceKeepsTheOldOneUntilItIsDone() {
         plugins_->install("greeter_1", "greeter");
         start();
         const std::string whole = readFile(PluginFiles::built("greeter_2"));
@@ -113,7 +113,7 @@ public:
     }
 
     /// As install(1) does it.
-    void removedToBeReplacedIsNotUnloaded() {
+    void testRemovedToBeReplacedIsNotUnloaded() {
         plugins_->install("greeter_1", "greeter");
         start();
         const std::string whole = readFile(PluginFiles::built("greeter_2"));
@@ -128,7 +128,7 @@ public:
         ASSERT_LACKS("a plugin was unloaded", daemon_->log());
     }
 
-    void refusedForItsRightsAndMended() {
+    void testRefusedForItsRightsAndMended() {
         start();
         const auto fresh = *plugins_ / "fresh";
         std::filesystem::copy_file(PluginFiles::built("greeter_1"), fresh);
@@ -138,7 +138,7 @@ public:
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
     }
 
-    void directoryThatIsMadeLater() {
+    void testDirectoryThatIsMadeLater() {
         const auto late = *plugins_ / "some/where";
         start({{"plugins.dir", SALLYPORT_PLUGIN_PATH ":" + late.string()}});
         awaits("plugin files have changed", [&] { std::filesystem::create_directories(late); });
@@ -150,7 +150,7 @@ public:
     }
 
     /// A set of plugins put in place of another by one link.
-    void directoryThatIsReplaced() {
+    void testDirectoryThatIsReplaced() {
         for (const std::string version : {"1", "2"}) {
             std::filesystem::create_directory(*plugins_ / version);
             std::filesystem::copy_file(PluginFiles::built("greeter_" + version),
@@ -167,7 +167,7 @@ public:
         awaits("a plugin was unloaded", [&] { std::filesystem::remove(*plugins_ / "2/greeter.so"); });
     }
 
-    void listOfTrustedPluginsIsWatched() {
+    void testListOfTrustedPluginsIsWatched() {
         const auto list = *plugins_ / "sums";
         const auto sums = [](const std::string& path) {
             return run({.program = "/bin/sh", .arguments = {"-c", "sha256sum " + path}}).output;
@@ -182,7 +182,7 @@ public:
     }
 
     /// Who drops a plugin in has written its keys before.
-    void configurationIsReadAgainWithAPlugin() {
+    void testConfigurationIsReadAgainWithAPlugin() {
         start();
         writeFile(daemon_->directory() / "sallyport.properties", "greeter.gate = 7\n");
         awaits("a plugin was refused",
@@ -194,7 +194,7 @@ public:
         ASSERT_CONTAINS("a whole number", daemon_->log());
     }
 
-    void watchingIsTurnedOnAndOffByAReload() {
+    void testWatchingIsTurnedOnAndOffByAReload() {
         plugins_->install("keeper_1");
         daemon_.emplace(Daemon::Options{.settings = {{"plugins.dir", directories()}}});
         const auto properties = daemon_->directory() / "sallyport.properties";

@@ -20,36 +20,36 @@ namespace sallyport::tests {
 
 class PluginsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginsTest);
-    CPPUNIT_TEST(nothingLeavesItsRealm);
-    CPPUNIT_TEST(catchAllTakesNothingFromAnybody);
-    CPPUNIT_TEST(routesCannotBeAddedLater);
-    CPPUNIT_TEST(anotherPluginsRouteIsRefused);
-    CPPUNIT_TEST(whatDoesNotFitIsRefusedBeforeItsCodeRuns);
-    CPPUNIT_TEST(whatIsNoPluginIsRefused);
-    CPPUNIT_TEST(truncatedPluginIsRefused);
-    CPPUNIT_TEST(whatOthersMayWriteIsRefused);
-    CPPUNIT_TEST(directoryThatOthersMayWriteIsRefused);
-    CPPUNIT_TEST(secondOfANameIsRefused);
-    CPPUNIT_TEST(failureToStartIsRefusedAndLeavesNoRoute);
-    CPPUNIT_TEST(everyRefusalIsOneClearLine);
-    CPPUNIT_TEST(pluginOfALaterSdkWorks);
-    CPPUNIT_TEST(filesAreServedToEverybody);
-    CPPUNIT_TEST(filesThatAreNotThereRefuseThePlugin);
-    CPPUNIT_TEST(disabledPluginIsNotLoaded);
-    CPPUNIT_TEST(exceptionsAreAnsweredAndNamed);
-    CPPUNIT_TEST(credentialsNeverReachAHandler);
-    CPPUNIT_TEST(droppedInPluginIsLiveAfterAReload);
-    CPPUNIT_TEST(droppedInPluginIsLiveAfterAHangup);
-    CPPUNIT_TEST(changedPluginTakesItsPlace);
-    CPPUNIT_TEST(changedPluginThatFailsLeavesTheOldOne);
-    CPPUNIT_TEST(changedKeysStartAPluginAnew);
-    CPPUNIT_TEST(keysThatCannotBeLeaveThePluginAsItWas);
-    CPPUNIT_TEST(removalAwaitsCallsInFlight);
-    CPPUNIT_TEST(reloadKeepsConnectionsAndSubscribers);
-    CPPUNIT_TEST(reloadUnderLoadFailsNoRequest);
-    CPPUNIT_TEST(reloadOfPromptsUnderLoadLosesNone);
-    CPPUNIT_TEST(pluginsWorkOnTheLoops);
-    CPPUNIT_TEST(watchesEndWithThePlugin);
+    CPPUNIT_TEST(testNothingLeavesItsRealm);
+    CPPUNIT_TEST(testCatchAllTakesNothingFromAnybody);
+    CPPUNIT_TEST(testRoutesCannotBeAddedLater);
+    CPPUNIT_TEST(testAnotherPluginsRouteIsRefused);
+    CPPUNIT_TEST(testWhatDoesNotFitIsRefusedBeforeItsCodeRuns);
+    CPPUNIT_TEST(testWhatIsNoPluginIsRefused);
+    CPPUNIT_TEST(testTruncatedPluginIsRefused);
+    CPPUNIT_TEST(testWhatOthersMayWriteIsRefused);
+    CPPUNIT_TEST(testDirectoryThatOthersMayWriteIsRefused);
+    CPPUNIT_TEST(testSecondOfANameIsRefused);
+    CPPUNIT_TEST(testFailureToStartIsRefusedAndLeavesNoRoute);
+    CPPUNIT_TEST(testEveryRefusalIsOneClearLine);
+    CPPUNIT_TEST(testPluginOfALaterSdkWorks);
+    CPPUNIT_TEST(testFilesAreServedToEverybody);
+    CPPUNIT_TEST(testFilesThatAreNotThereRefuseThePlugin);
+    CPPUNIT_TEST(testDisabledPluginIsNotLoaded);
+    CPPUNIT_TEST(testExceptionsAreAnsweredAndNamed);
+    CPPUNIT_TEST(testCredentialsNeverReachAHandler);
+    CPPUNIT_TEST(testDroppedInPluginIsLiveAfterAReload);
+    CPPUNIT_TEST(testDroppedInPluginIsLiveAfterAHangup);
+    CPPUNIT_TEST(testChangedPluginTakesItsPlace);
+    CPPUNIT_TEST(testChangedPluginThatFailsLeavesTheOldOne);
+    CPPUNIT_TEST(testChangedKeysStartAPluginAnew);
+    CPPUNIT_TEST(testKeysThatCannotBeLeaveThePluginAsItWas);
+    CPPUNIT_TEST(testRemovalAwaitsCallsInFlight);
+    CPPUNIT_TEST(testReloadKeepsConnectionsAndSubscribers);
+    CPPUNIT_TEST(testReloadUnderLoadFailsNoRequest);
+    CPPUNIT_TEST(testReloadOfPromptsUnderLoadLosesNone);
+    CPPUNIT_TEST(testPluginsWorkOnTheLoops);
+    CPPUNIT_TEST(testWatchesEndWithThePlugin);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -60,7 +60,7 @@ public:
         plugins_.reset();
     }
 
-    void pluginOfALaterSdkWorks() {
+    void testPluginOfALaterSdkWorks() {
         install("of_a_later_sdk");
         start({{"later.second", "zwei"}});
         const Response answer = admin().get("/later");
@@ -69,7 +69,7 @@ public:
         ASSERT_LACKS("unknown key", daemon_->log());
     }
 
-    void filesAreServedToEverybody() {
+    void testFilesAreServedToEverybody() {
         const TemporaryDirectory assets;
         std::filesystem::create_directory(assets / "pages");
         writeFile(assets / "pages/index.html", "<p>Hello");
@@ -104,13 +104,13 @@ public:
         ASSERT_REFUSED(404, ask("GET", "/pages/"));
     }
 
-    void filesThatAreNotThereRefuseThePlugin() {
+    void testFilesThatAreNotThereRefuseThePlugin() {
         startWith({"pages"});
         assertRefused("pages", "cannot be served");
         ASSERT_REFUSED(404, exchange(daemon_->operators(), Request("GET", "/pages/")));
     }
 
-    void nothingLeavesItsRealm() {
+    void testNothingLeavesItsRealm() {
         startWith({"trespasser"});
         const Response accepted = admin().get("/trespasser/accepted");
         ASSERT_STATUS(200, accepted);
@@ -126,7 +126,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("caught"), admin().get("/health").body);
     }
 
-    void catchAllTakesNothingFromAnybody() {
+    void testCatchAllTakesNothingFromAnybody() {
         startWith({"trespasser"});
         const CreatedJob job = createJob(*daemon_);
         Client worker = workerClient(*daemon_, job);
@@ -142,13 +142,13 @@ public:
         ASSERT_UNAUTHORIZED(operatorClient(*daemon_, job.token).get("/anything/else"));
     }
 
-    void routesCannotBeAddedLater() {
+    void testRoutesCannotBeAddedLater() {
         startWith({"trespasser"});
         const Response late = admin().get("/trespasser/late");
         CPPUNIT_ASSERT_EQUAL_MESSAGE("these were let through", std::string(), late.body);
     }
 
-    void anotherPluginsRouteIsRefused() {
+    void testAnotherPluginsRouteIsRefused() {
         startWith({"shadower_operator", "shadower_worker"});
         assertRefused("shadower_operator", "prompts");
         assertRefused("shadower_worker", "prompts");
@@ -157,7 +157,7 @@ public:
         ASSERT_FIELD("x", workerClient(*daemon_, job).get("/prompt"), "content");
     }
 
-    void whatDoesNotFitIsRefusedBeforeItsCodeRuns() {
+    void testWhatDoesNotFitIsRefusedBeforeItsCodeRuns() {
         startWith({"other_abi", "other_toolchain", "other_name"});
         assertRefused("other_abi", "ABI");
         assertRefused("other_toolchain", "C++");
@@ -165,7 +165,7 @@ public:
         assertOthersRun();
     }
 
-    void whatIsNoPluginIsRefused() {
+    void testWhatIsNoPluginIsRefused() {
         install("no_symbol");
         writeFile(*plugins_ / "text.so", "This is a text.\n");
         writeFile(*plugins_ / "empty.so", "");
@@ -184,7 +184,7 @@ public:
 
     /// A copy that is still under way, or stopped when the disk was full: mapping it would reach beyond its
     /// end.
-    void truncatedPluginIsRefused() {
+    void testTruncatedPluginIsRefused() {
         startWith({});
         const std::string whole = readFile(SALLYPORT_TEST_PLUGIN_PATH "/greeter_1.so");
         for (const std::size_t size : {64, 1'000, 4'096, 40'000}) {
@@ -195,7 +195,7 @@ public:
         }
     }
 
-    void whatOthersMayWriteIsRefused() {
+    void testWhatOthersMayWriteIsRefused() {
         using std::filesystem::perms;
         install("greeter_1", "group");
         install("greeter_1", "world");
@@ -207,7 +207,7 @@ public:
         ASSERT_REFUSED(404, admin().get("/greeting"));
     }
 
-    void directoryThatOthersMayWriteIsRefused() {
+    void testDirectoryThatOthersMayWriteIsRefused() {
         install("greeter_1");
         std::filesystem::permissions(plugins_->path(), std::filesystem::perms::all);
         startWith({});
@@ -216,13 +216,13 @@ public:
         assertOthersRun();
     }
 
-    void secondOfANameIsRefused() {
+    void testSecondOfANameIsRefused() {
         startWith({"greeter_1", "greeter_2"});
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
         assertRefused("greeter_2", "greeter");
     }
 
-    void failureToStartIsRefusedAndLeavesNoRoute() {
+    void testFailureToStartIsRefusedAndLeavesNoRoute() {
         startWith({"throws_at_start", "throws_anything_at_start"});
         assertRefused("throws_at_start", "no start");
         assertRefused("throws_anything_at_start", "");
@@ -230,7 +230,7 @@ public:
         assertOthersRun();
     }
 
-    void everyRefusalIsOneClearLine() {
+    void testEveryRefusalIsOneClearLine() {
         startWith({"no_symbol", "other_abi", "other_toolchain", "shadower_worker", "throws_at_start"});
         const std::string log = daemon_->log();
         for (const std::string name :
@@ -244,7 +244,7 @@ public:
         }
     }
 
-    void disabledPluginIsNotLoaded() {
+    void testDisabledPluginIsNotLoaded() {
         install("greeter_1");
         start({{"plugins.disabled", "greeter, prompts"}});
         ASSERT_REFUSED(404, admin().get("/greeting"));
@@ -253,7 +253,7 @@ public:
         ASSERT_LACKS("\"greeter\"", admin().get("/plugins").body);
     }
 
-    void exceptionsAreAnsweredAndNamed() {
+    void testExceptionsAreAnsweredAndNamed() {
         startWith({"throws_in_handler"});
         for (const std::string how : {"standard", "on_the_loop", "other", "text", "promise", "deferred",
                                       "parked", "after_storing", "stored"}) {
@@ -276,7 +276,7 @@ public:
         daemon_->start();
     }
 
-    void credentialsNeverReachAHandler() {
+    void testCredentialsNeverReachAHandler() {
         startWith({"greeter_1"});
         const CreatedJob job = createJob(*daemon_);
         const std::string path = "/worker/" + job.id + "/greeting/seen?a=b";
@@ -300,7 +300,7 @@ public:
         ASSERT_CONTAINS(job.id, byBearer.body);
     }
 
-    void droppedInPluginIsLiveAfterAReload() {
+    void testDroppedInPluginIsLiveAfterAReload() {
         startWith({});
         ASSERT_REFUSED(404, admin().get("/greeting"));
         install("greeter_1", "greeter");
@@ -318,7 +318,7 @@ public:
         ASSERT_LACKS("greeter", admin().get("/plugins").body);
     }
 
-    void droppedInPluginIsLiveAfterAHangup() {
+    void testDroppedInPluginIsLiveAfterAHangup() {
         startWith({});
         install("greeter_1", "greeter");
         daemon_->reload();
@@ -328,7 +328,7 @@ public:
         ASSERT_REFUSED(404, admin().get("/greeting"));
     }
 
-    void changedPluginTakesItsPlace() {
+    void testChangedPluginTakesItsPlace() {
         install("greeter_1", "greeter");
         startWith({});
         ASSERT_FIELD("one", admin().get("/greeting"), "greeting");
@@ -339,7 +339,7 @@ public:
         }
     }
 
-    void changedPluginThatFailsLeavesTheOldOne() {
+    void testChangedPluginThatFailsLeavesTheOldOne() {
         install("greeter_1", "greeter");
         startWith({});
         for (const std::string broken : {"no_symbol", "throws_at_start", "other_abi"}) {
@@ -355,7 +355,7 @@ public:
     }
 
     /// A call is inside the plugin while its file is taken away and a reload asked for.
-    void changedKeysStartAPluginAnew() {
+    void testChangedKeysStartAPluginAnew() {
         startWith({});
         const std::string prompts = "/jobs/" + createJob(*daemon_).id + "/prompt";
         ASSERT_STATUS(200, admin().post(prompts, R"({"content":"12345"})"));
@@ -370,7 +370,7 @@ public:
         ASSERT_STATUS(200, admin().post(prompts, R"({"content":"12345"})"));
     }
 
-    void keysThatCannotBeLeaveThePluginAsItWas() {
+    void testKeysThatCannotBeLeaveThePluginAsItWas() {
         startWith({});
         const std::string prompts = "/jobs/" + createJob(*daemon_).id + "/prompt";
         // The one is judged by the host, the other by the plugin.
@@ -384,7 +384,7 @@ public:
         ASSERT_STATUS(200, admin().get("/usage"));
     }
 
-    void removalAwaitsCallsInFlight() {
+    void testRemovalAwaitsCallsInFlight() {
         const auto gate = *plugins_ / "gate";
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo(gate.c_str(), 0600));
         install("greeter_1", "greeter");
@@ -406,7 +406,7 @@ public:
         ASSERT_REFUSED(404, admin().get("/greeting"));
     }
 
-    void reloadKeepsConnectionsAndSubscribers() {
+    void testReloadKeepsConnectionsAndSubscribers() {
         install("greeter_1", "greeter");
         startWith({});
         const CreatedJob job = createJob(*daemon_);
@@ -426,7 +426,7 @@ public:
 
     /// The file is replaced again and again while clients call it: each request is answered, by one or the
     /// other.
-    void reloadUnderLoadFailsNoRequest() {
+    void testReloadUnderLoadFailsNoRequest() {
         install("greeter_1", "greeter");
         startWith({});
         std::atomic<bool> done = false;
@@ -460,7 +460,7 @@ public:
     }
 
     /// A plugin of the house, with state in memory and waiting requests, replaced while it is at work.
-    void reloadOfPromptsUnderLoadLosesNone() {
+    void testReloadOfPromptsUnderLoadLosesNone() {
         constexpr int prompts = 150;
         for (const std::string name : {"jobs", "events", "prompts"}) {
             std::filesystem::copy_file(SALLYPORT_PLUGIN_PATH "/" + name + ".so", *plugins_ / (name + ".so"));
@@ -494,7 +494,7 @@ public:
         }
     }
 
-    void pluginsWorkOnTheLoops() {
+    void testPluginsWorkOnTheLoops() {
         startWith({"looper"});
         CPPUNIT_ASSERT_EQUAL(std::string("start first second third"), admin().get("/looper/posted").body);
         CPPUNIT_ASSERT_EQUAL(std::string("posted"), admin().get("/looper/from_outside").body);
@@ -507,7 +507,7 @@ public:
     }
 
     /// The plugin's code goes while something of it is called again and again.
-    void watchesEndWithThePlugin() {
+    void testWatchesEndWithThePlugin() {
         startWith({});
         for (int i = 0; i < 3; ++i) {
             install("looper");

@@ -16,25 +16,25 @@ namespace sallyport::tests {
 
 class PromptsTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(PromptsTest);
-    CPPUNIT_TEST(emptyQueueAnswersNoContent);
-    CPPUNIT_TEST(oldestComesFirstAndOnce);
-    CPPUNIT_TEST(contentComesAsItWentIn);
-    CPPUNIT_TEST(queuesOfJobsAreApart);
-    CPPUNIT_TEST(manyPollersGetEachPromptOnce);
-    CPPUNIT_TEST(survivesARestart);
-    CPPUNIT_TEST(waitingEndsWhenAPromptArrives);
-    CPPUNIT_TEST(waitingEndsAtItsLimit);
-    CPPUNIT_TEST(waitingFindsWhatIsThere);
-    CPPUNIT_TEST(oneWaiterGetsOnePrompt);
-    CPPUNIT_TEST(waitersCostNoThreads);
-    CPPUNIT_TEST(waiterThatWentAwayTakesNothing);
-    CPPUNIT_TEST(promptThatWasNotDeliveredComesFirstAgain);
-    CPPUNIT_TEST(waiterIsRefusedWhenTheJobIsCancelled);
-    CPPUNIT_TEST(waiterIsRefusedWhenTheJobCompletes);
-    CPPUNIT_TEST(queueIsDroppedWithTheJob);
-    CPPUNIT_TEST(waiterIsAnsweredWhenTheDaemonStops);
-    CPPUNIT_TEST(tooLongAPromptIsRefused);
-    CPPUNIT_TEST(fullQueueIsRefused);
+    CPPUNIT_TEST(testEmptyQueueAnswersNoContent);
+    CPPUNIT_TEST(testOldestComesFirstAndOnce);
+    CPPUNIT_TEST(testContentComesAsItWentIn);
+    CPPUNIT_TEST(testQueuesOfJobsAreApart);
+    CPPUNIT_TEST(testManyPollersGetEachPromptOnce);
+    CPPUNIT_TEST(testSurvivesARestart);
+    CPPUNIT_TEST(testWaitingEndsWhenAPromptArrives);
+    CPPUNIT_TEST(testWaitingEndsAtItsLimit);
+    CPPUNIT_TEST(testWaitingFindsWhatIsThere);
+    CPPUNIT_TEST(testOneWaiterGetsOnePrompt);
+    CPPUNIT_TEST(testWaitersCostNoThreads);
+    CPPUNIT_TEST(testWaiterThatWentAwayTakesNothing);
+    CPPUNIT_TEST(testPromptThatWasNotDeliveredComesFirstAgain);
+    CPPUNIT_TEST(testWaiterIsRefusedWhenTheJobIsCancelled);
+    CPPUNIT_TEST(testWaiterIsRefusedWhenTheJobCompletes);
+    CPPUNIT_TEST(testQueueIsDroppedWithTheJob);
+    CPPUNIT_TEST(testWaiterIsAnsweredWhenTheDaemonStops);
+    CPPUNIT_TEST(testTooLongAPromptIsRefused);
+    CPPUNIT_TEST(testFullQueueIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -43,7 +43,7 @@ public:
         job_ = createJob(admin());
     }
 
-    void emptyQueueAnswersNoContent() {
+    void testEmptyQueueAnswersNoContent() {
         const Response response = worker().get("/prompt");
         ASSERT_STATUS(204, response);
         CPPUNIT_ASSERT_MESSAGE(response.describe(), response.body.empty());
@@ -51,7 +51,7 @@ public:
                                      std::size_t{0}, response.count("Content-Length"));
     }
 
-    void oldestComesFirstAndOnce() {
+    void testOldestComesFirstAndOnce() {
         for (int i = 0; i < 10; ++i) {
             push(std::to_string(i), i == 9);
         }
@@ -65,7 +65,7 @@ public:
         ASSERT_STATUS(204, client.get("/prompt"));
     }
 
-    void contentComesAsItWentIn() {
+    void testContentComesAsItWentIn() {
         ASSERT_STATUS(200, admin().post("/jobs/" + job_.id + "/prompt",
                                         R"({"content":"\u0000\"\\\n\u2028\ud83d\ude00 ä","done":null})"));
         const Response response = worker().get("/prompt");
@@ -73,14 +73,14 @@ public:
         ASSERT_FIELD("false", response, "done");
     }
 
-    void queuesOfJobsAreApart() {
+    void testQueuesOfJobsAreApart() {
         const CreatedJob other = createJob(admin());
         push("mine");
         ASSERT_STATUS(204, workerClient(daemon(), other).get("/prompt"));
         ASSERT_FIELD("mine", worker().get("/prompt"), "content");
     }
 
-    void manyPollersGetEachPromptOnce() {
+    void testManyPollersGetEachPromptOnce() {
         constexpr int prompts = 120;
         std::mutex mutex;
         std::map<std::string, int> taken;
@@ -111,7 +111,7 @@ public:
         ASSERT_STATUS(204, worker().get("/prompt"));
     }
 
-    void survivesARestart() {
+    void testSurvivesARestart() {
         Daemon own;
         const CreatedJob job = createJob(own);
         for (const std::string content : {"one", "two", "three"}) {
@@ -127,7 +127,7 @@ public:
         ASSERT_STATUS(204, client.get("/prompt"));
     }
 
-    void waitingEndsWhenAPromptArrives() {
+    void testWaitingEndsWhenAPromptArrives() {
         Connection waiting = wait(60);
         push("wake up");
         const Response response = waiting.receive();
@@ -135,14 +135,14 @@ public:
         ASSERT_FIELD("wake up", response, "content");
     }
 
-    void waitingEndsAtItsLimit() { ASSERT_STATUS(204, worker().get("/prompt?wait=1")); }
+    void testWaitingEndsAtItsLimit() { ASSERT_STATUS(204, worker().get("/prompt?wait=1")); }
 
-    void waitingFindsWhatIsThere() {
+    void testWaitingFindsWhatIsThere() {
         push("already here");
         ASSERT_FIELD("already here", worker().get("/prompt?wait=60"), "content");
     }
 
-    void oneWaiterGetsOnePrompt() {
+    void testOneWaiterGetsOnePrompt() {
         std::vector<Connection> waiting;
         for (int i = 0; i < 5; ++i) {
             waiting.push_back(wait(60));
@@ -159,7 +159,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{5}, taken.size());
     }
 
-    void waitersCostNoThreads() {
+    void testWaitersCostNoThreads() {
         const std::size_t before = daemon().threads();
         std::vector<Connection> waiting;
         for (int i = 0; i < 200; ++i) {
@@ -174,7 +174,7 @@ public:
         }
     }
 
-    void waiterThatWentAwayTakesNothing() {
+    void testWaiterThatWentAwayTakesNothing() {
         Daemon& own = sharedDaemon({{"prompts.max_size", "7MiB"}});
         const CreatedJob job = createJob(own);
         Client operators = operatorClient(own);
@@ -194,7 +194,7 @@ public:
 
     /// The client resets while a prompt larger than all buffers is on its way. What was queued meanwhile
     /// does not overtake it.
-    void promptThatWasNotDeliveredComesFirstAgain() {
+    void testPromptThatWasNotDeliveredComesFirstAgain() {
         const std::string big(6'000'000, 'p');
         Daemon& own = sharedDaemon({{"prompts.max_size", "7MiB"}});
         const CreatedJob job = createJob(own);
@@ -219,19 +219,19 @@ public:
         ASSERT_STATUS(204, client.get("/prompt"));
     }
 
-    void waiterIsRefusedWhenTheJobIsCancelled() {
+    void testWaiterIsRefusedWhenTheJobIsCancelled() {
         Connection waiting = wait(60);
         ASSERT_STATUS(200, admin().post("/jobs/" + job_.id + "/cancel", "{}"));
         ASSERT_UNAUTHORIZED(waiting.receive());
     }
 
-    void waiterIsRefusedWhenTheJobCompletes() {
+    void testWaiterIsRefusedWhenTheJobCompletes() {
         Connection waiting = wait(60);
         ASSERT_STATUS(200, worker().post("/complete", R"({"success":true,"iterations":1})"));
         ASSERT_UNAUTHORIZED(waiting.receive());
     }
 
-    void queueIsDroppedWithTheJob() {
+    void testQueueIsDroppedWithTheJob() {
         push("too late");
         ASSERT_STATUS(200, worker().post("/complete", R"({"success":false,"iterations":1})"));
         const Response restarted = admin().post("/jobs/" + job_.id + "/restart", "{}");
@@ -239,7 +239,7 @@ public:
             204, workerClient(daemon(), {restarted.at("new_job_id"), restarted.at("token")}).get("/prompt"));
     }
 
-    void waiterIsAnsweredWhenTheDaemonStops() {
+    void testWaiterIsAnsweredWhenTheDaemonStops() {
         Daemon own;
         const CreatedJob job = createJob(own);
         Connection waiting(own.worker());
@@ -253,7 +253,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(own.log(), 0, own.awaitExit());
     }
 
-    void tooLongAPromptIsRefused() {
+    void testTooLongAPromptIsRefused() {
         Daemon& own = sharedDaemon({{"prompts.max_size", "1KiB"}, {"prompts.max_queued", "4"}});
         const CreatedJob job = createJob(own);
         const auto pushTo = [&](std::size_t length) {
@@ -264,7 +264,7 @@ public:
         ASSERT_REFUSED(413, pushTo(1025));
     }
 
-    void fullQueueIsRefused() {
+    void testFullQueueIsRefused() {
         Daemon& own = sharedDaemon({{"prompts.max_size", "1KiB"}, {"prompts.max_queued", "4"}});
         const CreatedJob job = createJob(own);
         Client operators = operatorClient(own);

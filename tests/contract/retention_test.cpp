@@ -90,14 +90,14 @@ constexpr const char* sixtyDays = "5184000000";
 
 class RetentionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RetentionTest);
-    CPPUNIT_TEST(nothingIsLeftOfADeletedJob);
-    CPPUNIT_TEST(othersAreUnharmed);
-    CPPUNIT_TEST(sumsOfUsageRemain);
-    CPPUNIT_TEST(aKillInTheMiddleIsMadeGoodByTheNextStart);
-    CPPUNIT_TEST(aPluginThatWasNotThereMakesItGood);
-    CPPUNIT_TEST(oldEventsOfARunningJobGo);
-    CPPUNIT_TEST(aReloadChangesWhatIsKept);
-    CPPUNIT_TEST(nothingIsDeletedByDefault);
+    CPPUNIT_TEST(testNothingIsLeftOfADeletedJob);
+    CPPUNIT_TEST(testOthersAreUnharmed);
+    CPPUNIT_TEST(testSumsOfUsageRemain);
+    CPPUNIT_TEST(testAKillInTheMiddleIsMadeGoodByTheNextStart);
+    CPPUNIT_TEST(testAPluginThatWasNotThereMakesItGood);
+    CPPUNIT_TEST(testOldEventsOfARunningJobGo);
+    CPPUNIT_TEST(testAReloadChangesWhatIsKept);
+    CPPUNIT_TEST(testNothingIsDeletedByDefault);
     CPPUNIT_TEST_SUITE_END();
 
     /// A job with all that a job can have.
@@ -147,7 +147,7 @@ class RetentionTest : public CppUnit::TestFixture {
     }
 
 public:
-    void nothingIsLeftOfADeletedJob() {
+    void testNothingIsLeftOfADeletedJob() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         complete(daemon, job);
@@ -184,7 +184,7 @@ public:
         });
     }
 
-    void othersAreUnharmed() {
+    void testOthersAreUnharmed() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         const CreatedJob running = fullJob(daemon);
@@ -222,7 +222,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(young.id, late.nextNumbered().at("job_id"));
     }
 
-    void sumsOfUsageRemain() {
+    void testSumsOfUsageRemain() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         const CreatedJob running = fullJob(daemon);
@@ -257,7 +257,7 @@ public:
         ASSERT_FIELD("1", jobs, "groups.1.requests");
     }
 
-    void aKillInTheMiddleIsMadeGoodByTheNextStart() {
+    void testAKillInTheMiddleIsMadeGoodByTheNextStart() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         complete(daemon, job);
@@ -280,7 +280,7 @@ public:
         ASSERT_FIELD("20002", operatorClient(daemon).get("/jobs/" + next.id + "/events"), "events.0.id");
     }
 
-    void aPluginThatWasNotThereMakesItGood() {
+    void testAPluginThatWasNotThereMakesItGood() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         complete(daemon, job);
@@ -297,7 +297,7 @@ public:
         ASSERT_FIELD("true", operatorClient(daemon).get("/audit/verify"), "ok");
     }
 
-    void oldEventsOfARunningJobGo() {
+    void testOldEventsOfARunningJobGo() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         age(daemon, {job});
@@ -320,7 +320,7 @@ public:
         ASSERT_FIELD("running", operators.get("/jobs/" + job.id), "state");
     }
 
-    void aReloadChangesWhatIsKept() {
+    void testAReloadChangesWhatIsKept() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         const CreatedJob running = fullJob(daemon);
@@ -335,7 +335,7 @@ public:
               [&] { return operators.get("/jobs/" + running.id + "/events").size("events") == 0; });
     }
 
-    void nothingIsDeletedByDefault() {
+    void testNothingIsDeletedByDefault() {
         Daemon daemon;
         const CreatedJob job = fullJob(daemon);
         complete(daemon, job);

@@ -19,14 +19,14 @@ namespace sallyport::tests {
 
 class SamplesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SamplesTest);
-    CPPUNIT_TEST(labelsAreStoredWithTheJob);
-    CPPUNIT_TEST(noJobComesWithoutItsLabels);
-    CPPUNIT_TEST(labelsAreTakenAlong);
-    CPPUNIT_TEST(jobsAwaitAPluginThatIsReplaced);
-    CPPUNIT_TEST(membersBelongToOnePlugin);
-    CPPUNIT_TEST(launchersGiveNewTokens);
-    CPPUNIT_TEST(newTokensCutOffWhatIsOpen);
-    CPPUNIT_TEST(othersGiveNone);
+    CPPUNIT_TEST(testLabelsAreStoredWithTheJob);
+    CPPUNIT_TEST(testNoJobComesWithoutItsLabels);
+    CPPUNIT_TEST(testLabelsAreTakenAlong);
+    CPPUNIT_TEST(testJobsAwaitAPluginThatIsReplaced);
+    CPPUNIT_TEST(testMembersBelongToOnePlugin);
+    CPPUNIT_TEST(testLaunchersGiveNewTokens);
+    CPPUNIT_TEST(testNewTokensCutOffWhatIsOpen);
+    CPPUNIT_TEST(testOthersGiveNone);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -37,7 +37,7 @@ public:
         plugins_.reset();
     }
 
-    void labelsAreStoredWithTheJob() {
+    void testLabelsAreStoredWithTheJob() {
         start({"labels"});
         const CreatedJob job = createJob(*daemon_, R"({"task":"t","labels": {"team": "a"}})");
         const Response shown = admin().get("/jobs/" + job.id);
@@ -52,7 +52,7 @@ public:
         ASSERT_FIELD("a", admin().get("/jobs/" + job.id), "labels.team");
     }
 
-    void noJobComesWithoutItsLabels() {
+    void testNoJobComesWithoutItsLabels() {
         start({"labels"});
         const std::string body = R"({"task":"t","labels":{"team":"a"}})";
         const CreatedJob job = createJob(*daemon_, body);
@@ -73,7 +73,7 @@ public:
         createJob(*daemon_, body);
     }
 
-    void labelsAreTakenAlong() {
+    void testLabelsAreTakenAlong() {
         start({"labels"});
         const CreatedJob job = createJob(*daemon_, R"({"task":"t","labels":{"team":"a"}})");
         ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/cancel", ""));
@@ -83,7 +83,7 @@ public:
     }
 
     /// None is refused, and none lacks what was asked for.
-    void jobsAwaitAPluginThatIsReplaced() {
+    void testJobsAwaitAPluginThatIsReplaced() {
         start({"labels"});
         std::atomic<bool> over = false;
         std::vector<Response> answers;
@@ -104,13 +104,13 @@ public:
         }
     }
 
-    void membersBelongToOnePlugin() {
+    void testMembersBelongToOnePlugin() {
         start({"labels", "takes_labels", "takes_task"});
         ASSERT_CONTAINS("the member labels of new jobs is taken already", daemon_->log());
         ASSERT_CONTAINS("the member task of new jobs is taken already", daemon_->log());
     }
 
-    void launchersGiveNewTokens() {
+    void testLaunchersGiveNewTokens() {
         start({"handover"}, {{"jobs.launchers", "handover"}});
         const CreatedJob job = createJob(*daemon_);
         ASSERT_STATUS(200, workerClient(*daemon_, job).get("/job"));
@@ -127,7 +127,7 @@ public:
         ASSERT_ERROR(409, "job_over", admin().post("/jobs/" + job.id + "/handover", ""));
     }
 
-    void newTokensCutOffWhatIsOpen() {
+    void testNewTokensCutOffWhatIsOpen() {
         start({"handover"}, {{"jobs.launchers", "handover"}});
         const CreatedJob job = createJob(*daemon_);
         Client worker = workerClient(*daemon_, job);
@@ -141,7 +141,7 @@ public:
         ASSERT_UNAUTHORIZED(open.exchange(worker.request("GET", "/job")));
     }
 
-    void othersGiveNone() {
+    void testOthersGiveNone() {
         start({"handover"});
         const CreatedJob job = createJob(*daemon_);
         ASSERT_ERROR(503, "not_a_launcher", admin().post("/jobs/" + job.id + "/handover", ""));

@@ -15,53 +15,53 @@ namespace sallyport::tests {
 
 class SeedTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(SeedTest);
-    CPPUNIT_TEST(health_requires_no_auth);
-    CPPUNIT_TEST(worker_route_rejects_missing_token);
-    CPPUNIT_TEST(worker_route_rejects_wrong_token);
-    CPPUNIT_TEST(worker_route_accepts_valid_token);
-    CPPUNIT_TEST(token_for_job_a_rejected_on_job_b);
-    CPPUNIT_TEST(prompt_returns_204_when_queue_empty);
-    CPPUNIT_TEST(prompt_returns_queued_prompt);
-    CPPUNIT_TEST(credentials_returns_204_when_no_grants);
-    CPPUNIT_TEST(credentials_returns_503_when_no_secrets_store);
-    CPPUNIT_TEST(credentials_returns_secrets_when_store_configured);
-    CPPUNIT_TEST(job_event_broadcasts_message);
-    CPPUNIT_TEST(job_event_handles_tool_use);
-    CPPUNIT_TEST(job_event_handles_unknown_type);
-    CPPUNIT_TEST(report_status_updates_handle);
+    CPPUNIT_TEST(testHealth_requires_no_auth);
+    CPPUNIT_TEST(testWorker_route_rejects_missing_token);
+    CPPUNIT_TEST(testWorker_route_rejects_wrong_token);
+    CPPUNIT_TEST(testWorker_route_accepts_valid_token);
+    CPPUNIT_TEST(testToken_for_job_a_rejected_on_job_b);
+    CPPUNIT_TEST(testPrompt_returns_204_when_queue_empty);
+    CPPUNIT_TEST(testPrompt_returns_queued_prompt);
+    CPPUNIT_TEST(testCredentials_returns_204_when_no_grants);
+    CPPUNIT_TEST(testCredentials_returns_503_when_no_secrets_store);
+    CPPUNIT_TEST(testCredentials_returns_secrets_when_store_configured);
+    CPPUNIT_TEST(testJob_event_broadcasts_message);
+    CPPUNIT_TEST(testJob_event_handles_tool_use);
+    CPPUNIT_TEST(testJob_event_handles_unknown_type);
+    CPPUNIT_TEST(testReport_status_updates_handle);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void health_requires_no_auth() {
+    void testHealth_requires_no_auth() {
         const Response response = exchange(daemon().worker(), Request("GET", "/health"));
         ASSERT_STATUS(200, response);
     }
 
-    void worker_route_rejects_missing_token() {
+    void testWorker_route_rejects_missing_token() {
         ASSERT_UNAUTHORIZED(exchange(daemon().worker(), Request("GET", "/worker/" + anyId() + "/job")));
     }
 
-    void worker_route_rejects_wrong_token() {
+    void testWorker_route_rejects_wrong_token() {
         Request request("GET", "/worker/" + anyId() + "/job");
         ASSERT_UNAUTHORIZED(exchange(daemon().worker(), request.bearer("totally-bogus")));
     }
 
     /// There it was a 404, because that test made a token without a job.
-    void worker_route_accepts_valid_token() {
+    void testWorker_route_accepts_valid_token() {
         ASSERT_STATUS(200, workerClient(daemon(), createJob(daemon())).get("/job"));
     }
 
-    void token_for_job_a_rejected_on_job_b() {
+    void testToken_for_job_a_rejected_on_job_b() {
         const CreatedJob a = createJob(daemon());
         const CreatedJob b = createJob(daemon());
         ASSERT_UNAUTHORIZED(workerClient(daemon(), {b.id, a.token}).get("/job"));
     }
 
-    void prompt_returns_204_when_queue_empty() {
+    void testPrompt_returns_204_when_queue_empty() {
         ASSERT_STATUS(204, workerClient(daemon(), createJob(daemon())).get("/prompt"));
     }
 
-    void prompt_returns_queued_prompt() {
+    void testPrompt_returns_queued_prompt() {
         const CreatedJob job = createJob(daemon());
         ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/prompt",
                                         R"({"content":"What is the status?","done":false})"));
@@ -71,12 +71,12 @@ public:
         ASSERT_FIELD("false", response, "done");
     }
 
-    void credentials_returns_204_when_no_grants() {
+    void testCredentials_returns_204_when_no_grants() {
         ASSERT_STATUS(204, workerClient(daemon(), createJob(daemon())).get("/credentials"));
     }
 
     /// Here a store that lacks its key: what it holds is of no use.
-    void credentials_returns_503_when_no_secrets_store() {
+    void testCredentials_returns_503_when_no_secrets_store() {
         Daemon own;
         const CreatedJob job = createJobWithSecret(own);
         own.terminate();
@@ -85,7 +85,7 @@ public:
         ASSERT_STATUS(503, workerClient(own, job).get("/credentials"));
     }
 
-    void credentials_returns_secrets_when_store_configured() {
+    void testCredentials_returns_secrets_when_store_configured() {
         const Response response = workerClient(daemon(), createJobWithSecret(daemon())).get("/credentials");
         ASSERT_STATUS(200, response);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, response.size(""));
@@ -93,7 +93,7 @@ public:
         ASSERT_FIELD("supersecretvalue", response, "0.value");
     }
 
-    void job_event_broadcasts_message() {
+    void testJob_event_broadcasts_message() {
         const CreatedJob job = createJob(daemon());
         const StreamedEvent event = broadcastOf(
             job, R"({"event_type":"message","data":{"role":"assistant","content":"Hello from worker"}})");
@@ -103,7 +103,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(event.describe(), std::string("Hello from worker"), event.at("content"));
     }
 
-    void job_event_handles_tool_use() {
+    void testJob_event_handles_tool_use() {
         const StreamedEvent event =
             broadcastOf(createJob(daemon()),
                         R"({"event_type":"tool_use","data":{"tool_name":"shell","input":{"command":"ls"}}})");
@@ -111,13 +111,13 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE(event.describe(), std::string("shell"), event.at("tool_name"));
     }
 
-    void job_event_handles_unknown_type() {
+    void testJob_event_handles_unknown_type() {
         const StreamedEvent event = broadcastOf(
             createJob(daemon()), R"({"event_type":"custom_thing","data":{"message":"something custom"}})");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(event.describe(), std::string("job_status"), event.type);
     }
 
-    void report_status_updates_handle() {
+    void testReport_status_updates_handle() {
         const CreatedJob job = createJob(daemon());
         ASSERT_STATUS(
             200, workerClient(daemon(), job)

@@ -86,27 +86,27 @@ private:
 
 class SessionsTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(SessionsTest);
-    CPPUNIT_TEST(tokenIsExchangedForASession);
-    CPPUNIT_TEST(codeIsExchangedOnce);
-    CPPUNIT_TEST(whoseTokenItIsDecidesWhatItMay);
-    CPPUNIT_TEST(signInRefusesWhatIsNoTokenAndNoCode);
-    CPPUNIT_TEST(signInRefusesOtherPagesAndOtherNames);
-    CPPUNIT_TEST(signInIsPaced);
-    CPPUNIT_TEST(whoTriesToSignInStaysAStranger);
-    CPPUNIT_TEST(changesNeedTheSessionsToken);
-    CPPUNIT_TEST(otherPagesAreRefused);
-    CPPUNIT_TEST(cookieCountsUnderItsOwnNamesAlone);
-    CPPUNIT_TEST(workerDoorTakesNoCookie);
-    CPPUNIT_TEST(bearersKeepTheirHost);
-    CPPUNIT_TEST(bearersSeeWhoTheyAre);
-    CPPUNIT_TEST(signingOutEndsTheSessionAndItsStreams);
-    CPPUNIT_TEST(signingInAgainReplacesTheSession);
-    CPPUNIT_TEST(revokingTheTokenEndsItsSessionsAndStreams);
-    CPPUNIT_TEST(lifetimeEndsTheSessionAndItsStreams);
-    CPPUNIT_TEST(oldestSessionGivesWay);
-    CPPUNIT_TEST(restartEndsSessions);
-    CPPUNIT_TEST(otherNamesAreConfigured);
-    CPPUNIT_TEST(filesAreForTheDoorsOwnNames);
+    CPPUNIT_TEST(testTokenIsExchangedForASession);
+    CPPUNIT_TEST(testCodeIsExchangedOnce);
+    CPPUNIT_TEST(testWhoseTokenItIsDecidesWhatItMay);
+    CPPUNIT_TEST(testSignInRefusesWhatIsNoTokenAndNoCode);
+    CPPUNIT_TEST(testSignInRefusesOtherPagesAndOtherNames);
+    CPPUNIT_TEST(testSignInIsPaced);
+    CPPUNIT_TEST(testWhoTriesToSignInStaysAStranger);
+    CPPUNIT_TEST(testChangesNeedTheSessionsToken);
+    CPPUNIT_TEST(testOtherPagesAreRefused);
+    CPPUNIT_TEST(testCookieCountsUnderItsOwnNamesAlone);
+    CPPUNIT_TEST(testWorkerDoorTakesNoCookie);
+    CPPUNIT_TEST(testBearersKeepTheirHost);
+    CPPUNIT_TEST(testBearersSeeWhoTheyAre);
+    CPPUNIT_TEST(testSigningOutEndsTheSessionAndItsStreams);
+    CPPUNIT_TEST(testSigningInAgainReplacesTheSession);
+    CPPUNIT_TEST(testRevokingTheTokenEndsItsSessionsAndStreams);
+    CPPUNIT_TEST(testLifetimeEndsTheSessionAndItsStreams);
+    CPPUNIT_TEST(testOldestSessionGivesWay);
+    CPPUNIT_TEST(testRestartEndsSessions);
+    CPPUNIT_TEST(testOtherNamesAreConfigured);
+    CPPUNIT_TEST(testFilesAreForTheDoorsOwnNames);
     CPPUNIT_TEST_SUITE_END();
 
     /// One request on a connection of its own.
@@ -140,7 +140,7 @@ class SessionsTest : public SharedDaemonTest {
     }
 
 public:
-    void tokenIsExchangedForASession() {
+    void testTokenIsExchangedForASession() {
         const Response answer = signIn(daemon(), tokenBody(userToken()));
         ASSERT_STATUS(201, answer);
         ASSERT_FIELD("browsing", answer, "user_id");
@@ -171,7 +171,7 @@ public:
         ASSERT_STATUS(201, ask(browser.changing("POST", "/api/jobs", R"({"task":"t"})")));
     }
 
-    void codeIsExchangedOnce() {
+    void testCodeIsExchangedOnce() {
         Client user = operatorClient(daemon(), userToken());
         const Response made = user.post("/session/codes", "{}");
         ASSERT_STATUS(201, made);
@@ -195,7 +195,7 @@ public:
         ASSERT_UNAUTHORIZED(exchange(daemon().operators(), Request("POST", "/api/session/codes").json("{}")));
     }
 
-    void whoseTokenItIsDecidesWhatItMay() {
+    void testWhoseTokenItIsDecidesWhatItMay() {
         const Browser viewer = signedIn(daemon(), createToken(daemon(), "looking", "viewer"));
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"browsing"})");
         ASSERT_ERROR(404, "not_found", ask(viewer.request("GET", "/api/jobs/" + job.id)));
@@ -205,7 +205,7 @@ public:
         ASSERT_STATUS(200, ask(signedIn(daemon(), userToken()).request("GET", "/api/jobs/" + job.id)));
     }
 
-    void signInRefusesWhatIsNoTokenAndNoCode() {
+    void testSignInRefusesWhatIsNoTokenAndNoCode() {
         ASSERT_UNAUTHORIZED(signIn(daemon(), tokenBody(std::string(64, '0'))));
         ASSERT_UNAUTHORIZED(signIn(daemon(), tokenBody("")));
         ASSERT_UNAUTHORIZED(signIn(daemon(), R"({"code":"x"})"));
@@ -224,7 +224,7 @@ public:
         ASSERT_UNAUTHORIZED(ask(browser.request("POST", "/api/session/").json("{}")));
     }
 
-    void signInRefusesOtherPagesAndOtherNames() {
+    void testSignInRefusesOtherPagesAndOtherNames() {
         const std::string body = tokenBody(userToken());
         const auto from = [&](const std::string& host, const std::string& origin) {
             return ask(Request("POST", "/api/session")
@@ -252,7 +252,7 @@ public:
         ASSERT_STATUS(201, from(own, "http://" + own));
     }
 
-    void signInIsPaced() {
+    void testSignInIsPaced() {
         // Every other test would have to wait for it.
         Daemon own;
         Response answer;
@@ -266,7 +266,7 @@ public:
         ASSERT_STATUS(200, operatorClient(own).get("/jobs"));
     }
 
-    void whoTriesToSignInStaysAStranger() {
+    void testWhoTriesToSignInStaysAStranger() {
         Daemon& hasty = sharedDaemon({{"http.anonymous_timeout", "3s"}});
         Connection connection(hasty.operators());
         const Browser browser{consoleOf(hasty)};
@@ -275,7 +275,7 @@ public:
         CPPUNIT_ASSERT(connection.closedByPeer());
     }
 
-    void changesNeedTheSessionsToken() {
+    void testChangesNeedTheSessionsToken() {
         const Browser browser = signedIn(daemon(), userToken());
         const Browser other = signedIn(daemon(), userToken());
         const std::string job = R"({"task":"t"})";
@@ -287,7 +287,7 @@ public:
         ASSERT_STATUS(201, ask(browser.changing("POST", "/api/jobs", job)));
     }
 
-    void otherPagesAreRefused() {
+    void testOtherPagesAreRefused() {
         const Browser browser = signedIn(daemon(), userToken());
         const auto with = [&](const std::string& method, const std::string& name, const std::string& value) {
             Request request(method, "/api/jobs");
@@ -304,7 +304,7 @@ public:
         ASSERT_STATUS(201, with("POST", "Origin", browser.origin()));
     }
 
-    void cookieCountsUnderItsOwnNamesAlone() {
+    void testCookieCountsUnderItsOwnNamesAlone() {
         Browser browser = signedIn(daemon(), userToken());
         const std::string port = browser.host.substr(browser.host.find(':'));
         for (const std::string& host :
@@ -318,7 +318,7 @@ public:
         ASSERT_UNAUTHORIZED(ask(browser.request("GET", "/api/jobs")));
     }
 
-    void workerDoorTakesNoCookie() {
+    void testWorkerDoorTakesNoCookie() {
         const Browser browser = signedIn(daemon(), userToken());
         const CreatedJob job = createJob(admin(), R"({"task":"t","user_id":"browsing"})");
         ASSERT_UNAUTHORIZED(
@@ -328,7 +328,7 @@ public:
                                      browser.request("POST", "/api/session").json(tokenBody(userToken()))));
     }
 
-    void bearersKeepTheirHost() {
+    void testBearersKeepTheirHost() {
         const auto as = [](const std::string& host) {
             return Request("GET", "/api/jobs").withoutHost().header("Host", host).bearer(userToken());
         };
@@ -343,7 +343,7 @@ public:
         ASSERT_UNAUTHORIZED(ask(Request("GET", "/api/jobs").withoutHost().header("Host", "evil.example")));
     }
 
-    void bearersSeeWhoTheyAre() {
+    void testBearersSeeWhoTheyAre() {
         Client user = operatorClient(daemon(), userToken());
         const Response shown = user.get("/session");
         ASSERT_STATUS(200, shown);
@@ -357,7 +357,7 @@ public:
         }
     }
 
-    void signingOutEndsTheSessionAndItsStreams() {
+    void testSigningOutEndsTheSessionAndItsStreams() {
         const Browser browser = signedIn(daemon(), userToken());
         const Browser other = signedIn(daemon(), userToken());
         Stream stream(daemon(), browser);
@@ -372,13 +372,13 @@ public:
         ASSERT_STATUS(200, operatorClient(daemon(), userToken()).get("/jobs"));
     }
 
-    void signingInAgainReplacesTheSession() {
+    void testSigningInAgainReplacesTheSession() {
         const Browser browser = signedIn(daemon(), userToken());
         ASSERT_STATUS(201, ask(browser.request("POST", "/api/session").json(tokenBody(userToken()))));
         ASSERT_UNAUTHORIZED(ask(browser.request("GET", "/api/jobs")));
     }
 
-    void revokingTheTokenEndsItsSessionsAndStreams() {
+    void testRevokingTheTokenEndsItsSessionsAndStreams() {
         const auto [id, token] = freshToken();
         const Browser browser = signedIn(daemon(), token);
         const std::string code = operatorClient(daemon(), token).post("/session/codes", "{}").at("code");
@@ -389,12 +389,12 @@ public:
         ASSERT_UNAUTHORIZED(signIn(daemon(), R"({"code":")" + code + R"("})"));
     }
 
-    void lifetimeEndsTheSessionAndItsStreams() {
+    void testLifetimeEndsTheSessionAndItsStreams() {
         endsByItself(sharedDaemon({{"session.lifetime", "1s"}}));
         endsByItself(sharedDaemon({{"session.idle_timeout", "1s"}}));
     }
 
-    void oldestSessionGivesWay() {
+    void testOldestSessionGivesWay() {
         Daemon& few = sharedDaemon({{"session.max_per_token", "2"}});
         const Browser first = signedIn(few, few.operatorToken());
         Stream stream(few, first);
@@ -406,7 +406,7 @@ public:
         ASSERT_STATUS(200, exchange(few.operators(), third.request("GET", "/api/jobs")));
     }
 
-    void restartEndsSessions() {
+    void testRestartEndsSessions() {
         Daemon own;
         Browser browser = signedIn(own, own.operatorToken());
         own.terminate();
@@ -416,7 +416,7 @@ public:
         ASSERT_STATUS(200, operatorClient(own).get("/jobs"));
     }
 
-    void otherNamesAreConfigured() {
+    void testOtherNamesAreConfigured() {
         Daemon& named = sharedDaemon({{"operator.hosts", "console.example, 192.0.2.7"}});
         for (const std::string host : {"console.example", "Console.Example:8443", "192.0.2.7"}) {
             const Browser browser{host};
@@ -431,7 +431,7 @@ public:
                               other.request("POST", "/api/session").json(tokenBody(named.operatorToken()))));
     }
 
-    void filesAreForTheDoorsOwnNames() {
+    void testFilesAreForTheDoorsOwnNames() {
         const TemporaryDirectory assets;
         const PluginFiles plugins;
         std::filesystem::create_directory(assets / "pages");

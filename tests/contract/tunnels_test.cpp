@@ -99,31 +99,31 @@ std::size_t residentBytes(pid_t pid) {
 
 class TunnelsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TunnelsTest);
-    CPPUNIT_TEST(withoutAProxy);
-    CPPUNIT_TEST(nobodyGetsInWithoutAToken);
-    CPPUNIT_TEST(operatorsHaveNoProxy);
-    CPPUNIT_TEST(targetsAreStrict);
-    CPPUNIT_TEST(relaysInBothDirections);
-    CPPUNIT_TEST(eitherSideMayFinishFirst);
-    CPPUNIT_TEST(whatCameBehindTheHeadComesFirst);
-    CPPUNIT_TEST(muchIsRelayedWhole);
-    CPPUNIT_TEST(clientThatDoesNotReadCostsNoMemory);
-    CPPUNIT_TEST(serverThatDoesNotReadCostsNoMemory);
-    CPPUNIT_TEST(refusalsEndTheConnection);
-    CPPUNIT_TEST(endOfTheJobCutsTunnels);
-    CPPUNIT_TEST(revokedOperatorTokenCutsTunnels);
-    CPPUNIT_TEST(stoppingCutsTunnels);
-    CPPUNIT_TEST(replacedPluginCutsItsTunnels);
-    CPPUNIT_TEST(tunnelsCountAsConnections);
-    CPPUNIT_TEST(tunnelsHaveDeadlines);
-    CPPUNIT_TEST(clientThatGoesIsNoticed);
-    CPPUNIT_TEST(pluginThatFailsEndsItsTunnelAlone);
-    CPPUNIT_TEST(changesOfProtocol);
-    CPPUNIT_TEST(absoluteFormIsReadAsHttp);
-    CPPUNIT_TEST(absoluteFormIsRelayed);
-    CPPUNIT_TEST(tokensAreNotGivenAway);
-    CPPUNIT_TEST(twoProxiesAreRefused);
-    CPPUNIT_TEST(realClient);
+    CPPUNIT_TEST(testWithoutAProxy);
+    CPPUNIT_TEST(testNobodyGetsInWithoutAToken);
+    CPPUNIT_TEST(testOperatorsHaveNoProxy);
+    CPPUNIT_TEST(testTargetsAreStrict);
+    CPPUNIT_TEST(testRelaysInBothDirections);
+    CPPUNIT_TEST(testEitherSideMayFinishFirst);
+    CPPUNIT_TEST(testWhatCameBehindTheHeadComesFirst);
+    CPPUNIT_TEST(testMuchIsRelayedWhole);
+    CPPUNIT_TEST(testClientThatDoesNotReadCostsNoMemory);
+    CPPUNIT_TEST(testServerThatDoesNotReadCostsNoMemory);
+    CPPUNIT_TEST(testRefusalsEndTheConnection);
+    CPPUNIT_TEST(testEndOfTheJobCutsTunnels);
+    CPPUNIT_TEST(testRevokedOperatorTokenCutsTunnels);
+    CPPUNIT_TEST(testStoppingCutsTunnels);
+    CPPUNIT_TEST(testReplacedPluginCutsItsTunnels);
+    CPPUNIT_TEST(testTunnelsCountAsConnections);
+    CPPUNIT_TEST(testTunnelsHaveDeadlines);
+    CPPUNIT_TEST(testClientThatGoesIsNoticed);
+    CPPUNIT_TEST(testPluginThatFailsEndsItsTunnelAlone);
+    CPPUNIT_TEST(testChangesOfProtocol);
+    CPPUNIT_TEST(testAbsoluteFormIsReadAsHttp);
+    CPPUNIT_TEST(testAbsoluteFormIsRelayed);
+    CPPUNIT_TEST(testTokensAreNotGivenAway);
+    CPPUNIT_TEST(testTwoProxiesAreRefused);
+    CPPUNIT_TEST(testRealClient);
     CPPUNIT_TEST_SUITE_END();
 
     std::optional<PluginFiles> plugins_;
@@ -190,7 +190,7 @@ public:
         plugins_.reset();
     }
 
-    void withoutAProxy() {
+    void testWithoutAProxy() {
         start({}, false);
         const Response refused = ask(head("CONNECT", "a:443"));
         ASSERT_ERROR(405, "no_proxy", refused);
@@ -206,7 +206,7 @@ public:
         ASSERT_STATUS(200, ask(head("GET", "http://door/health"), false));
     }
 
-    void nobodyGetsInWithoutAToken() {
+    void testNobodyGetsInWithoutAToken() {
         start();
         const CreatedJob other = createJob(*daemon_);
         const std::string authorization = "Authorization: Bearer " + job_.token + "\r\n";
@@ -251,7 +251,7 @@ public:
         ASSERT_FIELD("running", operatorClient(*daemon_).get("/jobs/" + job_.id), "state");
     }
 
-    void operatorsHaveNoProxy() {
+    void testOperatorsHaveNoProxy() {
         start();
         for (const std::string& credentials : {basic(), "Bearer " + daemon_->operatorToken()}) {
             Connection connection(daemon_->operators());
@@ -267,7 +267,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), recorded());
     }
 
-    void targetsAreStrict() {
+    void testTargetsAreStrict() {
         start();
         for (const std::string authority : {"echo.test",      "echo.test:",
                                             "echo.test:0",    "echo.test:65536",
@@ -303,7 +303,7 @@ public:
         }());
     }
 
-    void relaysInBothDirections() {
+    void testRelaysInBothDirections() {
         start();
         const auto listener = listeningSocket();
         const auto tunnel = connect(at(listener));
@@ -318,7 +318,7 @@ public:
         ASSERT_CONTAINS("asked=1 open=1", recorded());
     }
 
-    void eitherSideMayFinishFirst() {
+    void testEitherSideMayFinishFirst() {
         start();
         const auto listener = listeningSocket();
         {
@@ -344,7 +344,7 @@ public:
         awaitRecorded("open=0");
     }
 
-    void whatCameBehindTheHeadComesFirst() {
+    void testWhatCameBehindTheHeadComesFirst() {
         start();
         const auto listener = listeningSocket();
         Connection tunnel(daemon_->worker());
@@ -355,7 +355,7 @@ public:
         ASSERT_STATUS(200, tunnel.receiveHead());
     }
 
-    void muchIsRelayedWhole() {
+    void testMuchIsRelayedWhole() {
         start();
         const auto listener = listeningSocket();
         const auto sent = pattern(64 * mib);
@@ -382,7 +382,7 @@ public:
         awaitRecorded("finished=1");
     }
 
-    void clientThatDoesNotReadCostsNoMemory() {
+    void testClientThatDoesNotReadCostsNoMemory() {
         start();
         const auto before = residentBytes(daemon_->pid());
         std::vector<std::unique_ptr<Connection>> tunnels;
@@ -400,7 +400,7 @@ public:
         CPPUNIT_ASSERT(std::string(64 * mib, 'f') == tunnels.front()->receiveUntilClosed());
     }
 
-    void serverThatDoesNotReadCostsNoMemory() {
+    void testServerThatDoesNotReadCostsNoMemory() {
         start();
         const auto listener = listeningSocket();
         const auto before = residentBytes(daemon_->pid());
@@ -418,7 +418,7 @@ public:
         sending.join();
     }
 
-    void refusalsEndTheConnection() {
+    void testRefusalsEndTheConnection() {
         start();
         // What follows is not taken for a request: the client may have meant it for the tunnel.
         const std::string behind = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -433,7 +433,7 @@ public:
         ASSERT_CONTAINS("a plugin answered with a tunnel that cannot be", daemon_->log());
     }
 
-    void endOfTheJobCutsTunnels() {
+    void testEndOfTheJobCutsTunnels() {
         start();
         const auto listener = listeningSocket();
         const auto echo = connect("echo.test:1");
@@ -452,7 +452,7 @@ public:
         ASSERT_ERROR(407, "proxy_unauthorized", ask(head("CONNECT", "echo.test:1")));
     }
 
-    void revokedOperatorTokenCutsTunnels() {
+    void testRevokedOperatorTokenCutsTunnels() {
         start();
         Client admin = operatorClient(*daemon_);
         const Response made = admin.post("/tokens", R"({"name":"t","user_id":"ann","role":"viewer"})");
@@ -471,7 +471,7 @@ public:
         awaitRecorded("revoked=1");
     }
 
-    void stoppingCutsTunnels() {
+    void testStoppingCutsTunnels() {
         start({{"shutdown.grace", "200ms"}});
         const auto listener = listeningSocket();
         const auto echo = connect("echo.test:1");
@@ -484,7 +484,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, daemon_->awaitExit());
     }
 
-    void replacedPluginCutsItsTunnels() {
+    void testReplacedPluginCutsItsTunnels() {
         start();
         const auto listener = listeningSocket();
         auto tunnel = connect(at(listener));
@@ -505,7 +505,7 @@ public:
         ASSERT_LACKS("relay", std::string(std::istreambuf_iterator<char>(maps), {}));
     }
 
-    void tunnelsCountAsConnections() {
+    void testTunnelsCountAsConnections() {
         start({{"worker.max_connections_per_job", "2"}});
         const auto one = connect("echo.test:1");
         auto two = connect("echo.test:1");
@@ -519,7 +519,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("still there"), one->receiveBytes(11));
     }
 
-    void tunnelsHaveDeadlines() {
+    void testTunnelsHaveDeadlines() {
         start({{"tunnels.establish_timeout", "100ms"}, {"tunnels.idle_timeout", "200ms"}});
         ASSERT_ERROR(504, "timeout", ask(head("CONNECT", "never.test:1")));
         awaitRecorded("abandoned=1");
@@ -531,7 +531,7 @@ public:
         awaitRecorded("expired=1");
     }
 
-    void clientThatGoesIsNoticed() {
+    void testClientThatGoesIsNoticed() {
         start();
         const auto listener = listeningSocket();
         const auto tunnel = connect(at(listener));
@@ -546,7 +546,7 @@ public:
         awaitRecorded("abandoned=1");
     }
 
-    void pluginThatFailsEndsItsTunnelAlone() {
+    void testPluginThatFailsEndsItsTunnelAlone() {
         start();
         const auto other = connect("echo.test:1");
         auto wrong = connect("wrong.test:1");
@@ -562,7 +562,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("hello"), other->receiveBytes(5));
     }
 
-    void changesOfProtocol() {
+    void testChangesOfProtocol() {
         start();
         const std::vector<std::pair<Endpoint, Request>> doors{
             {daemon_->worker(), Request("GET", "/worker/" + job_.id + "/echo").bearer(job_.token)},
@@ -603,7 +603,7 @@ public:
         ASSERT_ERROR(500, "internal_error", operatorClient(*daemon_).get("/wrong_tunnel"));
     }
 
-    void absoluteFormIsReadAsHttp() {
+    void testAbsoluteFormIsReadAsHttp() {
         start();
         const std::string fields =
             "Authorization: Bearer for-the-target\r\nCookie: a=b\r\nX-Api-Key: key\r\nX-Kept: "
@@ -627,7 +627,7 @@ public:
         awaitRecorded("finished=");
     }
 
-    void absoluteFormIsRelayed() {
+    void testAbsoluteFormIsRelayed() {
         start();
         const auto listener = listeningSocket();
         Connection client(daemon_->worker());
@@ -661,7 +661,7 @@ public:
         awaitRecorded("lost=2");
     }
 
-    void tokensAreNotGivenAway() {
+    void testTokensAreNotGivenAway() {
         start({{"log.level", "debug"}});
         for (const std::string& fields :
              {"Authorization: Bearer " + job_.token + "\r\n", "X-Api-Key: " + job_.token + "\r\n",
@@ -675,7 +675,7 @@ public:
         ASSERT_LACKS(job_.token, daemon_->log());
     }
 
-    void twoProxiesAreRefused() {
+    void testTwoProxiesAreRefused() {
         start();
         plugins_->install("relay_2", "other");
         const Response report = operatorClient(*daemon_).post("/plugins/reload", "{}");
@@ -683,7 +683,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, report.size("refused"));
     }
 
-    void realClient() {
+    void testRealClient() {
         if (!std::filesystem::exists("/usr/bin/curl")) {
             return;
         }

@@ -15,48 +15,48 @@ namespace sallyport::tests {
 
 class WorkerApiTest : public SharedDaemonTest {
     CPPUNIT_TEST_SUITE(WorkerApiTest);
-    CPPUNIT_TEST(healthIsPublicOnBothDoors);
-    CPPUNIT_TEST(tokenIs64LowerCaseHexDigits);
-    CPPUNIT_TEST(jobDescribesTheTask);
-    CPPUNIT_TEST(jobGivesTitleAndProjectDirectoryWhenTheyWereGiven);
-    CPPUNIT_TEST(statusIsKeptOnTheJob);
-    CPPUNIT_TEST(statusKeepsTheLastMessageWhenNoneIsGiven);
-    CPPUNIT_TEST(statusTakesIterationsOfUnsigned32Bits);
-    CPPUNIT_TEST(statusRefusesIterationsThatAreNone);
-    CPPUNIT_TEST(statusNamesTheWrongField);
-    CPPUNIT_TEST(completeKeepsTheResult);
-    CPPUNIT_TEST(completeWithoutSuccessFailsTheJob);
-    CPPUNIT_TEST(completeTakesNoMessage);
-    CPPUNIT_TEST(completeNamesTheWrongField);
-    CPPUNIT_TEST(completeRevokesTheTokenOnEveryConnection);
-    CPPUNIT_TEST(completeAtOnceFromManyConnectionsEndsTheJobOnce);
-    CPPUNIT_TEST(cancelRevokesTheTokenOnEveryConnection);
-    CPPUNIT_TEST(eventAnswersWithAnEmptyBody);
-    CPPUNIT_TEST(eventTakesAnyJsonAsData);
-    CPPUNIT_TEST(eventNamesTheWrongField);
-    CPPUNIT_TEST(promptRefusesWaitsOutOfRange);
-    CPPUNIT_TEST(contentTypeMustBeJson);
-    CPPUNIT_TEST(bodyMustParse);
-    CPPUNIT_TEST(bodyMustBeAnObject);
-    CPPUNIT_TEST(bodyMayNestOnlySoDeep);
-    CPPUNIT_TEST(unknownFieldsAreIgnored);
-    CPPUNIT_TEST(duplicateFieldsAreRefused);
-    CPPUNIT_TEST(bodyOfExactlyTheLimitIsTaken);
-    CPPUNIT_TEST(defaultLimitTakesLargeBodies);
-    CPPUNIT_TEST(bodyOverTheLimitIsRefusedUnread);
-    CPPUNIT_TEST(chunkedBodyOverTheLimitIsRefused);
-    CPPUNIT_TEST(jobIdsAreTakenInEveryForm);
-    CPPUNIT_TEST(whatIsNoJobIdIsABadRequest);
-    CPPUNIT_TEST(schemeIsTakenInAnyLetterCase);
-    CPPUNIT_TEST(apiKeyHeaderIsTaken);
-    CPPUNIT_TEST(tokensThatAreNoneAreUnauthorized);
-    CPPUNIT_TEST(operatorTokenOpensNoWorkerRoute);
-    CPPUNIT_TEST(checksComeInOrder);
-    CPPUNIT_TEST(unauthorizedBodyIsNotRead);
-    CPPUNIT_TEST(headAnswersWithoutBody);
-    CPPUNIT_TEST(headUsesNoPromptUp);
-    CPPUNIT_TEST(optionsNamesTheMethods);
-    CPPUNIT_TEST(firstAuthenticatedCallStartsTheJob);
+    CPPUNIT_TEST(testHealthIsPublicOnBothDoors);
+    CPPUNIT_TEST(testTokenIs64LowerCaseHexDigits);
+    CPPUNIT_TEST(testJobDescribesTheTask);
+    CPPUNIT_TEST(testJobGivesTitleAndProjectDirectoryWhenTheyWereGiven);
+    CPPUNIT_TEST(testStatusIsKeptOnTheJob);
+    CPPUNIT_TEST(testStatusKeepsTheLastMessageWhenNoneIsGiven);
+    CPPUNIT_TEST(testStatusTakesIterationsOfUnsigned32Bits);
+    CPPUNIT_TEST(testStatusRefusesIterationsThatAreNone);
+    CPPUNIT_TEST(testStatusNamesTheWrongField);
+    CPPUNIT_TEST(testCompleteKeepsTheResult);
+    CPPUNIT_TEST(testCompleteWithoutSuccessFailsTheJob);
+    CPPUNIT_TEST(testCompleteTakesNoMessage);
+    CPPUNIT_TEST(testCompleteNamesTheWrongField);
+    CPPUNIT_TEST(testCompleteRevokesTheTokenOnEveryConnection);
+    CPPUNIT_TEST(testCompleteAtOnceFromManyConnectionsEndsTheJobOnce);
+    CPPUNIT_TEST(testCancelRevokesTheTokenOnEveryConnection);
+    CPPUNIT_TEST(testEventAnswersWithAnEmptyBody);
+    CPPUNIT_TEST(testEventTakesAnyJsonAsData);
+    CPPUNIT_TEST(testEventNamesTheWrongField);
+    CPPUNIT_TEST(testPromptRefusesWaitsOutOfRange);
+    CPPUNIT_TEST(testContentTypeMustBeJson);
+    CPPUNIT_TEST(testBodyMustParse);
+    CPPUNIT_TEST(testBodyMustBeAnObject);
+    CPPUNIT_TEST(testBodyMayNestOnlySoDeep);
+    CPPUNIT_TEST(testUnknownFieldsAreIgnored);
+    CPPUNIT_TEST(testDuplicateFieldsAreRefused);
+    CPPUNIT_TEST(testBodyOfExactlyTheLimitIsTaken);
+    CPPUNIT_TEST(testDefaultLimitTakesLargeBodies);
+    CPPUNIT_TEST(testBodyOverTheLimitIsRefusedUnread);
+    CPPUNIT_TEST(testChunkedBodyOverTheLimitIsRefused);
+    CPPUNIT_TEST(testJobIdsAreTakenInEveryForm);
+    CPPUNIT_TEST(testWhatIsNoJobIdIsABadRequest);
+    CPPUNIT_TEST(testSchemeIsTakenInAnyLetterCase);
+    CPPUNIT_TEST(testApiKeyHeaderIsTaken);
+    CPPUNIT_TEST(testTokensThatAreNoneAreUnauthorized);
+    CPPUNIT_TEST(testOperatorTokenOpensNoWorkerRoute);
+    CPPUNIT_TEST(testChecksComeInOrder);
+    CPPUNIT_TEST(testUnauthorizedBodyIsNotRead);
+    CPPUNIT_TEST(testHeadAnswersWithoutBody);
+    CPPUNIT_TEST(testHeadUsesNoPromptUp);
+    CPPUNIT_TEST(testOptionsNamesTheMethods);
+    CPPUNIT_TEST(testFirstAuthenticatedCallStartsTheJob);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -65,7 +65,7 @@ public:
         job_ = createJob(daemon());
     }
 
-    void healthIsPublicOnBothDoors() {
+    void testHealthIsPublicOnBothDoors() {
         for (const Endpoint& door : {daemon().worker(), daemon().operators()}) {
             const Response response = exchange(door, Request("GET", "/health"));
             ASSERT_STATUS(200, response);
@@ -76,13 +76,13 @@ public:
         }
     }
 
-    void tokenIs64LowerCaseHexDigits() {
+    void testTokenIs64LowerCaseHexDigits() {
         CPPUNIT_ASSERT_EQUAL_MESSAGE(job_.token, std::size_t{64}, job_.token.size());
         CPPUNIT_ASSERT_EQUAL_MESSAGE(job_.token, std::string::npos,
                                      job_.token.find_first_not_of("0123456789abcdef"));
     }
 
-    void jobDescribesTheTask() {
+    void testJobDescribesTheTask() {
         const Response response = worker().get("/job");
         ASSERT_STATUS(200, response);
         ASSERT_FIELD("Job " + job_.id, response, "title");
@@ -90,7 +90,7 @@ public:
         ASSERT_FIELD("null", response, "project_dir");
     }
 
-    void jobGivesTitleAndProjectDirectoryWhenTheyWereGiven() {
+    void testJobGivesTitleAndProjectDirectoryWhenTheyWereGiven() {
         job_ = createJob(daemon(),
                          R"({"task":"t","title":"Sterne \u2605 z\u00e4hlen","project_dir":"/srv/sky"})");
         const Response response = worker().get("/job");
@@ -98,7 +98,7 @@ public:
         ASSERT_FIELD("/srv/sky", response, "project_dir");
     }
 
-    void statusIsKeptOnTheJob() {
+    void testStatusIsKeptOnTheJob() {
         const Response response =
             worker().post("/status", R"({"state":"in_progress","message":"half way","iteration":7})");
         ASSERT_STATUS(200, response);
@@ -107,7 +107,7 @@ public:
         ASSERT_FIELD("7", detail(), "iteration");
     }
 
-    void statusKeepsTheLastMessageWhenNoneIsGiven() {
+    void testStatusKeepsTheLastMessageWhenNoneIsGiven() {
         Client client = worker();
         ASSERT_STATUS(200, client.post("/status", R"({"state":"a","message":"first","iteration":1})"));
         ASSERT_STATUS(200, client.post("/status", R"({"state":"b","iteration":2})"));
@@ -116,14 +116,14 @@ public:
         ASSERT_FIELD("3", detail(), "iteration");
     }
 
-    void statusTakesIterationsOfUnsigned32Bits() {
+    void testStatusTakesIterationsOfUnsigned32Bits() {
         for (const std::string iteration : {"4294967295", "0"}) {
             ASSERT_STATUS(200, worker().post("/status", R"({"state":"x","iteration":)" + iteration + "}"));
             ASSERT_FIELD(iteration, detail(), "iteration");
         }
     }
 
-    void statusRefusesIterationsThatAreNone() {
+    void testStatusRefusesIterationsThatAreNone() {
         for (const std::string iteration : {"4294967296", "-1", "1.5", "1.0", "1e1", "\"5\"", "null", "true",
                                             "[1]", "18446744073709551616", "1e300"}) {
             ASSERT_INVALID_FIELD("iteration",
@@ -132,7 +132,7 @@ public:
         ASSERT_FIELD("0", detail(), "iteration");
     }
 
-    void statusNamesTheWrongField() {
+    void testStatusNamesTheWrongField() {
         ASSERT_INVALID_FIELD("state", worker().post("/status", R"({"iteration":1})"));
         ASSERT_INVALID_FIELD("state", worker().post("/status", R"({"state":5,"iteration":1})"));
         ASSERT_INVALID_FIELD("state", worker().post("/status", R"({"state":null,"iteration":1})"));
@@ -141,7 +141,7 @@ public:
                              worker().post("/status", R"({"state":"x","iteration":1,"message":{}})"));
     }
 
-    void completeKeepsTheResult() {
+    void testCompleteKeepsTheResult() {
         const Response response =
             worker().post("/complete", R"({"success":true,"message":"all counted","iterations":12})");
         ASSERT_STATUS(200, response);
@@ -154,7 +154,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(job.describe(), job.at("finished_at") != "null");
     }
 
-    void completeWithoutSuccessFailsTheJob() {
+    void testCompleteWithoutSuccessFailsTheJob() {
         ASSERT_STATUS(200,
                       worker().post("/complete", R"({"success":false,"message":"clouds","iterations":1})"));
         ASSERT_FIELD("failed", detail(), "state");
@@ -162,12 +162,12 @@ public:
         ASSERT_FIELD("clouds", detail(), "result.message");
     }
 
-    void completeTakesNoMessage() {
+    void testCompleteTakesNoMessage() {
         ASSERT_STATUS(200, worker().post("/complete", R"({"success":true,"iterations":0})"));
         ASSERT_FIELD("null", detail(), "result.message");
     }
 
-    void completeNamesTheWrongField() {
+    void testCompleteNamesTheWrongField() {
         ASSERT_INVALID_FIELD("success", worker().post("/complete", R"({"iterations":1})"));
         ASSERT_INVALID_FIELD("success", worker().post("/complete", R"({"success":"yes","iterations":1})"));
         ASSERT_INVALID_FIELD("success", worker().post("/complete", R"({"success":1,"iterations":1})"));
@@ -178,7 +178,7 @@ public:
         ASSERT_FIELD("running", detail(), "state");
     }
 
-    void completeRevokesTheTokenOnEveryConnection() {
+    void testCompleteRevokesTheTokenOnEveryConnection() {
         Client one = worker();
         Client other = worker();
         ASSERT_STATUS(200, other.get("/job"));
@@ -187,7 +187,7 @@ public:
     }
 
     /// Each of them was authenticated while the job ran, or is refused. None sees anything else.
-    void completeAtOnceFromManyConnectionsEndsTheJobOnce() {
+    void testCompleteAtOnceFromManyConnectionsEndsTheJobOnce() {
         constexpr int connections = 8;
         std::vector<Response> answers(connections);
         std::vector<std::jthread> threads;
@@ -213,7 +213,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(kept, answers[static_cast<std::size_t>(std::stoi(kept))].status == 200);
     }
 
-    void cancelRevokesTheTokenOnEveryConnection() {
+    void testCancelRevokesTheTokenOnEveryConnection() {
         Client one = worker();
         Client other = worker();
         ASSERT_STATUS(200, one.get("/job"));
@@ -222,20 +222,20 @@ public:
         assertTokenIsDead(one, other);
     }
 
-    void eventAnswersWithAnEmptyBody() {
+    void testEventAnswersWithAnEmptyBody() {
         const Response response =
             worker().post("/event", R"({"event_type":"message","data":{"content":"hi"}})");
         ASSERT_STATUS(200, response);
         CPPUNIT_ASSERT_MESSAGE(response.describe(), response.body.empty());
     }
 
-    void eventTakesAnyJsonAsData() {
+    void testEventTakesAnyJsonAsData() {
         for (const std::string data : {"null", "true", "-12.5e3", "\"text\"", "[]", "[1,[2]]", "{}"}) {
             ASSERT_STATUS(200, worker().post("/event", R"({"event_type":"x","data":)" + data + "}"));
         }
     }
 
-    void eventNamesTheWrongField() {
+    void testEventNamesTheWrongField() {
         ASSERT_INVALID_FIELD("event_type", worker().post("/event", R"({"data":{}})"));
         ASSERT_INVALID_FIELD("event_type", worker().post("/event", R"({"event_type":1,"data":{}})"));
         ASSERT_INVALID_FIELD("event_type", worker().post("/event", R"({"event_type":null,"data":{}})"));
@@ -243,7 +243,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, admin().get("/jobs/" + job_.id + "/events").size("events"));
     }
 
-    void promptRefusesWaitsOutOfRange() {
+    void testPromptRefusesWaitsOutOfRange() {
         for (const std::string wait : {"61", "-1", "abc", "1.5", "99999999999999999999"}) {
             const Response response = worker().get("/prompt?wait=" + wait);
             ASSERT_REFUSED(400, response);
@@ -252,7 +252,7 @@ public:
         ASSERT_STATUS(204, worker().get("/prompt?wait=0"));
     }
 
-    void contentTypeMustBeJson() {
+    void testContentTypeMustBeJson() {
         const std::string body = R"({"event_type":"x","data":1})";
         const auto post = [&](const std::string& type) {
             return worker().exchange(worker().request("POST", "/event").body(type, body));
@@ -271,7 +271,7 @@ public:
         ASSERT_REFUSED(415, connection.receive());
     }
 
-    void bodyMustParse() {
+    void testBodyMustParse() {
         const std::vector<std::string> broken{"{",
                                               "{\"state\":}",
                                               "nonsense",
@@ -290,7 +290,7 @@ public:
         ASSERT_REFUSED(400, worker().exchange(worker().request("POST", "/status").json("")));
     }
 
-    void bodyMustBeAnObject() {
+    void testBodyMustBeAnObject() {
         for (const std::string body : {"[]", "null", "5", "\"x\"", "true"}) {
             for (const std::string path : {"/status", "/complete", "/event"}) {
                 ASSERT_REFUSED(422, worker().post(path, body));
@@ -298,7 +298,7 @@ public:
         }
     }
 
-    void bodyMayNestOnlySoDeep() {
+    void testBodyMayNestOnlySoDeep() {
         const auto nested = [](std::size_t depth) {
             return R"({"event_type":"x","data":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
         };
@@ -308,14 +308,14 @@ public:
         ASSERT_REFUSED(400, worker().post("/status", nested(1'000'000)));
     }
 
-    void unknownFieldsAreIgnored() {
+    void testUnknownFieldsAreIgnored() {
         ASSERT_STATUS(200,
                       worker().post("/status", R"({"state":"x","iteration":1,"later":{"a":[1]},"":null})"));
         ASSERT_STATUS(200, worker().post("/event", R"({"later":1,"event_type":"x","data":1})"));
         ASSERT_STATUS(200, worker().post("/complete", R"({"later":1,"success":true,"iterations":1})"));
     }
 
-    void duplicateFieldsAreRefused() {
+    void testDuplicateFieldsAreRefused() {
         ASSERT_INVALID_FIELD("iteration",
                              worker().post("/status", R"({"state":"x","iteration":1,"iteration":2})"));
         ASSERT_INVALID_FIELD("event_type",
@@ -325,21 +325,21 @@ public:
         ASSERT_STATUS(200, worker().post("/status", R"({"state":"x","iteration":3,"later":1,"later":2})"));
     }
 
-    void bodyOfExactlyTheLimitIsTaken() {
+    void testBodyOfExactlyTheLimitIsTaken() {
         Daemon& daemon = smallBodies();
         const CreatedJob job = createJob(daemon);
         ASSERT_STATUS(200, workerClient(daemon, job).post("/event", eventOfSize(smallBody)));
         ASSERT_REFUSED(413, workerClient(daemon, job).post("/event", eventOfSize(smallBody + 1)));
     }
 
-    void defaultLimitTakesLargeBodies() {
+    void testDefaultLimitTakesLargeBodies() {
         constexpr std::size_t mebibyte = 1024 * 1024;
         ASSERT_STATUS(200, worker().post("/event", eventOfSize(32 * mebibyte)));
         ASSERT_REFUSED(413, worker().post("/event", eventOfSize(32 * mebibyte + 1)));
     }
 
     /// The answer comes though only the head was sent.
-    void bodyOverTheLimitIsRefusedUnread() {
+    void testBodyOverTheLimitIsRefusedUnread() {
         Daemon& daemon = smallBodies();
         const CreatedJob job = createJob(daemon);
         Connection connection(daemon.worker());
@@ -353,7 +353,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE("the rest of the body would be read as a request", !response.keepAlive);
     }
 
-    void chunkedBodyOverTheLimitIsRefused() {
+    void testChunkedBodyOverTheLimitIsRefused() {
         Daemon& daemon = smallBodies();
         const CreatedJob job = createJob(daemon);
         Connection connection(daemon.worker());
@@ -370,7 +370,7 @@ public:
         ASSERT_REFUSED(413, connection.receive());
     }
 
-    void jobIdsAreTakenInEveryForm() {
+    void testJobIdsAreTakenInEveryForm() {
         std::string upper = job_.id;
         std::transform(upper.begin(), upper.end(), upper.begin(),
                        [](unsigned char c) { return std::toupper(c); });
@@ -384,7 +384,7 @@ public:
         }
     }
 
-    void whatIsNoJobIdIsABadRequest() {
+    void testWhatIsNoJobIdIsABadRequest() {
         const std::string id = job_.id;
         for (const std::string& wrong :
              {std::string("x"), id.substr(1), id + "0", "{" + id, id + "}", "urn:" + id, "uuid:" + id,
@@ -395,7 +395,7 @@ public:
         ASSERT_REFUSED(400, exchange(daemon().worker(), Request("GET", "/worker/x/job")));
     }
 
-    void schemeIsTakenInAnyLetterCase() {
+    void testSchemeIsTakenInAnyLetterCase() {
         for (const std::string scheme : {"Bearer", "bearer", "BEARER", "bEaReR"}) {
             Request request("GET", "/worker/" + job_.id + "/job");
             ASSERT_STATUS(
@@ -403,7 +403,7 @@ public:
         }
     }
 
-    void apiKeyHeaderIsTaken() {
+    void testApiKeyHeaderIsTaken() {
         for (const std::string name : {"x-api-key", "X-Api-Key", "X-API-KEY"}) {
             Request request("GET", "/worker/" + job_.id + "/job");
             ASSERT_STATUS(200, exchange(daemon().worker(), request.header(name, job_.token)));
@@ -416,7 +416,7 @@ public:
             exchange(daemon().operators(), operatorRequest.header("x-api-key", daemon().operatorToken())));
     }
 
-    void tokensThatAreNoneAreUnauthorized() {
+    void testTokensThatAreNoneAreUnauthorized() {
         const std::string& token = job_.token;
         std::string upper = token;
         std::transform(upper.begin(), upper.end(), upper.begin(),
@@ -436,11 +436,11 @@ public:
         ASSERT_FIELD("pending", detail(), "state");
     }
 
-    void operatorTokenOpensNoWorkerRoute() {
+    void testOperatorTokenOpensNoWorkerRoute() {
         ASSERT_UNAUTHORIZED(as("/worker/" + job_.id + "/job", daemon().operatorToken()));
     }
 
-    void checksComeInOrder() {
+    void testChecksComeInOrder() {
         const auto send = [&](const std::string& method, const std::string& target,
                               const std::string& token) {
             Request request(method, target);
@@ -459,7 +459,7 @@ public:
         ASSERT_REFUSED(405, send("POST", base + "/job", job_.token));
     }
 
-    void unauthorizedBodyIsNotRead() {
+    void testUnauthorizedBodyIsNotRead() {
         Connection connection(daemon().worker());
         connection.send(Request("POST", "/worker/" + job_.id + "/event")
                             .bearer("bad")
@@ -469,7 +469,7 @@ public:
         ASSERT_UNAUTHORIZED(connection.receive());
     }
 
-    void headAnswersWithoutBody() {
+    void testHeadAnswersWithoutBody() {
         Client client = worker();
         const Response get = client.get("/job");
         const Response head = client.send("HEAD", "/job", {});
@@ -482,7 +482,7 @@ public:
         ASSERT_STATUS(200, exchange(daemon().worker(), Request("HEAD", "/health")));
     }
 
-    void headUsesNoPromptUp() {
+    void testHeadUsesNoPromptUp() {
         ASSERT_STATUS(200, admin().post("/jobs/" + job_.id + "/prompt", R"({"content":"keep me"})"));
         Client client = worker();
         const Response head = client.send("HEAD", "/prompt", {});
@@ -490,7 +490,7 @@ public:
         ASSERT_FIELD("keep me", client.get("/prompt"), "content");
     }
 
-    void optionsNamesTheMethods() {
+    void testOptionsNamesTheMethods() {
         Client client = worker();
         const Response response = client.send("OPTIONS", "/job", {});
         CPPUNIT_ASSERT_MESSAGE(response.describe(), response.status == 200 || response.status == 204);
@@ -499,7 +499,7 @@ public:
         ASSERT_UNAUTHORIZED(exchange(daemon().worker(), Request("OPTIONS", "/worker/" + job_.id + "/job")));
     }
 
-    void firstAuthenticatedCallStartsTheJob() {
+    void testFirstAuthenticatedCallStartsTheJob() {
         ASSERT_FIELD("pending", detail(), "state");
         ASSERT_FIELD("null", detail(), "started_at");
         ASSERT_UNAUTHORIZED(as("/worker/" + job_.id + "/job", "bad"));

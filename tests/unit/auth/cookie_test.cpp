@@ -8,9 +8,9 @@ namespace sallyport::host::auth {
 
 class CookieTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CookieTest);
-    CPPUNIT_TEST(isForThisHostAlone);
-    CPPUNIT_TEST(isTakenAway);
-    CPPUNIT_TEST(isFoundAmongOthers);
+    CPPUNIT_TEST(testIsForThisHostAlone);
+    CPPUNIT_TEST(testIsTakenAway);
+    CPPUNIT_TEST(testIsFoundAmongOthers);
     CPPUNIT_TEST_SUITE_END();
 
     static std::string joined(std::string_view header) {
@@ -22,7 +22,7 @@ class CookieTest : public CppUnit::TestFixture {
     }
 
 public:
-    static void isForThisHostAlone() {
+    static void testIsForThisHostAlone() {
         CPPUNIT_ASSERT_EQUAL(
             std::string("sallyport_session=abc; Path=/; HttpOnly; SameSite=Strict; Max-Age=3600"),
             cookieFor("abc", false, std::chrono::hours(1)));
@@ -33,12 +33,12 @@ public:
         CPPUNIT_ASSERT(cookieFor("abc", true, std::chrono::hours(1)).starts_with(cookieName(true)));
     }
 
-    static void isTakenAway() {
+    static void testIsTakenAway() {
         CPPUNIT_ASSERT_EQUAL(std::string("sallyport_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"),
                              expiredCookie(false));
     }
 
-    static void isFoundAmongOthers() {
+    static void testIsFoundAmongOthers() {
         CPPUNIT_ASSERT_EQUAL(std::string("<v>"), joined("name=v"));
         CPPUNIT_ASSERT_EQUAL(std::string("<v>"), joined("a=b; name=v; c=d"));
         CPPUNIT_ASSERT_EQUAL(std::string("<v>"), joined("a=name;name=v ;"));

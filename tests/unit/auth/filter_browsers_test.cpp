@@ -17,22 +17,22 @@ using namespace std::chrono_literals;
 
 class FilterBrowsersTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FilterBrowsersTest);
-    CPPUNIT_TEST(sessionIsItsToken);
-    CPPUNIT_TEST(sessionEndsWithItsToken);
-    CPPUNIT_TEST(unknownAndMalformedCookiesAreNone);
-    CPPUNIT_TEST(bearerGoesBeforeACookie);
-    CPPUNIT_TEST(workersHaveNoSessions);
-    CPPUNIT_TEST(cookieCountsUnderItsOwnNamesAlone);
-    CPPUNIT_TEST(cookieOfTheOtherKindIsNone);
-    CPPUNIT_TEST(unsafeMethodsNeedOriginAndToken);
-    CPPUNIT_TEST(otherProtocolsNeedOrigin);
-    CPPUNIT_TEST(otherPagesAreRefused);
-    CPPUNIT_TEST(underTlsOnlyPagesUnderTlsMayAsk);
-    CPPUNIT_TEST(bearersMayNameAnyHostUnlessTheyAreBrowsers);
-    CPPUNIT_TEST(strangersMayNothing);
-    CPPUNIT_TEST(signingInIsForOwnPages);
-    CPPUNIT_TEST(signingInIsPaced);
-    CPPUNIT_TEST(signingInReplacesASession);
+    CPPUNIT_TEST(testSessionIsItsToken);
+    CPPUNIT_TEST(testSessionEndsWithItsToken);
+    CPPUNIT_TEST(testUnknownAndMalformedCookiesAreNone);
+    CPPUNIT_TEST(testBearerGoesBeforeACookie);
+    CPPUNIT_TEST(testWorkersHaveNoSessions);
+    CPPUNIT_TEST(testCookieCountsUnderItsOwnNamesAlone);
+    CPPUNIT_TEST(testCookieOfTheOtherKindIsNone);
+    CPPUNIT_TEST(testUnsafeMethodsNeedOriginAndToken);
+    CPPUNIT_TEST(testOtherProtocolsNeedOrigin);
+    CPPUNIT_TEST(testOtherPagesAreRefused);
+    CPPUNIT_TEST(testUnderTlsOnlyPagesUnderTlsMayAsk);
+    CPPUNIT_TEST(testBearersMayNameAnyHostUnlessTheyAreBrowsers);
+    CPPUNIT_TEST(testStrangersMayNothing);
+    CPPUNIT_TEST(testSigningInIsForOwnPages);
+    CPPUNIT_TEST(testSigningInIsPaced);
+    CPPUNIT_TEST(testSigningInReplacesASession);
     CPPUNIT_TEST_SUITE_END();
 
     static constexpr std::string_view ownHost = "sallyport.localhost:50052";
@@ -85,7 +85,7 @@ class FilterBrowsersTest : public CppUnit::TestFixture {
     }
 
 public:
-    void sessionIsItsToken() {
+    void testSessionIsItsToken() {
         const auto identity = std::get<Identity>(filter_.operators(page()));
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), identity.caller->user());
         CPPUNIT_ASSERT(identity.caller->may(permission::jobsWrite));
@@ -97,14 +97,14 @@ public:
         CPPUNIT_ASSERT(!std::get<Identity>(filter_.operators({.authorization = bearer_})).browser);
     }
 
-    void sessionEndsWithItsToken() {
+    void testSessionEndsWithItsToken() {
         const auto before = std::get<Identity>(filter_.operators(page()));
         operators_.revoke(made_.token.id);
         CPPUNIT_ASSERT(before.revoked());
         CPPUNIT_ASSERT_EQUAL(401, status(page()));
     }
 
-    void unknownAndMalformedCookiesAreNone() {
+    void testUnknownAndMalformedCookiesAreNone() {
         auto shown = page();
         for (const std::string& cookie :
              {std::string("sallyport_session="), std::string("sallyport_session=x"),
@@ -120,7 +120,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(401, status(page()));
     }
 
-    void bearerGoesBeforeACookie() {
+    void testBearerGoesBeforeACookie() {
         auto shown = page();
         const std::string wrong = "Bearer " + newToken();
         shown.authorization = wrong;
@@ -130,12 +130,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, status(shown));
     }
 
-    void workersHaveNoSessions() {
+    void testWorkersHaveNoSessions() {
         const auto outcome = filter_.worker(JobId::random().str(), page());
         CPPUNIT_ASSERT_EQUAL(401, std::get<RequestError>(outcome).status());
     }
 
-    void cookieCountsUnderItsOwnNamesAlone() {
+    void testCookieCountsUnderItsOwnNamesAlone() {
         auto shown = page();
         for (const char* host : {"sallyport.localhost", "console.example", "Console.Example:443"}) {
             shown.host = host;
@@ -147,7 +147,7 @@ public:
         }
     }
 
-    void cookieOfTheOtherKindIsNone() {
+    void testCookieOfTheOtherKindIsNone() {
         auto shown = page();
         shown.secure = true;
         CPPUNIT_ASSERT_EQUAL(401, status(shown));
@@ -158,7 +158,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(401, status(shown));
     }
 
-    void unsafeMethodsNeedOriginAndToken() {
+    void testUnsafeMethodsNeedOriginAndToken() {
         for (const char* method : {"POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(method, 200, status(page(method)));
             auto shown = page(method);
@@ -180,7 +180,7 @@ public:
     }
 
     /// The handshake of a WebSocket is a GET.
-    void otherProtocolsNeedOrigin() {
+    void testOtherProtocolsNeedOrigin() {
         auto shown = page();
         shown.upgrade = true;
         CPPUNIT_ASSERT_EQUAL(403, status(shown));
@@ -190,7 +190,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, status(shown));
     }
 
-    void otherPagesAreRefused() {
+    void testOtherPagesAreRefused() {
         for (const char* method : {"GET", "POST"}) {
             auto shown = page(method);
             for (const char* origin : {"null", "http://localhost:50052", "http://sallyport.localhost",
@@ -213,7 +213,7 @@ public:
         }
     }
 
-    void underTlsOnlyPagesUnderTlsMayAsk() {
+    void testUnderTlsOnlyPagesUnderTlsMayAsk() {
         auto shown = page("POST");
         const std::string secure = "__Host-" + cookie_;
         shown.cookie = secure;
@@ -223,7 +223,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, status(shown));
     }
 
-    void bearersMayNameAnyHostUnlessTheyAreBrowsers() {
+    void testBearersMayNameAnyHostUnlessTheyAreBrowsers() {
         Presented shown;
         shown.authorization = bearer_;
         shown.method = "GET";
@@ -243,7 +243,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(401, status({.host = "evil.example", .origin = "http://evil.example"}));
     }
 
-    void strangersMayNothing() {
+    void testStrangersMayNothing() {
         const auto identity = std::get<Identity>(filter_.stranger(signIn()));
         CPPUNIT_ASSERT(identity.isStranger());
         CPPUNIT_ASSERT(!identity.revoked());
@@ -252,7 +252,7 @@ public:
         CPPUNIT_ASSERT(std::holds_alternative<RequestError>(Filter(workers_, operators_).stranger(signIn())));
     }
 
-    void signingInIsForOwnPages() {
+    void testSigningInIsForOwnPages() {
         CPPUNIT_ASSERT_EQUAL(200, signInStatus(signIn()));
         auto shown = signIn();
         shown.origin.reset();
@@ -270,7 +270,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(403, signInStatus(shown));
     }
 
-    void signingInIsPaced() {
+    void testSigningInIsPaced() {
         const auto now = Filter::Clock::now();
         int let = 0;
         std::variant<Identity, RequestError> last = filter_.stranger(signIn(), now);
@@ -290,7 +290,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(403, std::get<RequestError>(filter_.stranger(elsewhere, now)).status());
     }
 
-    void signingInReplacesASession() {
+    void testSigningInReplacesASession() {
         auto shown = signIn();
         shown.cookie = cookie_;
         const auto identity = std::get<Identity>(filter_.stranger(shown));

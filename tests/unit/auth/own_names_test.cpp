@@ -8,17 +8,17 @@ namespace sallyport::host::auth {
 
 class OwnNamesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(OwnNamesTest);
-    CPPUNIT_TEST(takesAuthoritiesApart);
-    CPPUNIT_TEST(knowsHostsFromOtherText);
-    CPPUNIT_TEST(answersToItsOwnNames);
-    CPPUNIT_TEST(answersToNoOther);
-    CPPUNIT_TEST(cookiesAreForNamesOfItsOwnAlone);
+    CPPUNIT_TEST(testTakesAuthoritiesApart);
+    CPPUNIT_TEST(testKnowsHostsFromOtherText);
+    CPPUNIT_TEST(testAnswersToItsOwnNames);
+    CPPUNIT_TEST(testAnswersToNoOther);
+    CPPUNIT_TEST(testCookiesAreForNamesOfItsOwnAlone);
     CPPUNIT_TEST_SUITE_END();
 
     const OwnNames names_{{"Console.Example.org", "192.0.2.7", "localhost", "127.0.0.1", "::1"}};
 
 public:
-    static void takesAuthoritiesApart() {
+    static void testTakesAuthoritiesApart() {
         const auto host = [](std::string_view text) { return hostIn(text).value_or("(none)"); };
         CPPUNIT_ASSERT_EQUAL(std::string("a.example"), host("A.example:50052"));
         CPPUNIT_ASSERT_EQUAL(std::string("a.example"), host("a.example"));
@@ -31,7 +31,7 @@ public:
         }
     }
 
-    static void knowsHostsFromOtherText() {
+    static void testKnowsHostsFromOtherText() {
         for (const char* text : {"a", "a.example", "192.0.2.7", "::1", "2001:db8::7"}) {
             CPPUNIT_ASSERT_MESSAGE(text, isHost(text));
         }
@@ -40,7 +40,7 @@ public:
         }
     }
 
-    void answersToItsOwnNames() {
+    void testAnswersToItsOwnNames() {
         for (const char* host :
              {"", "localhost", "LOCALHOST:50052", "sallyport.localhost:50052", "127.0.0.1:1", "[::1]:50052",
               "203.0.113.9", "console.example.org", "CONSOLE.example.org:443"}) {
@@ -48,7 +48,7 @@ public:
         }
     }
 
-    void answersToNoOther() {
+    void testAnswersToNoOther() {
         for (const char* host : {"evil.example", "a", "sallyport.localhost.evil.example",
                                  "x.sallyport.localhost", "localhost.", "console.example.org.",
                                  "127.0.0.1.evil.example", "1", "example.org", "sallyport.localhost:x"}) {
@@ -56,7 +56,7 @@ public:
         }
     }
 
-    void cookiesAreForNamesOfItsOwnAlone() {
+    void testCookiesAreForNamesOfItsOwnAlone() {
         for (const char* host :
              {"sallyport.localhost", "Sallyport.localhost:50052", "console.example.org", "192.0.2.7:50052"}) {
             CPPUNIT_ASSERT_MESSAGE(host, names_.takesCookies(host));

@@ -50,23 +50,23 @@ bool may(Role role, std::string_view permission) {
 
 class PermissionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PermissionsTest);
-    CPPUNIT_TEST(rolesHaveNames);
-    CPPUNIT_TEST(documentationHasTheTable);
-    CPPUNIT_TEST(viewerReads);
-    CPPUNIT_TEST(userWritesAsWell);
-    CPPUNIT_TEST(adminMayEverything);
-    CPPUNIT_TEST(auditorReadsEverythingAndWritesNothing);
-    CPPUNIT_TEST(runnerLeasesAndReadsJobs);
-    CPPUNIT_TEST(workersHaveNone);
-    CPPUNIT_TEST(pluginsPermissionsAreByTheirVerb);
-    CPPUNIT_TEST(whatIsNoPermissionIsNobodys);
-    CPPUNIT_TEST(pluginsNameTheirOwn);
+    CPPUNIT_TEST(testRolesHaveNames);
+    CPPUNIT_TEST(testDocumentationHasTheTable);
+    CPPUNIT_TEST(testViewerReads);
+    CPPUNIT_TEST(testUserWritesAsWell);
+    CPPUNIT_TEST(testAdminMayEverything);
+    CPPUNIT_TEST(testAuditorReadsEverythingAndWritesNothing);
+    CPPUNIT_TEST(testRunnerLeasesAndReadsJobs);
+    CPPUNIT_TEST(testWorkersHaveNone);
+    CPPUNIT_TEST(testPluginsPermissionsAreByTheirVerb);
+    CPPUNIT_TEST(testWhatIsNoPermissionIsNobodys);
+    CPPUNIT_TEST(testPluginsNameTheirOwn);
     CPPUNIT_TEST_SUITE_END();
 
     static bool isReading(std::string_view permission) { return permission.ends_with(".read"); }
 
 public:
-    static void rolesHaveNames() {
+    static void testRolesHaveNames() {
         for (const char* word : {"viewer", "user", "admin", "auditor", "runner"}) {
             const auto role = parseRole(word);
             CPPUNIT_ASSERT_MESSAGE(word, role.has_value());
@@ -79,7 +79,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("viewer, user, admin, auditor or runner"), roleNames());
     }
 
-    static void documentationHasTheTable() {
+    static void testDocumentationHasTheTable() {
         const auto documented = documentedPermissions();
         std::set<std::string> names;
         for (const auto& [permission, cells] : documented) {
@@ -98,7 +98,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(known.size() + 3, documented.size());
     }
 
-    static void viewerReads() {
+    static void testViewerReads() {
         const std::set<std::string_view> its{permission::jobsRead,    permission::eventsRead,
                                              permission::secretsRead, permission::usageRead,
                                              permission::statusRead,  permission::pluginsRead};
@@ -108,7 +108,7 @@ public:
         }
     }
 
-    static void userWritesAsWell() {
+    static void testUserWritesAsWell() {
         const std::set<std::string_view> more{permission::jobsWrite, permission::promptsWrite,
                                               permission::secretsWrite};
         for (const auto permission : permissionNames()) {
@@ -118,13 +118,13 @@ public:
         }
     }
 
-    static void adminMayEverything() {
+    static void testAdminMayEverything() {
         for (const auto permission : permissionNames()) {
             CPPUNIT_ASSERT_MESSAGE(std::string(permission), may(Role::admin, permission));
         }
     }
 
-    static void auditorReadsEverythingAndWritesNothing() {
+    static void testAuditorReadsEverythingAndWritesNothing() {
         for (const auto permission : permissionNames()) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(std::string(permission),
                                          isReading(permission) || permission == permission::usersAll,
@@ -132,7 +132,7 @@ public:
         }
     }
 
-    static void runnerLeasesAndReadsJobs() {
+    static void testRunnerLeasesAndReadsJobs() {
         const std::set<std::string_view> its{permission::jobsRead, permission::runsLease,
                                              permission::usersAll};
         for (const auto permission : permissionNames()) {
@@ -141,14 +141,14 @@ public:
         }
     }
 
-    static void workersHaveNone() {
+    static void testWorkersHaveNone() {
         for (const auto permission : permissionNames()) {
             CPPUNIT_ASSERT_MESSAGE(std::string(permission), !noPermissions().has(permission));
         }
         CPPUNIT_ASSERT(!noPermissions().has("notes.read"));
     }
 
-    static void pluginsPermissionsAreByTheirVerb() {
+    static void testPluginsPermissionsAreByTheirVerb() {
         for (const Role role : roles()) {
             const bool reads = role != Role::runner;
             const bool writes = role == Role::user || role == Role::admin;
@@ -159,14 +159,14 @@ public:
         }
     }
 
-    static void whatIsNoPermissionIsNobodys() {
+    static void testWhatIsNoPermissionIsNobodys() {
         for (const char* text :
              {"", "notes", "notes.", ".read", "notes.Read", "notes.read ", "notes.a.read"}) {
             CPPUNIT_ASSERT_MESSAGE(text, !may(Role::admin, text));
         }
     }
 
-    static void pluginsNameTheirOwn() {
+    static void testPluginsNameTheirOwn() {
         CPPUNIT_ASSERT(isPermission("tokens.write", "notes"));
         CPPUNIT_ASSERT(isPermission("notes.export", "notes"));
         for (const char* text : {"", "notes", "notes.", "notes.Export", "notes.a.b", "note.read",

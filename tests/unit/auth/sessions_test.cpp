@@ -11,15 +11,15 @@ using namespace std::chrono_literals;
 
 class SessionsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SessionsTest);
-    CPPUNIT_TEST(isFoundByItsSecretAlone);
-    CPPUNIT_TEST(endsWhenIdle);
-    CPPUNIT_TEST(everyUseKeepsIt);
-    CPPUNIT_TEST(endsWithItsLifetimeInAnyCase);
-    CPPUNIT_TEST(endsWithItsToken);
-    CPPUNIT_TEST(isClosedAtOnce);
-    CPPUNIT_TEST(oldestOfATokenGivesWay);
-    CPPUNIT_TEST(oldestOfAllGivesWay);
-    CPPUNIT_TEST(overdueOnesAreToldOf);
+    CPPUNIT_TEST(testIsFoundByItsSecretAlone);
+    CPPUNIT_TEST(testEndsWhenIdle);
+    CPPUNIT_TEST(testEveryUseKeepsIt);
+    CPPUNIT_TEST(testEndsWithItsLifetimeInAnyCase);
+    CPPUNIT_TEST(testEndsWithItsToken);
+    CPPUNIT_TEST(testIsClosedAtOnce);
+    CPPUNIT_TEST(testOldestOfATokenGivesWay);
+    CPPUNIT_TEST(testOldestOfAllGivesWay);
+    CPPUNIT_TEST(testOverdueOnesAreToldOf);
     CPPUNIT_TEST_SUITE_END();
 
     using Clock = Sessions::Clock;
@@ -47,7 +47,7 @@ public:
         sessions_.onEnded([this] { ++told_; });
     }
 
-    void isFoundByItsSecretAlone() {
+    void testIsFoundByItsSecretAlone() {
         const auto one = open(1);
         const auto other = open(1);
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, one.secret.size());
@@ -61,19 +61,19 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), one.session->token.user);
     }
 
-    void endsWhenIdle() {
+    void testEndsWhenIdle() {
         const auto opened = open(1);
         CPPUNIT_ASSERT(!finds(opened, 10min));
     }
 
-    void everyUseKeepsIt() {
+    void testEveryUseKeepsIt() {
         const auto opened = open(1);
         for (const auto after : {9min, 18min, 27min, 36min, 45min, 54min}) {
             CPPUNIT_ASSERT(finds(opened, after));
         }
     }
 
-    void endsWithItsLifetimeInAnyCase() {
+    void testEndsWithItsLifetimeInAnyCase() {
         const auto opened = open(1);
         for (const auto after : {9min, 18min, 27min, 36min, 45min, 54min, 59min}) {
             CPPUNIT_ASSERT(finds(opened, after));
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT(!finds(opened, 60min));
     }
 
-    void endsWithItsToken() {
+    void testEndsWithItsToken() {
         auto its = token(1);
         const auto opened = sessions_.open(its, start_);
         const auto other = sessions_.open(token(2), start_);
@@ -93,7 +93,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, sessions_.count());
     }
 
-    void isClosedAtOnce() {
+    void testIsClosedAtOnce() {
         const auto opened = open(1);
         const auto other = open(1);
         sessions_.close(*opened.session);
@@ -106,7 +106,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, told_);
     }
 
-    void oldestOfATokenGivesWay() {
+    void testOldestOfATokenGivesWay() {
         const auto first = open(1);
         const auto second = open(1);
         const auto third = open(1);
@@ -117,7 +117,7 @@ public:
         CPPUNIT_ASSERT(finds(third));
     }
 
-    void oldestOfAllGivesWay() {
+    void testOldestOfAllGivesWay() {
         const auto first = open(1);
         const auto second = open(2);
         const auto third = open(3);
@@ -129,7 +129,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, sessions_.count());
     }
 
-    void overdueOnesAreToldOf() {
+    void testOverdueOnesAreToldOf() {
         const auto opened = open(1);
         sessions_.endOverdue(start_ + 9min);
         CPPUNIT_ASSERT_EQUAL(0, told_);

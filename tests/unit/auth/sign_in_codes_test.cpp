@@ -9,11 +9,11 @@ namespace sallyport::host::auth {
 
 class SignInCodesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SignInCodesTest);
-    CPPUNIT_TEST(standsForItsTokenOnce);
-    CPPUNIT_TEST(livesAMinute);
-    CPPUNIT_TEST(endsWithItsToken);
-    CPPUNIT_TEST(oldestOfATokenIsVoid);
-    CPPUNIT_TEST(oldestOfAllIsVoid);
+    CPPUNIT_TEST(testStandsForItsTokenOnce);
+    CPPUNIT_TEST(testLivesAMinute);
+    CPPUNIT_TEST(testEndsWithItsToken);
+    CPPUNIT_TEST(testOldestOfATokenIsVoid);
+    CPPUNIT_TEST(testOldestOfAllIsVoid);
     CPPUNIT_TEST_SUITE_END();
 
     SignInCodes codes_;
@@ -31,7 +31,7 @@ class SignInCodesTest : public CppUnit::TestFixture {
     }
 
 public:
-    void standsForItsTokenOnce() {
+    void testStandsForItsTokenOnce() {
         const auto one = codes_.make(codeOwner(1), start_);
         const auto two = codes_.make(codeOwner(2), start_);
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, one.size());
@@ -41,7 +41,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, redeem(one));
     }
 
-    void livesAMinute() {
+    void testLivesAMinute() {
         const auto used = codes_.make(codeOwner(1), start_);
         const auto late = codes_.make(codeOwner(1), start_);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, redeem(used, std::chrono::milliseconds(59'999)));
@@ -50,14 +50,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, redeem(late));
     }
 
-    void endsWithItsToken() {
+    void testEndsWithItsToken() {
         auto token = codeOwner(1);
         const auto code = codes_.make(token, start_);
         token.lease->revoked = true;
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, redeem(code));
     }
 
-    void oldestOfATokenIsVoid() {
+    void testOldestOfATokenIsVoid() {
         const auto others = codes_.make(codeOwner(2), start_);
         std::vector<std::string> made;
         for (std::size_t i = 0; i <= SignInCodes::perToken; ++i) {
@@ -69,7 +69,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, redeem(others));
     }
 
-    void oldestOfAllIsVoid() {
+    void testOldestOfAllIsVoid() {
         std::vector<std::string> made;
         for (std::size_t i = 0; i <= SignInCodes::total; ++i) {
             made.push_back(codes_.make(codeOwner(static_cast<std::int64_t>(i) + 1), start_));

@@ -8,10 +8,10 @@ namespace sallyport::host::auth {
 
 class SignInPaceTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SignInPaceTest);
-    CPPUNIT_TEST(refusesAfterSoMany);
-    CPPUNIT_TEST(goesOnWithTime);
-    CPPUNIT_TEST(addressesDoNotShare);
-    CPPUNIT_TEST(forgetsTheOneThatCameLeastLately);
+    CPPUNIT_TEST(testRefusesAfterSoMany);
+    CPPUNIT_TEST(testGoesOnWithTime);
+    CPPUNIT_TEST(testAddressesDoNotShare);
+    CPPUNIT_TEST(testForgetsTheOneThatCameLeastLately);
     CPPUNIT_TEST_SUITE_END();
 
     static constexpr int burst = static_cast<int>(SignInPace::perSecond * Pacer::burst.count());
@@ -30,7 +30,7 @@ class SignInPaceTest : public CppUnit::TestFixture {
     }
 
 public:
-    void refusesAfterSoMany() {
+    void testRefusesAfterSoMany() {
         useUp("192.0.2.1");
         static_cast<void>(refused("192.0.2.1"));
         const auto verdict = pace_.take("192.0.2.1", start_);
@@ -38,21 +38,21 @@ public:
         CPPUNIT_ASSERT(verdict.retryAfter >= std::chrono::seconds(1));
     }
 
-    void goesOnWithTime() {
+    void testGoesOnWithTime() {
         useUp("192.0.2.1");
         static_cast<void>(refused("192.0.2.1"));
         CPPUNIT_ASSERT(refused("192.0.2.1"));
         CPPUNIT_ASSERT(!refused("192.0.2.1", std::chrono::seconds(2)));
     }
 
-    void addressesDoNotShare() {
+    void testAddressesDoNotShare() {
         useUp("192.0.2.1");
         static_cast<void>(refused("192.0.2.1"));
         CPPUNIT_ASSERT(refused("192.0.2.1"));
         CPPUNIT_ASSERT(!refused("192.0.2.2"));
     }
 
-    void forgetsTheOneThatCameLeastLately() {
+    void testForgetsTheOneThatCameLeastLately() {
         useUp("192.0.2.1");
         static_cast<void>(refused("192.0.2.1"));
         for (std::size_t i = 1; i < SignInPace::mostAddresses; ++i) {

@@ -11,10 +11,10 @@ using namespace host::bus;
 
 class EventHubTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EventHubTest);
-    CPPUNIT_TEST(everyOutletGetsTheSameFrame);
-    CPPUNIT_TEST(whatNobodyFollowsIsNotMade);
-    CPPUNIT_TEST(beyondTheLimitFramesAreLost);
-    CPPUNIT_TEST(oneFrameAloneIsNeverTooLarge);
+    CPPUNIT_TEST(testEveryOutletGetsTheSameFrame);
+    CPPUNIT_TEST(testWhatNobodyFollowsIsNotMade);
+    CPPUNIT_TEST(testBeyondTheLimitFramesAreLost);
+    CPPUNIT_TEST(testOneFrameAloneIsNeverTooLarge);
     CPPUNIT_TEST_SUITE_END();
 
     std::vector<FramePtr> first_;
@@ -35,7 +35,7 @@ public:
         second_.clear();
     }
 
-    void everyOutletGetsTheSameFrame() {
+    void testEveryOutletGetsTheSameFrame() {
         LiveHub hub(1000);
         connect(hub);
         hub.joined("ann");
@@ -47,7 +47,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hub.memory().used());
     }
 
-    void whatNobodyFollowsIsNotMade() {
+    void testWhatNobodyFollowsIsNotMade() {
         LiveHub hub(1000);
         connect(hub);
         hub.publish(event(1, "ann"));
@@ -67,7 +67,7 @@ public:
         tearDown();
     }
 
-    void beyondTheLimitFramesAreLost() {
+    void testBeyondTheLimitFramesAreLost() {
         LiveHub hub(100'000);
         connect(hub);
         hub.joined("ann");
@@ -84,7 +84,7 @@ public:
         tearDown();
     }
 
-    void oneFrameAloneIsNeverTooLarge() {
+    void testOneFrameAloneIsNeverTooLarge() {
         LiveHub hub(1000);
         connect(hub);
         hub.joined("ann");

@@ -74,27 +74,27 @@ std::string wire(std::uint64_t id) {
 
 class FanoutTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FanoutTest);
-    CPPUNIT_TEST(frameText);
-    CPPUNIT_TEST(liveEventsGoToThoseWhoMaySeeThem);
-    CPPUNIT_TEST(beginsWithAnIdToResumeAfter);
-    CPPUNIT_TEST(resumesWhatWasMissed);
-    CPPUNIT_TEST(nothingIsLostOrRepeatedAtTheSeam);
-    CPPUNIT_TEST(readsAgainWhenTooMuchHasPassed);
-    CPPUNIT_TEST(readsOnOnlyAsTheClientTakesIt);
-    CPPUNIT_TEST(unnumberedEventsWaitForTheSeam);
-    CPPUNIT_TEST(failedReadCutsOff);
-    CPPUNIT_TEST(detachedDuringARead);
-    CPPUNIT_TEST(oneFrameIsForAll);
-    CPPUNIT_TEST(whatNobodyNeedsIsGone);
-    CPPUNIT_TEST(whatCameDuringAReadIsGoneAfterwards);
-    CPPUNIT_TEST(theSlowestIsCutOffFirst);
-    CPPUNIT_TEST(manySmallFramesCountToo);
-    CPPUNIT_TEST(whoMissesAFrameIsCutOff);
-    CPPUNIT_TEST(whoResumesReadsWhatWasLost);
-    CPPUNIT_TEST(resumingWaitsForMemory);
-    CPPUNIT_TEST(aTurnIsBounded);
-    CPPUNIT_TEST(turnsKeepTheOrder);
-    CPPUNIT_TEST(detachedBetweenTurns);
+    CPPUNIT_TEST(testFrameText);
+    CPPUNIT_TEST(testLiveEventsGoToThoseWhoMaySeeThem);
+    CPPUNIT_TEST(testBeginsWithAnIdToResumeAfter);
+    CPPUNIT_TEST(testResumesWhatWasMissed);
+    CPPUNIT_TEST(testNothingIsLostOrRepeatedAtTheSeam);
+    CPPUNIT_TEST(testReadsAgainWhenTooMuchHasPassed);
+    CPPUNIT_TEST(testReadsOnOnlyAsTheClientTakesIt);
+    CPPUNIT_TEST(testUnnumberedEventsWaitForTheSeam);
+    CPPUNIT_TEST(testFailedReadCutsOff);
+    CPPUNIT_TEST(testDetachedDuringARead);
+    CPPUNIT_TEST(testOneFrameIsForAll);
+    CPPUNIT_TEST(testWhatNobodyNeedsIsGone);
+    CPPUNIT_TEST(testWhatCameDuringAReadIsGoneAfterwards);
+    CPPUNIT_TEST(testTheSlowestIsCutOffFirst);
+    CPPUNIT_TEST(testManySmallFramesCountToo);
+    CPPUNIT_TEST(testWhoMissesAFrameIsCutOff);
+    CPPUNIT_TEST(testWhoResumesReadsWhatWasLost);
+    CPPUNIT_TEST(testResumingWaitsForMemory);
+    CPPUNIT_TEST(testATurnIsBounded);
+    CPPUNIT_TEST(testTurnsKeepTheOrder);
+    CPPUNIT_TEST(testDetachedBetweenTurns);
     CPPUNIT_TEST_SUITE_END();
 
     /// Reads that were asked for, done when the test says so.
@@ -156,12 +156,12 @@ class FanoutTest : public CppUnit::TestFixture {
     }
 
 public:
-    void frameText() {
+    void testFrameText() {
         CPPUNIT_ASSERT_EQUAL(wire(7), memory_.make(event(7))->text);
         CPPUNIT_ASSERT_EQUAL(wire(0), memory_.make(event(0))->text);
     }
 
-    void liveEventsGoToThoseWhoMaySeeThem() {
+    void testLiveEventsGoToThoseWhoMaySeeThem() {
         Sink ann, bob, annsB;
         fanout_.attach(1, ann, "p", {"ann", std::nullopt, 0, nullptr}, 0);
         fanout_.attach(2, bob, "p", {"bob", std::nullopt, 0, nullptr}, 0);
@@ -174,13 +174,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(wire(3), annsB.received);
     }
 
-    void beginsWithAnIdToResumeAfter() {
+    void testBeginsWithAnIdToResumeAfter() {
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(std::nullopt), 41);
         CPPUNIT_ASSERT_EQUAL(std::string("id: 41\n\n"), sink.received);
     }
 
-    void resumesWhatWasMissed() {
+    void testResumesWhatWasMissed() {
         for (std::uint64_t id = 1; id <= 5; ++id) {
             publish(id);
         }
@@ -191,7 +191,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(wire(4) + wire(5) + wire(6), sink.received);
     }
 
-    void nothingIsLostOrRepeatedAtTheSeam() {
+    void testNothingIsLostOrRepeatedAtTheSeam() {
         publish(1);
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 1);
@@ -205,7 +205,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(wire(1) + wire(2) + wire(3) + wire(4), sink.received);
     }
 
-    void readsAgainWhenTooMuchHasPassed() {
+    void testReadsAgainWhenTooMuchHasPassed() {
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 0);
         const auto read = std::move(reads_.front());
@@ -224,7 +224,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(expected + wire(3001), sink.received);
     }
 
-    void readsOnOnlyAsTheClientTakesIt() {
+    void testReadsOnOnlyAsTheClientTakesIt() {
         for (std::uint64_t id = 1; id <= 600; ++id) {
             publish(id);
         }
@@ -250,7 +250,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(expected, sink.received);
     }
 
-    void unnumberedEventsWaitForTheSeam() {
+    void testUnnumberedEventsWaitForTheSeam() {
         publish(1);
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 1);
@@ -261,14 +261,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(wire(1) + wire(0) + wire(0), sink.received);
     }
 
-    void failedReadCutsOff() {
+    void testFailedReadCutsOff() {
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 0);
         reads_.front().done(nullptr);
         CPPUNIT_ASSERT(sink.cut);
     }
 
-    void detachedDuringARead() {
+    void testDetachedDuringARead() {
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 0);
         publish(1);
@@ -278,7 +278,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, fanout_.size());
     }
 
-    void oneFrameIsForAll() {
+    void testOneFrameIsForAll() {
         Sink first, second;
         first.slow = second.slow = true;
         fanout_.attach(1, first, "p", {"ann", std::nullopt, 0, nullptr}, 0);
@@ -289,7 +289,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE("counted once", memory_.used() < 2 * limit / 10);
     }
 
-    void whatNobodyNeedsIsGone() {
+    void testWhatNobodyNeedsIsGone() {
         Sink sink;
         sink.slow = true;
         fanout_.attach(1, sink, "p", {"ann", std::nullopt, 0, nullptr}, 0);
@@ -303,7 +303,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, memory_.used());
     }
 
-    void whatCameDuringAReadIsGoneAfterwards() {
+    void testWhatCameDuringAReadIsGoneAfterwards() {
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 0);
         publish(large(1));
@@ -315,7 +315,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(memory_.make(large(1))->text + memory_.make(large(2))->text, sink.received);
     }
 
-    void theSlowestIsCutOffFirst() {
+    void testTheSlowestIsCutOffFirst() {
         Sink slow, slower;
         slow.slow = slower.slow = true;
         fanout_.attach(1, slow, "p", {"ann", std::nullopt, 0, nullptr}, 0);
@@ -336,7 +336,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE("nothing left out", std::size_t{id - 4}, slow.frames.size());
     }
 
-    void manySmallFramesCountToo() {
+    void testManySmallFramesCountToo() {
         Sink sink;
         sink.slow = true;
         fanout_.attach(1, sink, "p", {"ann", std::nullopt, 0, nullptr}, 0);
@@ -349,7 +349,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, memory_.used());
     }
 
-    void whoMissesAFrameIsCutOff() {
+    void testWhoMissesAFrameIsCutOff() {
         Sink ann, bob;
         fanout_.attach(1, ann, "p", {"ann", std::nullopt, 0, nullptr}, 0);
         fanout_.attach(2, bob, "p", {"bob", std::nullopt, 0, nullptr}, 0);
@@ -365,7 +365,7 @@ public:
         CPPUNIT_ASSERT_EQUAL_MESSAGE("no gap", std::string(), ann.received);
     }
 
-    void whoResumesReadsWhatWasLost() {
+    void testWhoResumesReadsWhatWasLost() {
         Sink sink;
         fanout_.attach(1, sink, "p", subscription(0), 0);
         const auto read = std::move(reads_.front());
@@ -384,7 +384,7 @@ public:
         CPPUNIT_ASSERT(!sink.cut);
     }
 
-    void resumingWaitsForMemory() {
+    void testResumingWaitsForMemory() {
         stored_.push_back(event(1));
         std::vector<FramePtr> elsewhere;
         for (int i = 0; i < 10; ++i) {
@@ -401,7 +401,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(wire(1), sink.received);
     }
 
-    void aTurnIsBounded() {
+    void testATurnIsBounded() {
         std::vector<std::unique_ptr<Sink>> sinks;
         for (Fanout::Key key = 1; key <= 20; ++key) {
             sinks.push_back(std::make_unique<Sink>());
@@ -419,7 +419,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::ptrdiff_t{20}, served());
     }
 
-    void turnsKeepTheOrder() {
+    void testTurnsKeepTheOrder() {
         std::vector<std::unique_ptr<Sink>> sinks;
         for (Fanout::Key key = 1; key <= 20; ++key) {
             sinks.push_back(std::make_unique<Sink>());
@@ -438,7 +438,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(wire(2), late.received);
     }
 
-    void detachedBetweenTurns() {
+    void testDetachedBetweenTurns() {
         std::vector<std::unique_ptr<Sink>> sinks;
         for (Fanout::Key key = 1; key <= 20; ++key) {
             sinks.push_back(std::make_unique<Sink>());

@@ -9,12 +9,12 @@ namespace sallyport::host::cli {
 
 class AgeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AgeTest);
-    CPPUNIT_TEST(saysHowLongAgo);
-    CPPUNIT_TEST(leavesOtherTextAlone);
-    CPPUNIT_TEST(saysHowLong);
+    CPPUNIT_TEST(testSaysHowLongAgo);
+    CPPUNIT_TEST(testLeavesOtherTextAlone);
+    CPPUNIT_TEST(testSaysHowLong);
     CPPUNIT_TEST_SUITE_END();
 
-    void saysHowLongAgo() {
+    void testSaysHowLongAgo() {
         using namespace std::chrono;
         const Timestamp then = sys_days(2026y / January / 31) + hours(10);
         const std::string text = rfc3339(then);
@@ -26,12 +26,12 @@ class AgeTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("400d ago"), age(text, then + hours(24) * 400));
     }
 
-    void leavesOtherTextAlone() {
+    void testLeavesOtherTextAlone() {
         CPPUNIT_ASSERT_EQUAL(std::string("-"), age("", now()));
         CPPUNIT_ASSERT_EQUAL(std::string("yesterday"), age("yesterday", now()));
     }
 
-    void saysHowLong() {
+    void testSaysHowLong() {
         using namespace std::chrono;
         CPPUNIT_ASSERT_EQUAL(std::string("0s"), duration(seconds(0)));
         CPPUNIT_ASSERT_EQUAL(std::string("59s"), duration(seconds(59)));

@@ -26,16 +26,16 @@ protected:
 
 class CommandLineTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CommandLineTest);
-    CPPUNIT_TEST(helpsOnStandardOutput);
-    CPPUNIT_TEST(tellsItsVersion);
-    CPPUNIT_TEST(refusesWrongUsage);
-    CPPUNIT_TEST(takesNoTokenAsAnArgument);
-    CPPUNIT_TEST(escapesWhatItComplainsAbout);
-    CPPUNIT_TEST(takesGlobalOptionsAnywhere);
-    CPPUNIT_TEST(saysWhenThereIsNoDaemon);
-    CPPUNIT_TEST(passesOnWhatTheDaemonRefused);
-    CPPUNIT_TEST(coloursATerminalOnly);
-    CPPUNIT_TEST(failsWhenTheResultCannotBeWritten);
+    CPPUNIT_TEST(testHelpsOnStandardOutput);
+    CPPUNIT_TEST(testTellsItsVersion);
+    CPPUNIT_TEST(testRefusesWrongUsage);
+    CPPUNIT_TEST(testTakesNoTokenAsAnArgument);
+    CPPUNIT_TEST(testEscapesWhatItComplainsAbout);
+    CPPUNIT_TEST(testTakesGlobalOptionsAnywhere);
+    CPPUNIT_TEST(testSaysWhenThereIsNoDaemon);
+    CPPUNIT_TEST(testPassesOnWhatTheDaemonRefused);
+    CPPUNIT_TEST(testColoursATerminalOnly);
+    CPPUNIT_TEST(testFailsWhenTheResultCannotBeWritten);
     CPPUNIT_TEST_SUITE_END();
 
     static bool has(const std::string& text, const std::string& part) {
@@ -47,7 +47,7 @@ class CommandLineTest : public CppUnit::TestFixture {
                 .input = {}};
     }
 
-    void helpsOnStandardOutput() {
+    void testHelpsOnStandardOutput() {
         Program program;
         CPPUNIT_ASSERT_EQUAL(0, program.run({"--help"}));
         CPPUNIT_ASSERT(has(program.out, "Examples:") && has(program.out, "Exit codes:"));
@@ -74,13 +74,13 @@ class CommandLineTest : public CppUnit::TestFixture {
         }
     }
 
-    void tellsItsVersion() {
+    void testTellsItsVersion() {
         Program program;
         CPPUNIT_ASSERT_EQUAL(0, program.run({"--version"}));
         CPPUNIT_ASSERT(program.out.starts_with("sallyport "));
     }
 
-    void refusesWrongUsage() {
+    void testRefusesWrongUsage() {
         const std::vector<std::vector<std::string>> wrong{
             {},
             {"job"},
@@ -121,12 +121,12 @@ class CommandLineTest : public CppUnit::TestFixture {
         }
     }
 
-    void takesNoTokenAsAnArgument() {
+    void testTakesNoTokenAsAnArgument() {
         Program program;
         CPPUNIT_ASSERT_EQUAL(2, program.run({"--token", "secret", "status"}));
     }
 
-    void escapesWhatItComplainsAbout() {
+    void testEscapesWhatItComplainsAbout() {
         Program program;
         CPPUNIT_ASSERT_EQUAL(2, program.run({"status", "\x1b[2J"}));
         CPPUNIT_ASSERT(!has(program.err, "\x1b"));
@@ -134,7 +134,7 @@ class CommandLineTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!has(program.err, "\x1b"));
     }
 
-    void takesGlobalOptionsAnywhere() {
+    void testTakesGlobalOptionsAnywhere() {
         const ScriptedDoor door(canned({{"GET /api/tokens", R"({"tokens":[]})"}}));
         Program program{.environment = {{"SALLYPORT_TOKEN", "t"}}, .input = {}};
         CPPUNIT_ASSERT_EQUAL(0, program.run({"--json", "--url", door.url(), "token", "list"}));
@@ -143,7 +143,7 @@ class CommandLineTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("{\"tokens\":[]}\n"), program.out);
     }
 
-    void saysWhenThereIsNoDaemon() {
+    void testSaysWhenThereIsNoDaemon() {
         Program program;
         CPPUNIT_ASSERT_EQUAL(3, program.run({"status", "--data-dir", "/nonexistent"}));
         CPPUNIT_ASSERT(program.out.empty());
@@ -151,7 +151,7 @@ class CommandLineTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(has(program.err, "--data-dir"));
     }
 
-    void passesOnWhatTheDaemonRefused() {
+    void testPassesOnWhatTheDaemonRefused() {
         const ScriptedDoor door([](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             answer(socket, 403, R"({"error":{"code":"forbidden","message":"No,\u001b[31m not you."}})");
         });
@@ -162,7 +162,7 @@ class CommandLineTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(refused.out.empty());
     }
 
-    void coloursATerminalOnly() {
+    void testColoursATerminalOnly() {
         const ScriptedDoor door(canned({{"GET /api/tokens", R"({"tokens":[]})"}}));
         const auto coloured = [&](bool onTerminal, std::vector<std::string> options,
                                   const std::string& noColor = {}, const std::string& term = "xterm") {
@@ -185,7 +185,7 @@ class CommandLineTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!coloured(true, {"--color", "never"}));
     }
 
-    void failsWhenTheResultCannotBeWritten() {
+    void testFailsWhenTheResultCannotBeWritten() {
         const ScriptedDoor door(canned({{"GET /api/tokens", R"({"tokens":[]})"}}));
         std::istringstream in;
         FullBuffer full;

@@ -35,42 +35,42 @@ std::string listed(const std::string& id, const std::string& more = {}) {
 /// Every command, from its arguments to what it asks and prints.
 class CommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CommandsTest);
-    CPPUNIT_TEST(createsAJob);
-    CPPUNIT_TEST(sendsAllThatWasSaid);
-    CPPUNIT_TEST(readsTheTaskFromAFileOrStandardInput);
-    CPPUNIT_TEST(putsTheTokenIntoAFile);
-    CPPUNIT_TEST(createsNothingWhenTheFileCannotBeMade);
-    CPPUNIT_TEST(leavesNoFileWhenRefused);
-    CPPUNIT_TEST(listsJobs);
-    CPPUNIT_TEST(followsCursors);
-    CPPUNIT_TEST(stopsAtTheLimit);
-    CPPUNIT_TEST(saysThatThereAreNoJobs);
-    CPPUNIT_TEST(showsAJob);
-    CPPUNIT_TEST(cannotBeFooledByATask);
-    CPPUNIT_TEST(takesTheBeginningOfAnId);
-    CPPUNIT_TEST(looksAmongItsOwnJobsWhenNoAdmin);
-    CPPUNIT_TEST(cancelsAJob);
-    CPPUNIT_TEST(finishesAJob);
-    CPPUNIT_TEST(showsAndChangesLimits);
-    CPPUNIT_TEST(saysWhatWouldNotOutlastACrash);
-    CPPUNIT_TEST(showsWhyTheStoreIsInTrouble);
-    CPPUNIT_TEST(restartsAJob);
-    CPPUNIT_TEST(prompts);
-    CPPUNIT_TEST(watches);
-    CPPUNIT_TEST(showsTheStatus);
-    CPPUNIT_TEST(listsPlugins);
-    CPPUNIT_TEST(reloadsPlugins);
-    CPPUNIT_TEST(failsWhenAPluginWasRefused);
-    CPPUNIT_TEST(createsAToken);
-    CPPUNIT_TEST(listsTokens);
-    CPPUNIT_TEST(revokesAToken);
-    CPPUNIT_TEST(printsTheServersJson);
+    CPPUNIT_TEST(testCreatesAJob);
+    CPPUNIT_TEST(testSendsAllThatWasSaid);
+    CPPUNIT_TEST(testReadsTheTaskFromAFileOrStandardInput);
+    CPPUNIT_TEST(testPutsTheTokenIntoAFile);
+    CPPUNIT_TEST(testCreatesNothingWhenTheFileCannotBeMade);
+    CPPUNIT_TEST(testLeavesNoFileWhenRefused);
+    CPPUNIT_TEST(testListsJobs);
+    CPPUNIT_TEST(testFollowsCursors);
+    CPPUNIT_TEST(testStopsAtTheLimit);
+    CPPUNIT_TEST(testSaysThatThereAreNoJobs);
+    CPPUNIT_TEST(testShowsAJob);
+    CPPUNIT_TEST(testCannotBeFooledByATask);
+    CPPUNIT_TEST(testTakesTheBeginningOfAnId);
+    CPPUNIT_TEST(testLooksAmongItsOwnJobsWhenNoAdmin);
+    CPPUNIT_TEST(testCancelsAJob);
+    CPPUNIT_TEST(testFinishesAJob);
+    CPPUNIT_TEST(testShowsAndChangesLimits);
+    CPPUNIT_TEST(testSaysWhatWouldNotOutlastACrash);
+    CPPUNIT_TEST(testShowsWhyTheStoreIsInTrouble);
+    CPPUNIT_TEST(testRestartsAJob);
+    CPPUNIT_TEST(testPrompts);
+    CPPUNIT_TEST(testWatches);
+    CPPUNIT_TEST(testShowsTheStatus);
+    CPPUNIT_TEST(testListsPlugins);
+    CPPUNIT_TEST(testReloadsPlugins);
+    CPPUNIT_TEST(testFailsWhenAPluginWasRefused);
+    CPPUNIT_TEST(testCreatesAToken);
+    CPPUNIT_TEST(testListsTokens);
+    CPPUNIT_TEST(testRevokesAToken);
+    CPPUNIT_TEST(testPrintsTheServersJson);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void tearDown() override { std::filesystem::remove_all(path_); }
 
-    void createsAJob() {
+    void testCreatesAJob() {
         answers_["POST /api/jobs"] = created;
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "create", "do it"}));
         CPPUNIT_ASSERT_EQUAL(
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"task":"do it"})"), bodies_.front());
     }
 
-    void sendsAllThatWasSaid() {
+    void testSendsAllThatWasSaid() {
         answers_["POST /api/jobs"] = created;
         CPPUNIT_ASSERT_EQUAL(0, run({"job",
                                      "create",
@@ -112,7 +112,7 @@ public:
             bodies_.front());
     }
 
-    void readsTheTaskFromAFileOrStandardInput() {
+    void testReadsTheTaskFromAFileOrStandardInput() {
         answers_["POST /api/jobs"] = created;
         program_.input = "from input\n";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "create", "-"}));
@@ -124,7 +124,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"task":"--begins with dashes"})"), bodies_.front());
     }
 
-    void putsTheTokenIntoAFile() {
+    void testPutsTheTokenIntoAFile() {
         answers_["POST /api/jobs"] = created;
         for (const bool json : {false, true}) {
             std::vector<std::string> arguments{"job", "create", "t", "--env-file", path_};
@@ -141,7 +141,7 @@ public:
         }
     }
 
-    void createsNothingWhenTheFileCannotBeMade() {
+    void testCreatesNothingWhenTheFileCannotBeMade() {
         answers_["POST /api/jobs"] = created;
         std::ofstream(path_) << "mine";
         CPPUNIT_ASSERT_EQUAL(2, run({"job", "create", "t", "--env-file", path_}));
@@ -149,12 +149,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("mine"), contents());
     }
 
-    void leavesNoFileWhenRefused() {
+    void testLeavesNoFileWhenRefused() {
         CPPUNIT_ASSERT_EQUAL(1, run({"job", "create", "t", "--env-file", path_}));
         CPPUNIT_ASSERT(!std::filesystem::exists(path_));
     }
 
-    void listsJobs() {
+    void testListsJobs() {
         answers_["GET /api/jobs?state=running&user_id=%2A&limit=50"] =
             R"({"jobs":[)" + listed(job) + "," + listed(other, R"(,"title":"Docs")") + "]}";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "list", "--state", "running", "--user", "*"}));
@@ -166,7 +166,7 @@ public:
         CPPUNIT_ASSERT(program_.out.ends_with("  Docs\n"));
     }
 
-    void followsCursors() {
+    void testFollowsCursors() {
         answers_["GET /api/jobs?limit=200"] = R"({"jobs":[)" + listed(job) + R"(],"next_cursor":"a b"})";
         answers_["GET /api/jobs?limit=200&cursor=a%20b"] = R"({"jobs":[)" + listed(other) + "]}";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "list", "--all", "--json"}));
@@ -174,7 +174,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, asked_.size());
     }
 
-    void stopsAtTheLimit() {
+    void testStopsAtTheLimit() {
         answers_["GET /api/jobs?limit=2"] = R"({"jobs":[)" + listed(job) + R"(],"next_cursor":"c"})";
         answers_["GET /api/jobs?limit=1&cursor=c"] =
             R"({"jobs":[)" + listed(other) + R"(],"next_cursor":"d"})";
@@ -187,14 +187,14 @@ public:
             program_.out);
     }
 
-    void saysThatThereAreNoJobs() {
+    void testSaysThatThereAreNoJobs() {
         answers_["GET /api/jobs?limit=50"] = R"({"jobs":[]})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "list"}));
         CPPUNIT_ASSERT_EQUAL(std::string("No jobs.\n"), program_.err);
         CPPUNIT_ASSERT(program_.out.empty());
     }
 
-    void showsAJob() {
+    void testShowsAJob() {
         answers_["GET /api/jobs/" + job] =
             R"({"job_id":")" + job +
             R"(","title":"T","task":"one\n\ntwo","user_id":"u","state":"failed","mode":"worker","project_dir":null,)"
@@ -214,7 +214,7 @@ public:
         CPPUNIT_ASSERT(out.find("project") == std::string::npos);
     }
 
-    void cannotBeFooledByATask() {
+    void testCannotBeFooledByATask() {
         answers_["GET /api/jobs/" + job] =
             R"({"job_id":")" + job +
             R"(","title":"\u001b[2J","state":"running","status_message":"a\nstate completed","task":"x\rstate\nresult ok\u009b"})";
@@ -225,7 +225,7 @@ public:
         CPPUNIT_ASSERT(program_.out.ends_with("    x\\rstate\n    result ok\\u{9b}\n"));
     }
 
-    void takesTheBeginningOfAnId() {
+    void testTakesTheBeginningOfAnId() {
         answers_["GET /api/jobs?limit=200&user_id=%2A"] =
             R"({"jobs":[)" + listed(job) + R"(],"next_cursor":"c"})";
         answers_["GET /api/jobs?limit=200&user_id=%2A&cursor=c"] = R"({"jobs":[)" + listed(other) + "]}";
@@ -242,21 +242,21 @@ public:
         }
     }
 
-    void looksAmongItsOwnJobsWhenNoAdmin() {
+    void testLooksAmongItsOwnJobsWhenNoAdmin() {
         forbidden_ = "GET /api/jobs?limit=200&user_id=%2A";
         answers_["GET /api/jobs?limit=200"] = R"({"jobs":[)" + listed(job) + "]}";
         answers_["GET /api/jobs/" + job] = listed(job);
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", "3f2b8c1e"}));
     }
 
-    void cancelsAJob() {
+    void testCancelsAJob() {
         answers_["POST /api/jobs/" + job + "/cancel"] = R"({"status":"cancelled"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "cancel", "urn:uuid:" + job}));
         CPPUNIT_ASSERT_EQUAL("Job " + job + " is cancelled\n", program_.out);
         CPPUNIT_ASSERT_EQUAL(std::string(), program_.err);
     }
 
-    void saysWhatWouldNotOutlastACrash() {
+    void testSaysWhatWouldNotOutlastACrash() {
         answers_["POST /api/jobs/" + job + "/cancel"] = R"({"status":"cancelled","durable":false})";
         answers_["DELETE /api/tokens/7"] = R"({"status":"revoked","token_id":7,"durable":false})";
         for (const std::vector<std::string>& line : {std::vector<std::string>{"job", "cancel", job},
@@ -267,7 +267,7 @@ public:
         }
     }
 
-    void showsWhyTheStoreIsInTrouble() {
+    void testShowsWhyTheStoreIsInTrouble() {
         answers_["GET /api/status"] =
             R"({"version":"1","pid":1,"started_at":"x","uptime_seconds":1,"listeners":[],"connections":0,)"
             R"("subscribers":0,"jobs":null,"store":{"healthy":false,"trouble":"the disk is full",)"
@@ -279,7 +279,7 @@ public:
         }
     }
 
-    void finishesAJob() {
+    void testFinishesAJob() {
         answers_["POST /api/jobs/" + job + "/finish"] = R"({"status":"failed"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "finish", job, "--failed", "no power"}));
         CPPUNIT_ASSERT_EQUAL("Job " + job + " is failed\n", program_.out);
@@ -292,7 +292,7 @@ public:
         CPPUNIT_ASSERT(asked_.empty());
     }
 
-    void showsAndChangesLimits() {
+    void testShowsAndChangesLimits() {
         const std::string limits = R"({"job_id":"x","limits":{"requests_per_second":10,"events":0}})";
         answers_["GET /api/jobs/" + job + "/limits"] = limits;
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "limits", job}));
@@ -311,7 +311,7 @@ public:
         }
     }
 
-    void restartsAJob() {
+    void testRestartsAJob() {
         answers_["POST /api/jobs/" + job + "/restart"] =
             R"({"status":"restarted","old_job_id":")" + job + R"(","new_job_id":")" + other +
             R"(","token":"0a1b","worker_url":"http://h:1/worker/x"})";
@@ -324,7 +324,7 @@ public:
                              contents());
     }
 
-    void prompts() {
+    void testPrompts() {
         answers_["POST /api/jobs/" + job + "/prompt"] = R"({"status":"queued"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "prompt", job, "more"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"content":"more","done":false})"), bodies_.front());
@@ -334,7 +334,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"content":"piped","done":true})"), bodies_.front());
     }
 
-    void watches() {
+    void testWatches() {
         answers_["GET /api/jobs/" + job + "/events?after=5&limit=200"] =
             R"({"events":[{"id":6,"event_type":"status","data":{"message":"m"}}]})";
         answers_["GET /api/jobs/" + job + "/events?after=6&limit=200"] = R"({"events":[]})";
@@ -347,7 +347,7 @@ public:
         CPPUNIT_ASSERT(program_.out.starts_with(R"({"id":6,"type":"job_status")"));
     }
 
-    void showsTheStatus() {
+    void testShowsTheStatus() {
         answers_["GET /api/status"] =
             R"({"version":"1.2.3","pid":77,"started_at":"2026-01-31T10:00:00.000Z","uptime_seconds":185,)"
             R"("listeners":[{"realm":"worker","address":"http://0.0.0.0:50051"},)"
@@ -366,7 +366,7 @@ public:
         }
     }
 
-    void listsPlugins() {
+    void testListsPlugins() {
         answers_["GET /api/plugins"] =
             R"({"plugins":[{"name":"jobs","version":"1.0.0","summary":"Jobs","state":"running","error":null,)"
             R"("trouble":null,"routes":[{"method":"GET","path":"/api/jobs"}]},)"
@@ -382,14 +382,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(table + "\njobs\n  GET    /api/jobs\n", program_.out);
     }
 
-    void reloadsPlugins() {
+    void testReloadsPlugins() {
         answers_["POST /api/plugins/reload"] =
             R"({"loaded":["a"],"reloaded":["b"],"unloaded":["c"],"unchanged":["d"],"refused":[]})";
         CPPUNIT_ASSERT_EQUAL(0, run({"plugin", "reload"}));
         CPPUNIT_ASSERT_EQUAL(std::string("loaded a\nreloaded b\nunloaded c\nunchanged d\n"), program_.out);
     }
 
-    void failsWhenAPluginWasRefused() {
+    void testFailsWhenAPluginWasRefused() {
         answers_["POST /api/plugins/reload"] =
             R"({"loaded":["a"],"refused":[{"file":"x.so","reason":"is writable by others"}]})";
         CPPUNIT_ASSERT_EQUAL(1, run({"plugin", "reload"}));
@@ -398,7 +398,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(answers_["POST /api/plugins/reload"] + "\n", program_.out);
     }
 
-    void createsAToken() {
+    void testCreatesAToken() {
         answers_["POST /api/tokens"] =
             R"({"token_id":7,"token":"0a1b","name":"n","user_id":"u","role":"viewer"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"token", "create", "n", "--user", "u", "--role", "viewer"}));
@@ -412,7 +412,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"n"})"), bodies_.front());
     }
 
-    void listsTokens() {
+    void testListsTokens() {
         answers_["GET /api/tokens"] =
             R"({"tokens":[{"token_id":7,"name":"n","user_id":"u","role":"admin","created_at":null}]})";
         CPPUNIT_ASSERT_EQUAL(0, run({"token", "list"}));
@@ -420,14 +420,14 @@ public:
                              program_.out);
     }
 
-    void revokesAToken() {
+    void testRevokesAToken() {
         answers_["DELETE /api/tokens/a%2Fb"] = R"({"status":"revoked"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"token", "revoke", "a/b"}));
         CPPUNIT_ASSERT_EQUAL(std::string("Token a/b is revoked\n"), program_.out);
         CPPUNIT_ASSERT_EQUAL(1, run({"token", "revoke", "c"}));
     }
 
-    void printsTheServersJson() {
+    void testPrintsTheServersJson() {
         const std::string text = R"({ "a": 1.50, "unknown": [null] })";
         const std::map<std::string, std::vector<std::string>> commands{
             {"POST /api/jobs", {"job", "create", "t"}},

@@ -14,48 +14,48 @@ namespace sallyport::host::cli {
 
 class EnvFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EnvFileTest);
-    CPPUNIT_TEST(writesWhatShellsRead);
-    CPPUNIT_TEST(isForItsOwnerOnly);
-    CPPUNIT_TEST(replacesNothing);
-    CPPUNIT_TEST(followsNoLink);
-    CPPUNIT_TEST(leavesNothingBehindWhenUnused);
-    CPPUNIT_TEST(refusesWhatAShellWouldRead);
+    CPPUNIT_TEST(testWritesWhatShellsRead);
+    CPPUNIT_TEST(testIsForItsOwnerOnly);
+    CPPUNIT_TEST(testReplacesNothing);
+    CPPUNIT_TEST(testFollowsNoLink);
+    CPPUNIT_TEST(testLeavesNothingBehindWhenUnused);
+    CPPUNIT_TEST(testRefusesWhatAShellWouldRead);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void setUp() override { std::filesystem::create_directory(root_); }
     void tearDown() override { std::filesystem::remove_all(root_); }
 
-    void writesWhatShellsRead() {
+    void testWritesWhatShellsRead() {
         EnvFile(path_).write("http://[::1]:50051/worker/x", "0a1b");
         CPPUNIT_ASSERT_EQUAL(std::string("SALLYPORT_URL=http://[::1]:50051/worker/x\nSALLYPORT_TOKEN=0a1b\n"),
                              contents());
     }
 
-    void isForItsOwnerOnly() {
+    void testIsForItsOwnerOnly() {
         EnvFile file(path_);
         CPPUNIT_ASSERT(std::filesystem::status(path_).permissions() ==
                        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
     }
 
-    void replacesNothing() {
+    void testReplacesNothing() {
         std::ofstream(path_) << "mine";
         CPPUNIT_ASSERT_THROW(EnvFile{path_}, UsageError);
         CPPUNIT_ASSERT_EQUAL(std::string("mine"), contents());
     }
 
-    void followsNoLink() {
+    void testFollowsNoLink() {
         std::filesystem::create_symlink(root_ + "/elsewhere", path_);
         CPPUNIT_ASSERT_THROW(EnvFile{path_}, UsageError);
         CPPUNIT_ASSERT(!std::filesystem::exists(root_ + "/elsewhere"));
     }
 
-    void leavesNothingBehindWhenUnused() {
+    void testLeavesNothingBehindWhenUnused() {
         { const EnvFile file(path_); }
         CPPUNIT_ASSERT(!std::filesystem::exists(path_));
     }
 
-    void refusesWhatAShellWouldRead() {
+    void testRefusesWhatAShellWouldRead() {
         for (const char* url :
              {"http://h/$(reboot)", "http://h/\nLD_PRELOAD=x", "http://h/`x`", "http://h/ x"}) {
             EnvFile file(path_);

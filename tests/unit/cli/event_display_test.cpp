@@ -48,32 +48,32 @@ std::string shownState(const std::string& state) {
 /// A daemon with one job, whose events and state a test sets, and whose live streams it writes.
 class EventDisplayTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EventDisplayTest);
-    CPPUNIT_TEST(showsTheHistoryOfAJobThatIsOver);
-    CPPUNIT_TEST(tellsByItsCodeHowTheJobEnded);
-    CPPUNIT_TEST(beginsAfterTheEventNamed);
-    CPPUNIT_TEST(stopsAfterTheHistoryWhenAsked);
-    CPPUNIT_TEST(readsEveryPageOfTheHistory);
-    CPPUNIT_TEST(goesOnLive);
-    CPPUNIT_TEST(resumesAfterACutWithoutGapOrRepeat);
-    CPPUNIT_TEST(comesBackAfterSilence);
-    CPPUNIT_TEST(findsADaemonThatMoved);
-    CPPUNIT_TEST(comesBackWhenTheDaemonDiesBeforeTheStream);
-    CPPUNIT_TEST(failsAtOnceWhenTheDaemonNeverAnswered);
-    CPPUNIT_TEST(waitsWhileTheDaemonIsBusy);
-    CPPUNIT_TEST(stopsWhenItsTokenIsRevoked);
-    CPPUNIT_TEST(noticesAnEndThatNobodyAnnounced);
-    CPPUNIT_TEST(looksAtTheJobAfterAResult);
-    CPPUNIT_TEST(showsWhatCameJustBeforeTheEnd);
-    CPPUNIT_TEST(endsOnCtrlC);
-    CPPUNIT_TEST(endsOnCtrlCWhileItWaits);
-    CPPUNIT_TEST(failsAtOnceWhenThereIsNoSuchJob);
-    CPPUNIT_TEST(writesOneJsonLineAnEvent);
-    CPPUNIT_TEST(stopsWhenNobodyReads);
+    CPPUNIT_TEST(testShowsTheHistoryOfAJobThatIsOver);
+    CPPUNIT_TEST(testTellsByItsCodeHowTheJobEnded);
+    CPPUNIT_TEST(testBeginsAfterTheEventNamed);
+    CPPUNIT_TEST(testStopsAfterTheHistoryWhenAsked);
+    CPPUNIT_TEST(testReadsEveryPageOfTheHistory);
+    CPPUNIT_TEST(testGoesOnLive);
+    CPPUNIT_TEST(testResumesAfterACutWithoutGapOrRepeat);
+    CPPUNIT_TEST(testComesBackAfterSilence);
+    CPPUNIT_TEST(testFindsADaemonThatMoved);
+    CPPUNIT_TEST(testComesBackWhenTheDaemonDiesBeforeTheStream);
+    CPPUNIT_TEST(testFailsAtOnceWhenTheDaemonNeverAnswered);
+    CPPUNIT_TEST(testWaitsWhileTheDaemonIsBusy);
+    CPPUNIT_TEST(testStopsWhenItsTokenIsRevoked);
+    CPPUNIT_TEST(testNoticesAnEndThatNobodyAnnounced);
+    CPPUNIT_TEST(testLooksAtTheJobAfterAResult);
+    CPPUNIT_TEST(testShowsWhatCameJustBeforeTheEnd);
+    CPPUNIT_TEST(testEndsOnCtrlC);
+    CPPUNIT_TEST(testEndsOnCtrlCWhileItWaits);
+    CPPUNIT_TEST(testFailsAtOnceWhenThereIsNoSuchJob);
+    CPPUNIT_TEST(testWritesOneJsonLineAnEvent);
+    CPPUNIT_TEST(testStopsWhenNobodyReads);
     CPPUNIT_TEST_SUITE_END();
 
     using Stream = std::function<void(const ScriptedRequest&, Poco::Net::StreamSocket&)>;
 
-    void showsTheHistoryOfAJobThatIsOver() {
+    void testShowsTheHistoryOfAJobThatIsOver() {
         events_ = {1, 2};
         state_ = "completed";
         CPPUNIT_ASSERT(watch() == ExitCode::ok);
@@ -81,14 +81,14 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(0, streams_.load());
     }
 
-    void tellsByItsCodeHowTheJobEnded() {
+    void testTellsByItsCodeHowTheJobEnded() {
         for (const char* state : {"failed", "cancelled", "interrupted"}) {
             state_ = state;
             CPPUNIT_ASSERT(watch() == ExitCode::jobNotCompleted);
         }
     }
 
-    void beginsAfterTheEventNamed() {
+    void testBeginsAfterTheEventNamed() {
         events_ = {1, 2, 3};
         state_ = "completed";
         options_.since = 2;
@@ -96,7 +96,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(shownEvent(3) + shownState("completed"), out_.str());
     }
 
-    void stopsAfterTheHistoryWhenAsked() {
+    void testStopsAfterTheHistoryWhenAsked() {
         events_ = {1};
         options_.follow = false;
         CPPUNIT_ASSERT(watch() == ExitCode::ok);
@@ -104,7 +104,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(0, streams_.load());
     }
 
-    void readsEveryPageOfTheHistory() {
+    void testReadsEveryPageOfTheHistory() {
         greatestPage_ = 2;
         std::string expected;
         for (int id = 1; id <= 5; ++id) {
@@ -116,7 +116,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(expected + shownState("completed"), out_.str());
     }
 
-    void goesOnLive() {
+    void testGoesOnLive() {
         events_ = {1};
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
@@ -132,7 +132,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
             out_.str());
     }
 
-    void resumesAfterACutWithoutGapOrRepeat() {
+    void testResumesAfterACutWithoutGapOrRepeat() {
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
             if (streams_ == 1) {
@@ -153,7 +153,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(err_.str().find("trying again") != std::string::npos);
     }
 
-    void comesBackAfterSilence() {
+    void testComesBackAfterSilence() {
         options_.idle = std::chrono::milliseconds(20);
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
@@ -167,7 +167,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(streams_ > 1);
     }
 
-    void findsADaemonThatMoved() {
+    void testFindsADaemonThatMoved() {
         stream_ = [](const ScriptedRequest&, Poco::Net::StreamSocket& socket) { openStream(socket); };
         ScriptedDoor before(handler());
         std::unique_ptr<ScriptedDoor> after;
@@ -191,7 +191,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(err_.str().find("trying again"), err_.str().rfind("trying again"));
     }
 
-    void comesBackWhenTheDaemonDiesBeforeTheStream() {
+    void testComesBackWhenTheDaemonDiesBeforeTheStream() {
         events_ = {1};
         const ScriptedDoor door([this](const ScriptedRequest& request, Poco::Net::StreamSocket& socket) {
             // It has shown the history, and is gone when it is asked how the job stands.
@@ -208,7 +208,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(err_.str().find("trying again") != std::string::npos);
     }
 
-    void failsAtOnceWhenTheDaemonNeverAnswered() {
+    void testFailsAtOnceWhenTheDaemonNeverAnswered() {
         int attempts = 0;
         const auto connect = [&]() -> Client {
             ++attempts;
@@ -218,7 +218,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(1, attempts);
     }
 
-    void waitsWhileTheDaemonIsBusy() {
+    void testWaitsWhileTheDaemonIsBusy() {
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             if (streams_ < 3) {
                 answer(socket, streams_ == 1 ? 503 : 429, R"({"error":{"code":"busy","message":"Later."}})");
@@ -231,7 +231,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(3, streams_.load());
     }
 
-    void stopsWhenItsTokenIsRevoked() {
+    void testStopsWhenItsTokenIsRevoked() {
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             if (streams_ == 1) {
                 openStream(socket);
@@ -243,7 +243,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(2, streams_.load());
     }
 
-    void noticesAnEndThatNobodyAnnounced() {
+    void testNoticesAnEndThatNobodyAnnounced() {
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             // The job ended between the first look at it and the subscription.
             end("interrupted", {7});
@@ -254,7 +254,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(shownState("running") + shownEvent(7) + shownState("interrupted"), out_.str());
     }
 
-    void looksAtTheJobAfterAResult() {
+    void testLooksAtTheJobAfterAResult() {
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
             send(socket, liveEvent(1));
@@ -267,7 +267,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(out_.str().ends_with("     2  result       done\n" + shownState("completed")));
     }
 
-    void showsWhatCameJustBeforeTheEnd() {
+    void testShowsWhatCameJustBeforeTheEnd() {
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
             awaitLooks(2);
@@ -279,7 +279,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(out_.str().ends_with(shownEvent(1) + shownEvent(2) + shownState("completed")));
     }
 
-    void endsOnCtrlC() {
+    void testEndsOnCtrlC() {
         Interruption interruption;
         stream_ = [&](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
@@ -292,7 +292,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(err_.str().find("--since ") != std::string::npos);
     }
 
-    void endsOnCtrlCWhileItWaits() {
+    void testEndsOnCtrlCWhileItWaits() {
         Interruption interruption;
         options_.firstPause = std::chrono::hours(1);
         stream_ = [&](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
@@ -305,14 +305,14 @@ class EventDisplayTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(run([&] { return door.client(); }, interruption) == ExitCode::interrupted);
     }
 
-    void failsAtOnceWhenThereIsNoSuchJob() {
+    void testFailsAtOnceWhenThereIsNoSuchJob() {
         job_ = JobId::random();
         const ScriptedDoor door(canned({}));
         CPPUNIT_ASSERT_THROW(static_cast<void>(run([&] { return door.client(); })), Refused);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, door.asked().size());
     }
 
-    void writesOneJsonLineAnEvent() {
+    void testWritesOneJsonLineAnEvent() {
         events_ = {1};
         options_.json = true;
         stream_ = [this](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
@@ -332,7 +332,7 @@ class EventDisplayTest : public CppUnit::TestFixture {
                              out_.str());
     }
 
-    void stopsWhenNobodyReads() {
+    void testStopsWhenNobodyReads() {
         events_ = {1};
         out_.setstate(std::ios::badbit);
         static_cast<void>(watch());

@@ -11,16 +11,16 @@ namespace sallyport::host::cli {
 
 class JobEventTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobEventTest);
-    CPPUNIT_TEST(derivesTheBroadcastForm);
-    CPPUNIT_TEST(fillsInDefaults);
-    CPPUNIT_TEST(keepsOnlyWholeDecisions);
-    CPPUNIT_TEST(refusesHistoryThatIsNone);
-    CPPUNIT_TEST(readsTheStream);
-    CPPUNIT_TEST(writesJsonLines);
-    CPPUNIT_TEST(showsEachType);
-    CPPUNIT_TEST(showsATypeItDoesNotKnow);
-    CPPUNIT_TEST(escapesWhatAWorkerWrote);
-    CPPUNIT_TEST(cutsToolLinesOnATerminal);
+    CPPUNIT_TEST(testDerivesTheBroadcastForm);
+    CPPUNIT_TEST(testFillsInDefaults);
+    CPPUNIT_TEST(testKeepsOnlyWholeDecisions);
+    CPPUNIT_TEST(testRefusesHistoryThatIsNone);
+    CPPUNIT_TEST(testReadsTheStream);
+    CPPUNIT_TEST(testWritesJsonLines);
+    CPPUNIT_TEST(testShowsEachType);
+    CPPUNIT_TEST(testShowsATypeItDoesNotKnow);
+    CPPUNIT_TEST(testEscapesWhatAWorkerWrote);
+    CPPUNIT_TEST(testCutsToolLinesOnATerminal);
     CPPUNIT_TEST_SUITE_END();
 
     static std::string shown(const JobEvent& event, Terminal::Options options = {}) {
@@ -41,7 +41,7 @@ class JobEventTest : public CppUnit::TestFixture {
         return event.type + " " + event.json.substr(begin.size());
     }
 
-    void derivesTheBroadcastForm() {
+    void testDerivesTheBroadcastForm() {
         CPPUNIT_ASSERT_EQUAL(std::string(R"(job_message ,"role":"user","content":"hi"})"),
                              derived("message", R"({"role":"user","content":"hi","more":1})"));
         CPPUNIT_ASSERT_EQUAL(std::string(R"(job_tool_use ,"tool_name":"sh","input":{"n":1.50,"s":"a b"}})"),
@@ -57,7 +57,7 @@ class JobEventTest : public CppUnit::TestFixture {
                              derived("anything", R"({"message":"m"})"));
     }
 
-    void fillsInDefaults() {
+    void testFillsInDefaults() {
         for (const char* data : {"{}", "null", "7", "\"text\"", "[{}]"}) {
             CPPUNIT_ASSERT_EQUAL(std::string(R"(job_message ,"role":"assistant","content":""})"),
                                  derived("message", data));
@@ -72,7 +72,7 @@ class JobEventTest : public CppUnit::TestFixture {
         }
     }
 
-    void keepsOnlyWholeDecisions() {
+    void testKeepsOnlyWholeDecisions() {
         CPPUNIT_ASSERT_EQUAL(
             std::string(
                 R"(job_reasoning ,"narrative":"n","decisions":[{"tool_name":"a","rationale":"r"},{"tool_name":"b","rationale":""}]})"),
@@ -81,14 +81,14 @@ class JobEventTest : public CppUnit::TestFixture {
                 7, {"tool_name":"b","rationale":""}]})"));
     }
 
-    void refusesHistoryThatIsNone() {
+    void testRefusesHistoryThatIsNone() {
         for (const char* text : {R"({"id":1})", R"({"data":{}})", R"({"id":0,"data":{}})", "[]"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(text, static_cast<void>(fromHistory(job_, json::Value::parse(text))),
                                          Refused);
         }
     }
 
-    void readsTheStream() {
+    void testReadsTheStream() {
         const JobEvent event =
             fromStream({.id = "12", .type = "job_status", .data = "{ \"message\": \"m\"\n}"});
         CPPUNIT_ASSERT_EQUAL(std::uint64_t{12}, event.id.value());
@@ -101,7 +101,7 @@ class JobEventTest : public CppUnit::TestFixture {
                              Refused);
     }
 
-    void writesJsonLines() {
+    void testWritesJsonLines() {
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"id":4,"type":"t"})"),
                              jsonLine({.id = 4, .type = "t", .json = R"({"type":"t"})"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"id":4})"), jsonLine({.id = 4, .type = "t", .json = "{}"}));
@@ -109,7 +109,7 @@ class JobEventTest : public CppUnit::TestFixture {
                              jsonLine(stateEvent(job_, "running")));
     }
 
-    void showsEachType() {
+    void testShowsEachType() {
         const auto line = [](const char* type, const char* json) {
             return shown({.id = 12, .type = type, .json = json});
         };
@@ -132,19 +132,19 @@ class JobEventTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("        state        failed\n"), shown(stateEvent(job_, "failed")));
     }
 
-    void showsATypeItDoesNotKnow() {
+    void testShowsATypeItDoesNotKnow() {
         CPPUNIT_ASSERT_EQUAL(std::string("     1               job_new {\"a\":1}\n"),
                              shown({.id = 1, .type = "job_new", .json = R"({"a":1})"}));
     }
 
-    void escapesWhatAWorkerWrote() {
+    void testEscapesWhatAWorkerWrote() {
         const JobEvent event{
             .id = 1, .type = "job_message", .json = R"({"role":"\u001b[31m","content":"\u009b2J\r\u202e"})"};
         CPPUNIT_ASSERT_EQUAL(std::string("     1  message      \\x1b[31m: \\u{9b}2J\\r\\u{202e}\n"),
                              shown(event));
     }
 
-    void cutsToolLinesOnATerminal() {
+    void testCutsToolLinesOnATerminal() {
         const JobEvent tool{.id = 1,
                             .type = "job_tool_result",
                             .json = R"({"tool_name":"sh","output":")" + std::string(200, 'x') + "\"}"};

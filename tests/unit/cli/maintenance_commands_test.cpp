@@ -23,26 +23,26 @@ using tests::writeFile;
 /// its answers.
 class MaintenanceCommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MaintenanceCommandsTest);
-    CPPUNIT_TEST(asksForALookOver);
-    CPPUNIT_TEST(asksForABackup);
-    CPPUNIT_TEST(asksForARestore);
-    CPPUNIT_TEST(asksForPluginsToBeVerified);
-    CPPUNIT_TEST(asksNothingOfADaemonElsewhere);
-    CPPUNIT_TEST(showsTheReport);
-    CPPUNIT_TEST(showsTheBackup);
-    CPPUNIT_TEST(showsThatItWasStopped);
-    CPPUNIT_TEST(showsWhatWasRestored);
-    CPPUNIT_TEST(showsThePlugins);
-    CPPUNIT_TEST(listsSums);
-    CPPUNIT_TEST(printsTheDocumentAsItIs);
-    CPPUNIT_TEST(failsAsTheOtherProgramDid);
-    CPPUNIT_TEST(refusesAnotherVersion);
-    CPPUNIT_TEST(saysWhenThereIsNoResult);
-    CPPUNIT_TEST(saysWhenItCannotBeRun);
-    CPPUNIT_TEST(saysWhereItLooked);
-    CPPUNIT_TEST(takesTheFirstThatIsThere);
-    CPPUNIT_TEST(leavesCtrlCToTheCommandLine);
-    CPPUNIT_TEST(keepsItsDescriptorsToItself);
+    CPPUNIT_TEST(testAsksForALookOver);
+    CPPUNIT_TEST(testAsksForABackup);
+    CPPUNIT_TEST(testAsksForARestore);
+    CPPUNIT_TEST(testAsksForPluginsToBeVerified);
+    CPPUNIT_TEST(testAsksNothingOfADaemonElsewhere);
+    CPPUNIT_TEST(testShowsTheReport);
+    CPPUNIT_TEST(testShowsTheBackup);
+    CPPUNIT_TEST(testShowsThatItWasStopped);
+    CPPUNIT_TEST(testShowsWhatWasRestored);
+    CPPUNIT_TEST(testShowsThePlugins);
+    CPPUNIT_TEST(testListsSums);
+    CPPUNIT_TEST(testPrintsTheDocumentAsItIs);
+    CPPUNIT_TEST(testFailsAsTheOtherProgramDid);
+    CPPUNIT_TEST(testRefusesAnotherVersion);
+    CPPUNIT_TEST(testSaysWhenThereIsNoResult);
+    CPPUNIT_TEST(testSaysWhenItCannotBeRun);
+    CPPUNIT_TEST(testSaysWhereItLooked);
+    CPPUNIT_TEST(testTakesTheFirstThatIsThere);
+    CPPUNIT_TEST(testLeavesCtrlCToTheCommandLine);
+    CPPUNIT_TEST(testKeepsItsDescriptorsToItself);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -51,7 +51,7 @@ public:
         answer(R"({"failures":0,"warnings":0,"checks":[]})");
     }
 
-    void asksForALookOver() {
+    void testAsksForALookOver() {
         program_.environment["SALLYPORT_CONFIG"] = "/etc/s.properties";
         CPPUNIT_ASSERT_EQUAL(0, program_.run({"doctor", "--offline", "-D", "a=b", "-D", "c=d=e f",
                                               "--token-file", "t", "--data-dir", "/data"}));
@@ -61,19 +61,19 @@ public:
                              arguments());
     }
 
-    void asksForABackup() {
+    void testAsksForABackup() {
         CPPUNIT_ASSERT_EQUAL(
             0, program_.run({"--config", "/c", "--data-dir", "/data", "backup", "--force", "-- a file"}));
         CPPUNIT_ASSERT_EQUAL(asked("backup") + "--data-dir=/data\n--file=-- a file\n--config=/c\n--force\n",
                              arguments());
     }
 
-    void asksForARestore() {
+    void testAsksForARestore() {
         CPPUNIT_ASSERT_EQUAL(0, program_.run({"--config", "/c", "--data-dir", "/data", "restore", "b.db"}));
         CPPUNIT_ASSERT_EQUAL(asked("restore") + "--data-dir=/data\n--file=b.db\n--config=/c\n", arguments());
     }
 
-    void asksForPluginsToBeVerified() {
+    void testAsksForPluginsToBeVerified() {
         CPPUNIT_ASSERT_EQUAL(
             0, program_.run({"--config", "/c", "plugin", "verify", "--data-dir", "/d", "a.so", "b.so"}));
         CPPUNIT_ASSERT_EQUAL(asked("verify") + "--config=/c\n--data-dir=/d\n--file=a.so\n--file=b.so\n",
@@ -82,12 +82,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(asked("verify") + "--config=/c\n--unlisted\n", arguments());
     }
 
-    void asksNothingOfADaemonElsewhere() {
+    void testAsksNothingOfADaemonElsewhere() {
         CPPUNIT_ASSERT_EQUAL(2, program_.run({"--url", "http://127.0.0.1:1", "doctor"}));
         CPPUNIT_ASSERT(!fs::exists(here_ / "arguments"));
     }
 
-    void showsTheReport() {
+    void testShowsTheReport() {
         answer(R"({"failures":1,"warnings":2,"checks":[)"
                R"({"check":"disk","status":"ok","message":"room"},)"
                R"({"check":"a door","status":"warning","message":"ajar"},)"
@@ -104,7 +104,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("ok       disk  room\n"), program_.out);
     }
 
-    void showsTheBackup() {
+    void testShowsTheBackup() {
         const std::string document = R"({"file":"/x/b.db","size":7,"master_key_included":false,)"
                                      R"("schema":{"jobs":3,"llm":1},"rows":{"jobs":4,"events":38}})";
         answer(document, 0, R"({"size":"7 B","master_key_file":"/d/credentials.key"})");
@@ -121,14 +121,14 @@ public:
         ASSERT_CONTAINS("It is where you keep it for the daemon: keep a copy", program_.out);
     }
 
-    void showsThatItWasStopped() {
+    void testShowsThatItWasStopped() {
         script(R"(echo '{"version":")" SALLYPORT_VERSION R"(","exit_code":130}'; exit 130)");
         CPPUNIT_ASSERT_EQUAL(130, program_.run({"backup", "b.db"}));
         CPPUNIT_ASSERT_EQUAL(std::string("Stopped; there is no backup.\n"), program_.err);
         CPPUNIT_ASSERT(program_.out.empty());
     }
 
-    void showsWhatWasRestored() {
+    void testShowsWhatWasRestored() {
         answer(
             R"({"database":"/d/sallyport.db","former":"/d/former-1","key_trouble":"no key: put one there",)"
             R"("schema":{"jobs":3},"rows":{"jobs":4}})");
@@ -147,7 +147,7 @@ public:
         }
     }
 
-    void showsThePlugins() {
+    void testShowsThePlugins() {
         answer(plugins, 1, R"({"untrusted":true})");
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"plugin", "verify", "a.so"}));
         const std::string table =
@@ -163,7 +163,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(table, program_.out);
     }
 
-    void listsSums() {
+    void testListsSums() {
         answer(plugins, 1, R"({"untrusted":false})");
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"plugin", "verify", "--sums"}));
         CPPUNIT_ASSERT_EQUAL(std::string("5a  /p/a.so\n"), program_.out);
@@ -173,7 +173,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("\\5c  /p/c\\\\.so\n"), program_.out);
     }
 
-    void printsTheDocumentAsItIs() {
+    void testPrintsTheDocumentAsItIs() {
         const std::string document = R"({"failures": 1e0,"checks":[],"more":{"x":[null]}})";
         answer(document, 1);
         for (const std::vector<std::string>& words :
@@ -185,7 +185,7 @@ public:
         }
     }
 
-    void failsAsTheOtherProgramDid() {
+    void testFailsAsTheOtherProgramDid() {
         script(
             R"(echo '{"version":")" SALLYPORT_VERSION
             R"(","exit_code":2,"error":{"message":"f is a directory","hints":["Name the file.","Or not."]}}')");
@@ -194,7 +194,7 @@ public:
                              program_.err);
     }
 
-    void refusesAnotherVersion() {
+    void testRefusesAnotherVersion() {
         script(R"(echo '{"version":"0.0.1","exit_code":0,"document":{"failures":0}}')");
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"doctor"}));
         ASSERT_CONTAINS("sallyport is version " SALLYPORT_VERSION ", and " + daemon().string() +
@@ -204,7 +204,7 @@ public:
         CPPUNIT_ASSERT(program_.out.empty());
     }
 
-    void saysWhenThereIsNoResult() {
+    void testSaysWhenThereIsNoResult() {
         for (const auto& [commands, how] :
              std::vector<std::pair<std::string, std::string>>{{"exit 64", " ended with status 64, "},
                                                               {"echo fine", " ended with status 0, "},
@@ -216,7 +216,7 @@ public:
         }
     }
 
-    void saysWhenItCannotBeRun() {
+    void testSaysWhenItCannotBeRun() {
         program_.environment["SALLYPORT_DAEMON"] = (here_ / "nothing").string();
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"doctor"}));
         ASSERT_CONTAINS("cannot run " + (here_ / "nothing").string() + ": No such file or directory",
@@ -224,7 +224,7 @@ public:
         ASSERT_CONTAINS("SALLYPORT_DAEMON", program_.err);
     }
 
-    void saysWhereItLooked() {
+    void testSaysWhereItLooked() {
         program_.environment = {{"PATH", "/no/bin:" + here_.path().string()}};
         program_.installation.daemons = {"/no/bin/sallyportd", "/no/sbin/sallyportd"};
         writeFile(here_ / "sallyportd", "not to be run");
@@ -236,7 +236,7 @@ public:
         ASSERT_CONTAINS("Install the package sallyport", program_.err);
     }
 
-    void takesTheFirstThatIsThere() {
+    void testTakesTheFirstThatIsThere() {
         const fs::path first = here_ / "first";
         const fs::path second = here_ / "second";
         program_.environment = {{"PATH", "::/no/bin:" + second.string()}};
@@ -251,13 +251,13 @@ public:
     }
 
     /// Who was asked to stop passes that on in a way of its own.
-    void leavesCtrlCToTheCommandLine() {
+    void testLeavesCtrlCToTheCommandLine() {
         script("kill -INT $$; exit 4");
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"doctor"}));
         ASSERT_CONTAINS("with status 4", program_.err);
     }
 
-    void keepsItsDescriptorsToItself() {
+    void testKeepsItsDescriptorsToItself() {
         const FileDescriptor open(::open("/dev/null", O_RDONLY));
         script("[ -e /proc/$$/fd/" + std::to_string(open.get()) + " ] && exit 3; exit 4");
         CPPUNIT_ASSERT_EQUAL(1, program_.run({"doctor"}));

@@ -17,16 +17,16 @@ namespace fs = std::filesystem;
 /// the test packaging.plugin_kit.
 class NewPluginTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(NewPluginTest);
-    CPPUNIT_TEST(writesTheTemplateUnderTheName);
-    CPPUNIT_TEST(leavesNothingOfTheTemplatesName);
-    CPPUNIT_TEST(namesTheClass);
-    CPPUNIT_TEST(writesIntoANewOrEmptyDirectory);
-    CPPUNIT_TEST(touchesNothingThatIsThere);
-    CPPUNIT_TEST(refusesWhatIsNoName);
-    CPPUNIT_TEST(refusesANameThatIsInstalled);
-    CPPUNIT_TEST(saysWhichPackageHasTheTemplate);
-    CPPUNIT_TEST(leavesNothingBehindWhenItCannotWrite);
-    CPPUNIT_TEST(printsJson);
+    CPPUNIT_TEST(testWritesTheTemplateUnderTheName);
+    CPPUNIT_TEST(testLeavesNothingOfTheTemplatesName);
+    CPPUNIT_TEST(testNamesTheClass);
+    CPPUNIT_TEST(testWritesIntoANewOrEmptyDirectory);
+    CPPUNIT_TEST(testTouchesNothingThatIsThere);
+    CPPUNIT_TEST(testRefusesWhatIsNoName);
+    CPPUNIT_TEST(testRefusesANameThatIsInstalled);
+    CPPUNIT_TEST(testSaysWhichPackageHasTheTemplate);
+    CPPUNIT_TEST(testLeavesNothingBehindWhenItCannotWrite);
+    CPPUNIT_TEST(testPrintsJson);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -35,7 +35,7 @@ public:
                                  .plugins = here_ / "plugins"};
     }
 
-    void writesTheTemplateUnderTheName() {
+    void testWritesTheTemplateUnderTheName() {
         CPPUNIT_ASSERT_EQUAL(0, make("demo"));
         const std::vector<std::string> expected{".gitignore", "CMakeLists.txt", "README.md", "demo.cpp",
                                                 "demo_test.cpp"};
@@ -47,7 +47,7 @@ public:
         ASSERT_CONTAINS("plugin reload", program_.out);
     }
 
-    void leavesNothingOfTheTemplatesName() {
+    void testLeavesNothingOfTheTemplatesName() {
         CPPUNIT_ASSERT_EQUAL(0, make("demo"));
         for (const std::string& file : written("demo")) {
             ASSERT_LACKS("plugin_name", file + content(file));
@@ -55,7 +55,7 @@ public:
         }
     }
 
-    void namesTheClass() {
+    void testNamesTheClass() {
         for (const auto& [name, expected] :
              std::vector<std::pair<std::string, std::string>>{{"a", "class APlugin "},
                                                               {"web_hook_2", "class WebHook2Plugin "},
@@ -66,7 +66,7 @@ public:
         }
     }
 
-    void writesIntoANewOrEmptyDirectory() {
+    void testWritesIntoANewOrEmptyDirectory() {
         fs::create_directory(here_ / "empty");
         for (const std::string directory : {"empty", "new/deeper"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(directory, 0, make("demo", directory));
@@ -75,7 +75,7 @@ public:
         }
     }
 
-    void touchesNothingThatIsThere() {
+    void testTouchesNothingThatIsThere() {
         fs::create_directory(here_ / "demo");
         tests::writeFile(here_ / "demo" / "demo.cpp", "mine");
         CPPUNIT_ASSERT_EQUAL(2, make("demo"));
@@ -87,7 +87,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(2, make("demo", "file"));
     }
 
-    void refusesWhatIsNoName() {
+    void testRefusesWhatIsNoName() {
         for (const std::string name :
              {"", "Demo", "1st", "_demo", "web-hook", "a.b", "a/b", "../a", "ä", "a b", "a\n"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(name, 2, make(name, "made"));
@@ -100,7 +100,7 @@ public:
         ASSERT_CONTAINS("Perhaps web_hooks?", program_.err);
     }
 
-    void refusesANameThatIsInstalled() {
+    void testRefusesANameThatIsInstalled() {
         fs::create_directory(here_ / "plugins");
         tests::writeFile(here_ / "plugins" / "jobs.so", "");
         CPPUNIT_ASSERT_EQUAL(2, make("jobs"));
@@ -108,7 +108,7 @@ public:
         CPPUNIT_ASSERT(!fs::exists(here_ / "jobs"));
     }
 
-    void saysWhichPackageHasTheTemplate() {
+    void testSaysWhichPackageHasTheTemplate() {
         program_.installation.pluginTemplate = here_ / "share" / "template";
         CPPUNIT_ASSERT_EQUAL(1, make("demo"));
         ASSERT_CONTAINS("apt install sallyport-dev", program_.err);
@@ -116,7 +116,7 @@ public:
         CPPUNIT_ASSERT(!fs::exists(here_ / "demo"));
     }
 
-    void leavesNothingBehindWhenItCannotWrite() {
+    void testLeavesNothingBehindWhenItCannotWrite() {
         const fs::path pluginTemplate = here_ / "template";
         fs::create_directory(pluginTemplate);
         tests::writeFile(pluginTemplate / "a", "");
@@ -132,7 +132,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, make("x", "made"));
     }
 
-    void printsJson() {
+    void testPrintsJson() {
         CPPUNIT_ASSERT_EQUAL(
             0, program_.run({"plugin", "new", "demo", "--directory", (here_ / "d").string(), "--json"}));
         CPPUNIT_ASSERT_EQUAL(

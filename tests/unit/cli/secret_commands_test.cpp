@@ -31,26 +31,26 @@ std::string entry(int number, const std::string& more = {}) {
 /// `secret`, `audit` and `job grant`, from their arguments to what they ask and print.
 class SecretCommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SecretCommandsTest);
-    CPPUNIT_TEST(storesWhatStandsOnStandardInput);
-    CPPUNIT_TEST(takesOneLineEndOff);
-    CPPUNIT_TEST(sendsAllThatWasSaid);
-    CPPUNIT_TEST(refusesWhatIsNoSecret);
-    CPPUNIT_TEST(takesNoSecretFromTheCommandLine);
-    CPPUNIT_TEST(listsSecretsOfAllPages);
-    CPPUNIT_TEST(showsASecret);
-    CPPUNIT_TEST(deletesASecret);
-    CPPUNIT_TEST(rekeys);
-    CPPUNIT_TEST(grants);
-    CPPUNIT_TEST(revokesAllGrants);
-    CPPUNIT_TEST(refusesMalformedGrants);
-    CPPUNIT_TEST(listsTheAuditTrail);
-    CPPUNIT_TEST(filtersTheAuditTrail);
-    CPPUNIT_TEST(verifiesTheAuditTrail);
-    CPPUNIT_TEST(printsTheServersJson);
+    CPPUNIT_TEST(testStoresWhatStandsOnStandardInput);
+    CPPUNIT_TEST(testTakesOneLineEndOff);
+    CPPUNIT_TEST(testSendsAllThatWasSaid);
+    CPPUNIT_TEST(testRefusesWhatIsNoSecret);
+    CPPUNIT_TEST(testTakesNoSecretFromTheCommandLine);
+    CPPUNIT_TEST(testListsSecretsOfAllPages);
+    CPPUNIT_TEST(testShowsASecret);
+    CPPUNIT_TEST(testDeletesASecret);
+    CPPUNIT_TEST(testRekeys);
+    CPPUNIT_TEST(testGrants);
+    CPPUNIT_TEST(testRevokesAllGrants);
+    CPPUNIT_TEST(testRefusesMalformedGrants);
+    CPPUNIT_TEST(testListsTheAuditTrail);
+    CPPUNIT_TEST(testFiltersTheAuditTrail);
+    CPPUNIT_TEST(testVerifiesTheAuditTrail);
+    CPPUNIT_TEST(testPrintsTheServersJson);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void storesWhatStandsOnStandardInput() {
+    void testStoresWhatStandsOnStandardInput() {
         answers_["PUT /api/secrets/github"] = secret("github");
         program_.input = "ghp \"1\"\nsecond line";
         CPPUNIT_ASSERT_EQUAL(0, run({"secret", "set", "github"}));
@@ -58,7 +58,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("Secret github of user default is stored\n"), program_.out);
     }
 
-    void takesOneLineEndOff() {
+    void testTakesOneLineEndOff() {
         answers_["PUT /api/secrets/s"] = secret("s");
         for (const auto& [input, value] : std::map<std::string, std::string>{
                  {"v\n", "v"}, {"v\r\n", "v"}, {"v\n\n", "v\\n"}, {" v ", " v "}}) {
@@ -68,7 +68,7 @@ public:
         }
     }
 
-    void sendsAllThatWasSaid() {
+    void testSendsAllThatWasSaid() {
         answers_["PUT /api/secrets/a%2Fb"] = secret("a/b");
         program_.input = "v";
         CPPUNIT_ASSERT_EQUAL(0, run({"secret", "set", "a/b", "--provider", "P", "--expires",
@@ -78,7 +78,7 @@ public:
             bodies_.front());
     }
 
-    void refusesWhatIsNoSecret() {
+    void testRefusesWhatIsNoSecret() {
         for (const std::string& input :
              {std::string(), std::string("\n"), std::string("\xff\xfe"), std::string(1048577, 'x')}) {
             program_.input = input;
@@ -87,13 +87,13 @@ public:
         }
     }
 
-    void takesNoSecretFromTheCommandLine() {
+    void testTakesNoSecretFromTheCommandLine() {
         CPPUNIT_ASSERT_EQUAL(2, run({"secret", "set", "s", "hunter2"}));
         CPPUNIT_ASSERT_EQUAL(2, run({"secret", "set", "s", "--value", "hunter2"}));
         CPPUNIT_ASSERT(asked_.empty());
     }
 
-    void listsSecretsOfAllPages() {
+    void testListsSecretsOfAllPages() {
         answers_["GET /api/secrets?user_id=u&limit=200"] =
             R"({"secrets":[)" + secret("a", R"(,"expires_at":"2020-01-01T00:00:00.000Z")") +
             R"(],"next_cursor":"a"})";
@@ -113,7 +113,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("No secrets.\n"), program_.err);
     }
 
-    void showsASecret() {
+    void testShowsASecret() {
         answers_["GET /api/secrets/s?user_id=u"] = secret("s", R"(,"provider":"P","last_used_at":null)");
         CPPUNIT_ASSERT_EQUAL(0, run({"secret", "show", "s", "--user", "u"}));
         CPPUNIT_ASSERT_EQUAL(std::string("name       s\n"
@@ -128,19 +128,19 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, run({"secret", "show", "t"}));
     }
 
-    void deletesASecret() {
+    void testDeletesASecret() {
         answers_["DELETE /api/secrets/s"] = R"({"status":"deleted","name":"s","user_id":"default"})";
         CPPUNIT_ASSERT_EQUAL(0, run({"secret", "delete", "s"}));
         CPPUNIT_ASSERT_EQUAL(std::string("Secret s of user default is deleted\n"), program_.out);
     }
 
-    void rekeys() {
+    void testRekeys() {
         answers_["POST /api/vault/rekey"] = R"({"status":"rekeyed","secrets":3})";
         CPPUNIT_ASSERT_EQUAL(0, run({"secret", "rekey"}));
         CPPUNIT_ASSERT(program_.out.find("anew: 3\n") != std::string::npos);
     }
 
-    void grants() {
+    void testGrants() {
         answers_["PUT /api/jobs/" + grantedJob + "/credentials"] =
             R"({"job_id":")" + grantedJob + R"(","credentials":[{"secret_name":"a","env_var":"A"}]})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "grant", grantedJob, "a=A", "b=B"}));
@@ -151,14 +151,14 @@ public:
         CPPUNIT_ASSERT_EQUAL("Job " + grantedJob + " is granted\n  a as A\n", program_.out);
     }
 
-    void revokesAllGrants() {
+    void testRevokesAllGrants() {
         answers_["PUT /api/jobs/" + grantedJob + "/credentials"] = R"({"credentials":[]})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "grant", grantedJob, "--none"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"credentials":[]})"), bodies_.front());
         CPPUNIT_ASSERT_EQUAL("Job " + grantedJob + " is granted no secrets\n", program_.out);
     }
 
-    void refusesMalformedGrants() {
+    void testRefusesMalformedGrants() {
         for (const std::vector<std::string>& grants :
              std::vector<std::vector<std::string>>{{}, {"a"}, {"=A"}, {"a="}, {"a=A", "--none"}}) {
             std::vector<std::string> arguments{"job", "grant", grantedJob};
@@ -168,7 +168,7 @@ public:
         }
     }
 
-    void listsTheAuditTrail() {
+    void testListsTheAuditTrail() {
         answers_["GET /api/audit?limit=2"] =
             R"({"entries":[)" +
             entry(9, R"(,"reason":"expired","user_id":"u","secret_name":"s","env_var":"S","job_id":")" +
@@ -186,7 +186,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(2, run({"audit", "list", "--all", "--limit", "3"}));
     }
 
-    void filtersTheAuditTrail() {
+    void testFiltersTheAuditTrail() {
         answers_["GET /api/audit?user_id=u&job_id=" + grantedJob + "&secret_name=s&limit=3"] =
             R"({"entries":[]})";
         CPPUNIT_ASSERT_EQUAL(
@@ -194,7 +194,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("No entries.\n"), program_.err);
     }
 
-    void verifiesTheAuditTrail() {
+    void testVerifiesTheAuditTrail() {
         answers_["GET /api/audit/verify"] = R"({"ok":true,"entries":7,"hash":"ab","problem":null})";
         CPPUNIT_ASSERT_EQUAL(0, run({"audit", "verify"}));
         CPPUNIT_ASSERT_EQUAL(std::string("The audit trail is whole: 7 entries\nThe last has the hash ab\n"),
@@ -206,7 +206,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, run({"audit", "verify", "--json"}));
     }
 
-    void printsTheServersJson() {
+    void testPrintsTheServersJson() {
         const std::string text = R"({ "ok": true, "unknown": [null] })";
         program_.input = "v";
         const std::map<std::string, std::vector<std::string>> commands{

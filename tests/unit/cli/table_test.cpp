@@ -9,14 +9,14 @@ namespace sallyport::host::cli {
 
 class TableTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TableTest);
-    CPPUNIT_TEST(alignsByDisplayWidth);
-    CPPUNIT_TEST(isCutOnATerminalOnly);
-    CPPUNIT_TEST(capsColumnsOnATerminal);
-    CPPUNIT_TEST(escapesCells);
-    CPPUNIT_TEST(coloursOnlyWhenAsked);
-    CPPUNIT_TEST(alignsFields);
-    CPPUNIT_TEST(cutsALineAcrossItsSpans);
-    CPPUNIT_TEST(printsJsonByteForByteUnlessAPersonReads);
+    CPPUNIT_TEST(testAlignsByDisplayWidth);
+    CPPUNIT_TEST(testIsCutOnATerminalOnly);
+    CPPUNIT_TEST(testCapsColumnsOnATerminal);
+    CPPUNIT_TEST(testEscapesCells);
+    CPPUNIT_TEST(testColoursOnlyWhenAsked);
+    CPPUNIT_TEST(testAlignsFields);
+    CPPUNIT_TEST(testCutsALineAcrossItsSpans);
+    CPPUNIT_TEST(testPrintsJsonByteForByteUnlessAPersonReads);
     CPPUNIT_TEST_SUITE_END();
 
     static std::string printed(const Table& table, Terminal::Options options) {
@@ -26,7 +26,7 @@ class TableTest : public CppUnit::TestFixture {
         return stream.str();
     }
 
-    void alignsByDisplayWidth() {
+    void testAlignsByDisplayWidth() {
         Table table({"NAME", "N"});
         table.row({{"日本語"}, {"1"}});
         table.row({{"é"}, {"2"}});
@@ -36,14 +36,14 @@ class TableTest : public CppUnit::TestFixture {
                              printed(table, {}));
     }
 
-    void isCutOnATerminalOnly() {
+    void testIsCutOnATerminalOnly() {
         Table table({"ID", "TITLE"});
         table.row({{"1"}, {"a rather long title"}});
         CPPUNIT_ASSERT_EQUAL(std::string("ID  TITLE\n1   a rathe…\n"), printed(table, {.columns = 12}));
         CPPUNIT_ASSERT_EQUAL(std::string("ID  TITLE\n1   a rather long title\n"), printed(table, {}));
     }
 
-    void capsColumnsOnATerminal() {
+    void testCapsColumnsOnATerminal() {
         Table table({"USER", "TITLE"});
         table.row({{std::string(100, 'u')}, {"t"}});
         CPPUNIT_ASSERT_EQUAL("USER" + std::string(34, ' ') + "TITLE\n" + std::string(35, 'u') + "…  t\n",
@@ -52,13 +52,13 @@ class TableTest : public CppUnit::TestFixture {
                              printed(table, {}));
     }
 
-    void escapesCells() {
+    void testEscapesCells() {
         Table table({"A", "B"});
         table.row({{"\x1b[2J"}, {"two\nlines"}});
         CPPUNIT_ASSERT_EQUAL(std::string("A        B\n\\x1b[2J  two\\nlines\n"), printed(table, {}));
     }
 
-    void coloursOnlyWhenAsked() {
+    void testColoursOnlyWhenAsked() {
         Table table({"A"});
         table.row({{"good", Style::green}});
         CPPUNIT_ASSERT_EQUAL(std::string("A\ngood\n"), printed(table, {}));
@@ -66,7 +66,7 @@ class TableTest : public CppUnit::TestFixture {
                              printed(table, {.colour = true}));
     }
 
-    void alignsFields() {
+    void testAlignsFields() {
         Fields fields;
         fields.add("job", {"1"});
         fields.add("worker URL", {"a\nb"});
@@ -76,7 +76,7 @@ class TableTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("job         1\nworker URL  a\\nb\n"), stream.str());
     }
 
-    void cutsALineAcrossItsSpans() {
+    void testCutsALineAcrossItsSpans() {
         std::ostringstream stream;
         Terminal terminal(stream, {.columns = 6});
         terminal.fittedLine({{"abc"}, {"defgh"}, {"ij"}});
@@ -85,7 +85,7 @@ class TableTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("abcde…\nabcdefghij\nabcdefghij\n"), stream.str());
     }
 
-    void printsJsonByteForByteUnlessAPersonReads() {
+    void testPrintsJsonByteForByteUnlessAPersonReads() {
         const std::string document = "{\"a\":\"\u009B\"}";
         std::ostringstream piped;
         Terminal(piped, {}).json(document + "\n");

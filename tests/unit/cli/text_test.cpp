@@ -16,24 +16,24 @@ const std::string isolate{'\xE2', '\x81', '\xA6'};      // U+2066
 
 class TextTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TextTest);
-    CPPUNIT_TEST(leavesOrdinaryTextAlone);
-    CPPUNIT_TEST(escapesWhatATerminalObeys);
-    CPPUNIT_TEST(escapesWhatHidesOrReorders);
-    CPPUNIT_TEST(escapesBytesThatAreNoUtf8);
-    CPPUNIT_TEST(escapesOnce);
-    CPPUNIT_TEST(keepsJsonTheSameDocument);
-    CPPUNIT_TEST(measuresColumns);
-    CPPUNIT_TEST(cutsToColumns);
-    CPPUNIT_TEST(knowsUtf8);
+    CPPUNIT_TEST(testLeavesOrdinaryTextAlone);
+    CPPUNIT_TEST(testEscapesWhatATerminalObeys);
+    CPPUNIT_TEST(testEscapesWhatHidesOrReorders);
+    CPPUNIT_TEST(testEscapesBytesThatAreNoUtf8);
+    CPPUNIT_TEST(testEscapesOnce);
+    CPPUNIT_TEST(testKeepsJsonTheSameDocument);
+    CPPUNIT_TEST(testMeasuresColumns);
+    CPPUNIT_TEST(testCutsToColumns);
+    CPPUNIT_TEST(testKnowsUtf8);
     CPPUNIT_TEST_SUITE_END();
 
-    void leavesOrdinaryTextAlone() {
+    void testLeavesOrdinaryTextAlone() {
         for (const char* text : {"", "plain ~", "Grüße", "日本語", "👩‍💻", "C:\\dir"}) {
             CPPUNIT_ASSERT_EQUAL(std::string(text), escaped(text));
         }
     }
 
-    void escapesWhatATerminalObeys() {
+    void testEscapesWhatATerminalObeys() {
         CPPUNIT_ASSERT_EQUAL(std::string("\\x1b[2J\\x07\\x7f"), escaped("\x1b[2J\x07\x7f"));
         CPPUNIT_ASSERT_EQUAL(std::string("a\\nb\\r\\tc"), escaped("a\nb\r\tc"));
         CPPUNIT_ASSERT_EQUAL(std::string("\\x00"), escaped(std::string(1, '\0')));
@@ -41,13 +41,13 @@ class TextTest : public CppUnit::TestFixture {
                                                                 "31m"));
     }
 
-    void escapesWhatHidesOrReorders() {
+    void testEscapesWhatHidesOrReorders() {
         CPPUNIT_ASSERT_EQUAL(std::string("\\u{202e}gpj.exe"), escaped(rightToLeft + "gpj.exe"));
         CPPUNIT_ASSERT_EQUAL(std::string("\\u{2066}\\u{2028}\\u{feff}"), escaped(isolate + "\u2028\uFEFF"));
         CPPUNIT_ASSERT_EQUAL(std::string("\\u{e0041}"), escaped("\U000E0041"));
     }
 
-    void escapesBytesThatAreNoUtf8() {
+    void testEscapesBytesThatAreNoUtf8() {
         CPPUNIT_ASSERT_EQUAL(std::string("\\xff!"), escaped("\xFF!"));
         CPPUNIT_ASSERT_EQUAL(std::string("\\xe6\\x97"), escaped("\xE6\x97"));           // cut short
         CPPUNIT_ASSERT_EQUAL(std::string("\\xc0\\x9b"), escaped("\xC0\x9B"));           // overlong
@@ -56,24 +56,24 @@ class TextTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("\\xf4\\x90\\x80\\x80"), escaped("\xF4\x90\x80\x80"));
     }
 
-    void escapesOnce() {
+    void testEscapesOnce() {
         const std::string once = escaped("\x1b[0m\n\xFF" + rightToLeft);
         CPPUNIT_ASSERT_EQUAL(once, escaped(once));
     }
 
-    void keepsJsonTheSameDocument() {
+    void testKeepsJsonTheSameDocument() {
         CPPUNIT_ASSERT_EQUAL(std::string("{\n\"a\": \"\\u009b\\u202e\\udb40\\udc41\\u007fé\"}"),
                              escapedJson("{\n\"a\": \"\u009B" + rightToLeft + "\U000E0041\x7Fé\"}"));
     }
 
-    void measuresColumns() {
+    void testMeasuresColumns() {
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, displayWidth(""));
         CPPUNIT_ASSERT_EQUAL(std::size_t{5}, displayWidth("Grüße"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{6}, displayWidth("日本語"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, displayWidth("e\u0301"));
     }
 
-    void cutsToColumns() {
+    void testCutsToColumns() {
         CPPUNIT_ASSERT_EQUAL(std::string("abcde"), fitted("abcde", 5));
         CPPUNIT_ASSERT_EQUAL(std::string("abc…"), fitted("abcde", 4));
         CPPUNIT_ASSERT_EQUAL(std::string("…"), fitted("abcde", 1));
@@ -84,7 +84,7 @@ class TextTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("e\u0301…"), fitted("e\u0301xyz", 2));
     }
 
-    void knowsUtf8() {
+    void testKnowsUtf8() {
         CPPUNIT_ASSERT(isUtf8("Grüße 👩‍💻\n"));
         CPPUNIT_ASSERT(!isUtf8("Gr\xFC\xDF"));
     }

@@ -35,20 +35,20 @@ std::string model(const std::string& name, const std::string& cost = "0.025") {
 /// `usage`, and what `job show` says of it.
 class UsageCommandTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(UsageCommandTest);
-    CPPUNIT_TEST(showsATableWithTotals);
-    CPPUNIT_TEST(namesJobsUsersAndDays);
-    CPPUNIT_TEST(sendsAllThatWasSaid);
-    CPPUNIT_TEST(readsAllPages);
-    CPPUNIT_TEST(saysThatThereIsMore);
-    CPPUNIT_TEST(showsSmallAmounts);
-    CPPUNIT_TEST(saysThatNothingWasUsed);
-    CPPUNIT_TEST(refusesWhatItDoesNotKnow);
-    CPPUNIT_TEST(showsTheUsageOfAJob);
-    CPPUNIT_TEST(leavesOutWhatAJobLacks);
+    CPPUNIT_TEST(testShowsATableWithTotals);
+    CPPUNIT_TEST(testNamesJobsUsersAndDays);
+    CPPUNIT_TEST(testSendsAllThatWasSaid);
+    CPPUNIT_TEST(testReadsAllPages);
+    CPPUNIT_TEST(testSaysThatThereIsMore);
+    CPPUNIT_TEST(testShowsSmallAmounts);
+    CPPUNIT_TEST(testSaysThatNothingWasUsed);
+    CPPUNIT_TEST(testRefusesWhatItDoesNotKnow);
+    CPPUNIT_TEST(testShowsTheUsageOfAJob);
+    CPPUNIT_TEST(testLeavesOutWhatAJobLacks);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void showsATableWithTotals() {
+    void testShowsATableWithTotals() {
         answers_["GET /api/usage?by=model&limit=50"] = page(model("gpt-x") + "," + model("claude\\u001b[2J"));
         CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "model"}));
         CPPUNIT_ASSERT_EQUAL(std::string("REQUESTS  FAILED  INPUT  CACHED  OUTPUT  COST     MODEL\n"
@@ -59,7 +59,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), program_.err);
     }
 
-    void namesJobsUsersAndDays() {
+    void testNamesJobsUsersAndDays() {
         const std::map<std::string, std::string> groups{
             {"job", R"("job_id":"thing")"}, {"user", R"("user_id":"thing")"}, {"day", R"("day":"thing")"}};
         for (const auto& [by, member] : groups) {
@@ -73,14 +73,14 @@ public:
         CPPUNIT_ASSERT(program_.out.find(" JOB\n") != std::string::npos);
     }
 
-    void sendsAllThatWasSaid() {
+    void testSendsAllThatWasSaid() {
         answers_["GET /api/usage?by=day&job_id=" + usedJob +
                  "&user_id=u&since=2026-01-31T12%3A00%3A00Z&until=2026-02-28&limit=3"] = page(model("m"));
         CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "day", "--job", usedJob, "--user", "u", "--since",
                                      "2026-01-31T12:00:00Z", "--until", "2026-02-28", "--limit", "3"}));
     }
 
-    void readsAllPages() {
+    void testReadsAllPages() {
         answers_["GET /api/usage?by=model&limit=200"] = page(model("a"), R"(,"next_cursor":"9-8")");
         answers_["GET /api/usage?by=model&limit=200&cursor=9-8"] = page(model("b"));
         CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "model", "--all"}));
@@ -90,7 +90,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(page(model("a") + "," + model("b")) + "\n", program_.out);
     }
 
-    void saysThatThereIsMore() {
+    void testSaysThatThereIsMore() {
         answers_["GET /api/usage?by=model&limit=1"] = page(model("a"), R"(,"next_cursor":"9-8")");
         CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "model", "--limit", "1"}));
         CPPUNIT_ASSERT(program_.err.find("--limit N or --all") != std::string::npos);
@@ -98,7 +98,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(page(model("a"), R"(,"next_cursor":"9-8")") + "\n", program_.out);
     }
 
-    void showsSmallAmounts() {
+    void testShowsSmallAmounts() {
         answers_["GET /api/usage?by=model&limit=50"] =
             page(model("a", "0.00001") + "," + model("b", "1e-09"));
         CPPUNIT_ASSERT_EQUAL(0, run({"usage", "--by", "model"}));
@@ -106,14 +106,14 @@ public:
         CPPUNIT_ASSERT(program_.out.find("<$0.0001  b\n") != std::string::npos);
     }
 
-    void saysThatNothingWasUsed() {
+    void testSaysThatNothingWasUsed() {
         answers_["GET /api/usage?by=job&limit=50"] = page("");
         CPPUNIT_ASSERT_EQUAL(0, run({"usage"}));
         CPPUNIT_ASSERT_EQUAL(std::string("No calls of models.\n"), program_.err);
         CPPUNIT_ASSERT_EQUAL(std::string(), program_.out);
     }
 
-    void refusesWhatItDoesNotKnow() {
+    void testRefusesWhatItDoesNotKnow() {
         for (const std::vector<std::string>& arguments :
              std::vector<std::vector<std::string>>{{"usage", "--by", "provider"},
                                                    {"usage", "--limit", "0"},
@@ -125,7 +125,7 @@ public:
         }
     }
 
-    void showsTheUsageOfAJob() {
+    void testShowsTheUsageOfAJob() {
         answers_["GET /api/jobs/" + usedJob] =
             R"({"job_id":")" + usedJob + R"(","usage":{)" + totals(12, "0.0123") + "}}";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", usedJob}));
@@ -141,7 +141,7 @@ public:
             std::string::npos);
     }
 
-    void leavesOutWhatAJobLacks() {
+    void testLeavesOutWhatAJobLacks() {
         answers_["GET /api/jobs/" + usedJob] = R"({"job_id":")" + usedJob + R"("})";
         CPPUNIT_ASSERT_EQUAL(0, run({"job", "show", usedJob}));
         CPPUNIT_ASSERT(program_.out.find("usage") == std::string::npos);

@@ -8,13 +8,13 @@ namespace sallyport::host::client {
 
 class AddressTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AddressTest);
-    CPPUNIT_TEST(readsTcpAddresses);
-    CPPUNIT_TEST(readsUnixAddresses);
-    CPPUNIT_TEST(refusesWhatIsNone);
-    CPPUNIT_TEST(knowsAWorkersAddress);
+    CPPUNIT_TEST(testReadsTcpAddresses);
+    CPPUNIT_TEST(testReadsUnixAddresses);
+    CPPUNIT_TEST(testRefusesWhatIsNone);
+    CPPUNIT_TEST(testKnowsAWorkersAddress);
     CPPUNIT_TEST_SUITE_END();
 
-    void readsTcpAddresses() {
+    void testReadsTcpAddresses() {
         const Address plain = Address::parse("http://127.0.0.1:50052");
         CPPUNIT_ASSERT_EQUAL(std::string("127.0.0.1"), plain.host);
         CPPUNIT_ASSERT_EQUAL(std::uint16_t{50052}, plain.port);
@@ -31,14 +31,14 @@ class AddressTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("/sallyport"), behindProxy.basePath);
     }
 
-    void readsUnixAddresses() {
+    void testReadsUnixAddresses() {
         const Address address = Address::parse("unix:/run/sallyport/operator.sock");
         CPPUNIT_ASSERT(address.unixSocket);
         CPPUNIT_ASSERT_EQUAL(std::string("/run/sallyport/operator.sock"), address.path);
         CPPUNIT_ASSERT_EQUAL(std::string("localhost"), address.authority());
     }
 
-    void refusesWhatIsNone() {
+    void testRefusesWhatIsNone() {
         for (const char* text :
              {"", "127.0.0.1:50052", "ftp://host", "http://", "unix:relative", "unix:", "http://u:p@host:1",
               "http://host:1/?q=1", "http://host:1/#f", "https://host:1", "http://host:99999999",
@@ -48,7 +48,7 @@ class AddressTest : public CppUnit::TestFixture {
         }
     }
 
-    void knowsAWorkersAddress() {
+    void testKnowsAWorkersAddress() {
         CPPUNIT_ASSERT(isWorkerAddress("http://10.0.0.1:50051/worker/3f2b8c1e-0000-4000-8000-000000000000"));
         CPPUNIT_ASSERT(!isWorkerAddress("http://10.0.0.1:50052"));
         CPPUNIT_ASSERT(!isWorkerAddress("unix:/run/worker/s"));

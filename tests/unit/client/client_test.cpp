@@ -15,23 +15,23 @@ namespace sallyport::host::client {
 
 class ClientTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ClientTest);
-    CPPUNIT_TEST(asksWithItsToken);
-    CPPUNIT_TEST(sendsAJsonBody);
-    CPPUNIT_TEST(speaksOverAUnixSocket);
-    CPPUNIT_TEST(sendsNothingToAnotherUsersSocket);
-    CPPUNIT_TEST(encodesWhatGoesIntoATarget);
-    CPPUNIT_TEST(saysThatNothingListens);
-    CPPUNIT_TEST(saysWhatTheDaemonSaid);
-    CPPUNIT_TEST(saysWhereARefusedTokenCameFrom);
-    CPPUNIT_TEST(doesNotRepeatAForeignErrorPage);
-    CPPUNIT_TEST(refusesAnswersThatAreNotSallyports);
-    CPPUNIT_TEST(noticesAnAnswerCutShort);
-    CPPUNIT_TEST(givesUpOnSilence);
-    CPPUNIT_TEST(readsMembersLeniently);
-    CPPUNIT_TEST(readsAnswersWithManyValues);
-    CPPUNIT_TEST(readsAStream);
-    CPPUNIT_TEST(readsAChunkedStream);
-    CPPUNIT_TEST(refusesAStreamThatIsNone);
+    CPPUNIT_TEST(testAsksWithItsToken);
+    CPPUNIT_TEST(testSendsAJsonBody);
+    CPPUNIT_TEST(testSpeaksOverAUnixSocket);
+    CPPUNIT_TEST(testSendsNothingToAnotherUsersSocket);
+    CPPUNIT_TEST(testEncodesWhatGoesIntoATarget);
+    CPPUNIT_TEST(testSaysThatNothingListens);
+    CPPUNIT_TEST(testSaysWhatTheDaemonSaid);
+    CPPUNIT_TEST(testSaysWhereARefusedTokenCameFrom);
+    CPPUNIT_TEST(testDoesNotRepeatAForeignErrorPage);
+    CPPUNIT_TEST(testRefusesAnswersThatAreNotSallyports);
+    CPPUNIT_TEST(testNoticesAnAnswerCutShort);
+    CPPUNIT_TEST(testGivesUpOnSilence);
+    CPPUNIT_TEST(testReadsMembersLeniently);
+    CPPUNIT_TEST(testReadsAnswersWithManyValues);
+    CPPUNIT_TEST(testReadsAStream);
+    CPPUNIT_TEST(testReadsAChunkedStream);
+    CPPUNIT_TEST(testRefusesAStreamThatIsNone);
     CPPUNIT_TEST_SUITE_END();
 
     static ScriptedDoor::Handler sending(std::string bytes) {
@@ -56,7 +56,7 @@ class ClientTest : public CppUnit::TestFixture {
         return text.find(part) != std::string::npos;
     }
 
-    void asksWithItsToken() {
+    void testAsksWithItsToken() {
         const ScriptedDoor door(canned({{"GET /api/status", R"({"version": "1"})"}}));
         const Answer answer = door.client().get(Target("/api/status"));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"version": "1"})"), answer.text());
@@ -67,7 +67,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!request.headers.contains("content-type"));
     }
 
-    void sendsAJsonBody() {
+    void testSendsAJsonBody() {
         const ScriptedDoor door(canned({{"POST /api/jobs", "{}"}, {"DELETE /api/tokens/1", "{}"}}));
         Poco::JSON::Object body;
         body.set("task", "line\n\"quoted\" ü");
@@ -82,7 +82,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!requests[1].headers.contains("content-type"));
     }
 
-    void speaksOverAUnixSocket() {
+    void testSpeaksOverAUnixSocket() {
         const std::string path = Poco::TemporaryFile::tempName();
         {
             const ScriptedDoor door({Poco::Net::SocketAddress::UNIX_LOCAL, path},
@@ -94,7 +94,7 @@ class ClientTest : public CppUnit::TestFixture {
         std::filesystem::remove(path);
     }
 
-    void sendsNothingToAnotherUsersSocket() {
+    void testSendsNothingToAnotherUsersSocket() {
         const std::string path = Poco::TemporaryFile::tempName();
         {
             const ScriptedDoor door({Poco::Net::SocketAddress::UNIX_LOCAL, path},
@@ -115,13 +115,13 @@ class ClientTest : public CppUnit::TestFixture {
         std::filesystem::remove(path);
     }
 
-    void encodesWhatGoesIntoATarget() {
+    void testEncodesWhatGoesIntoATarget() {
         CPPUNIT_ASSERT_EQUAL(
             std::string("/api/x%2F..%3Fy/z?a=1%262&b=%2A%20%C3%BC"),
             Target("/api").segment("x/..?y").segment("z").query("a", "1&2").query("b", "* ü").text());
     }
 
-    void readsAnswersWithManyValues() {
+    void testReadsAnswersWithManyValues() {
         std::string events = R"({"events":[0)";
         for (std::size_t i = 0; i < json::defaultValues; ++i) {
             events += ",0";
@@ -130,7 +130,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(answer.object().find("events") != nullptr);
     }
 
-    void saysThatNothingListens() {
+    void testSaysThatNothingListens() {
         std::string url;
         {
             const ScriptedDoor door(canned({}));
@@ -144,7 +144,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("Is the daemon running?"), failure.hints().front());
     }
 
-    void saysWhatTheDaemonSaid() {
+    void testSaysWhatTheDaemonSaid() {
         const ScriptedDoor door([](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             answer(socket, 409, R"({"error":{"code":"job_over","message":"The job is over."}})");
         });
@@ -155,7 +155,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(failure.code() == ExitCode::refused);
     }
 
-    void saysWhereARefusedTokenCameFrom() {
+    void testSaysWhereARefusedTokenCameFrom() {
         const ScriptedDoor door([](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             answer(socket, 401, R"({"error":{"code":"unauthorized","message":"No."}})");
         });
@@ -165,7 +165,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!says(failure.hints().front(), "operator-token"));
     }
 
-    void doesNotRepeatAForeignErrorPage() {
+    void testDoesNotRepeatAForeignErrorPage() {
         const ScriptedDoor door([](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             answer(socket, 502, "<html>proxy</html>", "text/html");
         });
@@ -175,7 +175,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(!says(failure.what(), "<html>"));
     }
 
-    void refusesAnswersThatAreNotSallyports() {
+    void testRefusesAnswersThatAreNotSallyports() {
         for (const char* body : {"", "hello", "[]", "{\"a\":", "null"}) {
             const ScriptedDoor door([body](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
                 answer(socket, 200, body);
@@ -189,7 +189,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(says(failureOf<Unreachable>(ssh.client()).what(), "did not answer with HTTP"));
     }
 
-    void noticesAnAnswerCutShort() {
+    void testNoticesAnAnswerCutShort() {
         const ScriptedDoor short1(sending("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"));
         CPPUNIT_ASSERT(says(failureOf<Unreachable>(short1.client()).what(), "in the middle"));
         const ScriptedDoor short2(sending("HTTP/1.1 200 OK\r\nContent-"));
@@ -198,7 +198,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(failureOf<Unreachable>(nothing.client()).code() == ExitCode::unreachable);
     }
 
-    void givesUpOnSilence() {
+    void testGivesUpOnSilence() {
         const ScriptedDoor door(
             [](const ScriptedRequest&, Poco::Net::StreamSocket& socket) { awaitClose(socket); });
         const Client client(
@@ -207,7 +207,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(says(failureOf<Unreachable>(client).what(), "did not answer in time"));
     }
 
-    void readsMembersLeniently() {
+    void testReadsMembersLeniently() {
         const Answer answer(R"({"s":"text","n":-5,"t":true,"z":null,"a":[1,2],"o":{"x":"y"}})");
         const json::Object& object = answer.object();
         CPPUNIT_ASSERT_EQUAL(std::string("text"), textOf(object, "s"));
@@ -224,7 +224,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(missing.members().empty());
     }
 
-    void readsAStream() {
+    void testReadsAStream() {
         const ScriptedDoor door([](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             openStream(socket);
             send(socket, ": hello\n\nid: 5\nevent: job_status\nda");
@@ -238,7 +238,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("4"), door.requests().front().headers.at("last-event-id"));
     }
 
-    void readsAChunkedStream() {
+    void testReadsAChunkedStream() {
         const ScriptedDoor door([](const ScriptedRequest&, Poco::Net::StreamSocket& socket) {
             send(socket,
                  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
@@ -252,7 +252,7 @@ class ClientTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("b"), stream.next().value().data);
     }
 
-    void refusesAStreamThatIsNone() {
+    void testRefusesAStreamThatIsNone() {
         const ScriptedDoor door(canned({{"GET /api/events", "{}"}}));
         CPPUNIT_ASSERT_THROW(door.client().follow(Target("/api/events"), 0, std::chrono::seconds(30)),
                              Refused);

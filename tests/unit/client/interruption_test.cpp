@@ -13,29 +13,29 @@ namespace sallyport::host::client {
 
 class InterruptionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(InterruptionTest);
-    CPPUNIT_TEST(sleepsToTheEndWhenNobodyAsks);
-    CPPUNIT_TEST(endsASleep);
-    CPPUNIT_TEST(endsARead);
-    CPPUNIT_TEST(isSeenByAReadThatStartsLater);
-    CPPUNIT_TEST(comesFromCtrlC);
-    CPPUNIT_TEST(leavesTheSecondCtrlCAlone);
+    CPPUNIT_TEST(testSleepsToTheEndWhenNobodyAsks);
+    CPPUNIT_TEST(testEndsASleep);
+    CPPUNIT_TEST(testEndsARead);
+    CPPUNIT_TEST(testIsSeenByAReadThatStartsLater);
+    CPPUNIT_TEST(testComesFromCtrlC);
+    CPPUNIT_TEST(testLeavesTheSecondCtrlCAlone);
     CPPUNIT_TEST_SUITE_END();
 
     static constexpr auto forEver = std::chrono::hours(1);
 
-    void sleepsToTheEndWhenNobodyAsks() {
+    void testSleepsToTheEndWhenNobodyAsks() {
         const Interruption interruption;
         CPPUNIT_ASSERT(!interruption.sleep(std::chrono::milliseconds(1)));
     }
 
-    void endsASleep() {
+    void testEndsASleep() {
         Interruption interruption;
         std::thread other([&] { interruption.request(); });
         CPPUNIT_ASSERT(interruption.sleep(forEver));
         other.join();
     }
 
-    void endsARead() {
+    void testEndsARead() {
         int pair[2];
         CPPUNIT_ASSERT_EQUAL(0, ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
         Interruption interruption;
@@ -48,7 +48,7 @@ class InterruptionTest : public CppUnit::TestFixture {
         ::close(pair[1]);
     }
 
-    void isSeenByAReadThatStartsLater() {
+    void testIsSeenByAReadThatStartsLater() {
         int pair[2];
         CPPUNIT_ASSERT_EQUAL(0, ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
         Interruption interruption;
@@ -60,14 +60,14 @@ class InterruptionTest : public CppUnit::TestFixture {
         ::close(pair[1]);
     }
 
-    void comesFromCtrlC() {
+    void testComesFromCtrlC() {
         Interruption interruption;
         const InterruptOnSignal ctrlC(interruption, SIGINT);
         ::raise(SIGINT);
         CPPUNIT_ASSERT(interruption.requested());
     }
 
-    void leavesTheSecondCtrlCAlone() {
+    void testLeavesTheSecondCtrlCAlone() {
         Interruption interruption;
         const InterruptOnSignal ctrlC(interruption, SIGINT);
         ::raise(SIGINT);

@@ -17,20 +17,20 @@ namespace sallyport::host::client {
 
 class LocateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LocateTest);
-    CPPUNIT_TEST(findsBothInTheDefaultPlace);
-    CPPUNIT_TEST(readsDataDirFromTheConfiguration);
-    CPPUNIT_TEST(expandsReferencesInTheConfiguration);
-    CPPUNIT_TEST(prefersTheCommandLineThenTheEnvironment);
-    CPPUNIT_TEST(asksForNothingWhenAllIsGiven);
-    CPPUNIT_TEST(passesOverAWorkersVariables);
-    CPPUNIT_TEST(sendsTheLocalTokenThroughTheSocketOnly);
-    CPPUNIT_TEST(trustsRootAndTheOwnerAtASocketThatItFound);
-    CPPUNIT_TEST(takesTheDefaultSocketForTheInstalledDaemon);
-    CPPUNIT_TEST(takesThePortForATokenThatWasGiven);
-    CPPUNIT_TEST(saysWhereItLooked);
-    CPPUNIT_TEST(saysWhichConfigurationIsMissing);
-    CPPUNIT_TEST(refusesAnAddressThatIsNone);
-    CPPUNIT_TEST(refusesATokenThatIsNone);
+    CPPUNIT_TEST(testFindsBothInTheDefaultPlace);
+    CPPUNIT_TEST(testReadsDataDirFromTheConfiguration);
+    CPPUNIT_TEST(testExpandsReferencesInTheConfiguration);
+    CPPUNIT_TEST(testPrefersTheCommandLineThenTheEnvironment);
+    CPPUNIT_TEST(testAsksForNothingWhenAllIsGiven);
+    CPPUNIT_TEST(testPassesOverAWorkersVariables);
+    CPPUNIT_TEST(testSendsTheLocalTokenThroughTheSocketOnly);
+    CPPUNIT_TEST(testTrustsRootAndTheOwnerAtASocketThatItFound);
+    CPPUNIT_TEST(testTakesTheDefaultSocketForTheInstalledDaemon);
+    CPPUNIT_TEST(testTakesThePortForATokenThatWasGiven);
+    CPPUNIT_TEST(testSaysWhereItLooked);
+    CPPUNIT_TEST(testSaysWhichConfigurationIsMissing);
+    CPPUNIT_TEST(testRefusesAnAddressThatIsNone);
+    CPPUNIT_TEST(testRefusesATokenThatIsNone);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -43,7 +43,7 @@ public:
 
     void tearDown() override { std::filesystem::remove_all(root_); }
 
-    void findsBothInTheDefaultPlace() {
+    void testFindsBothInTheDefaultPlace() {
         const Access access = find();
         CPPUNIT_ASSERT_EQUAL(std::string("unix:/run/1"), access.address.text);
         CPPUNIT_ASSERT_EQUAL(std::string("default-token"), access.token);
@@ -51,7 +51,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(path("default") + "/operator.token", access.tokenOrigin);
     }
 
-    void readsDataDirFromTheConfiguration() {
+    void testReadsDataDirFromTheConfiguration() {
         fill("installed", "unix:/run/a", "a");
         fill("named", "unix:/run/b", "b");
         fill("optioned", "unix:/run/c", "c");
@@ -70,13 +70,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("default-token"), find().token);
     }
 
-    void expandsReferencesInTheConfiguration() {
+    void testExpandsReferencesInTheConfiguration() {
         fill("deep/data", "unix:/run/d", "d");
         write("installed.properties", "base = " + path("deep") + "\ndata.dir = ${base}/data\n");
         CPPUNIT_ASSERT_EQUAL(std::string("d"), find().token);
     }
 
-    void prefersTheCommandLineThenTheEnvironment() {
+    void testPrefersTheCommandLineThenTheEnvironment() {
         fill("variable", "unix:/run/2", "variable-dir-token");
         fill("option", "unix:/run/3", "option-dir-token");
         write("token", "file-token\r\n");
@@ -97,14 +97,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("file-token"), find().token);
     }
 
-    void asksForNothingWhenAllIsGiven() {
+    void testAsksForNothingWhenAllIsGiven() {
         options_.url = "http://127.0.0.1:5";
         options_.config = path("missing.properties");
         environment_["SALLYPORT_TOKEN"] = "t";
         CPPUNIT_ASSERT_EQUAL(std::string("t"), find().token);
     }
 
-    void passesOverAWorkersVariables() {
+    void testPassesOverAWorkersVariables() {
         environment_["SALLYPORT_URL"] = "http://10.0.0.1:50051/worker/3f2b8c1e-0000-4000-8000-000000000000";
         environment_["SALLYPORT_TOKEN"] = "worker-token";
         CPPUNIT_ASSERT_EQUAL(std::string("unix:/run/1"), find().address.text);
@@ -118,7 +118,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("worker-token"), find().token);
     }
 
-    void sendsTheLocalTokenThroughTheSocketOnly() {
+    void testSendsTheLocalTokenThroughTheSocketOnly() {
         for (const char* url :
              {"http://127.0.0.1:50052", "http://localhost:50052", "http://192.0.2.1:50052"}) {
             options_.url = url;
@@ -131,7 +131,7 @@ public:
         CPPUNIT_ASSERT(find().peers.empty());
     }
 
-    void trustsRootAndTheOwnerAtASocketThatItFound() {
+    void testTrustsRootAndTheOwnerAtASocketThatItFound() {
         const std::vector<uid_t> trusted{0, ::geteuid()};
         CPPUNIT_ASSERT(find().peers == trusted);
         CPPUNIT_ASSERT_EQUAL(path("default"), find().dataDir);
@@ -147,7 +147,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("default-token"), find().token);
     }
 
-    void takesTheDefaultSocketForTheInstalledDaemon() {
+    void testTakesTheDefaultSocketForTheInstalledDaemon() {
         std::filesystem::remove(path("default") + "/operator.socket");
         write("run/operator.sock", "");
         CPPUNIT_ASSERT_EQUAL("unix:" + path("run/operator.sock"), find().address.text);
@@ -161,7 +161,7 @@ public:
         CPPUNIT_ASSERT_THROW(find(), Unreachable);
     }
 
-    void takesThePortForATokenThatWasGiven() {
+    void testTakesThePortForATokenThatWasGiven() {
         std::filesystem::remove(path("default") + "/operator.socket");
         write("default/operator.address", "http://127.0.0.1:1\n");
         CPPUNIT_ASSERT_THROW(find(), Unreachable);
@@ -170,7 +170,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(path("default") + "/operator.address", find().addressOrigin);
     }
 
-    void saysWhereItLooked() {
+    void testSaysWhereItLooked() {
         std::filesystem::remove(path("default") + "/operator.token");
         CPPUNIT_ASSERT_THROW(find(), Unreachable);
         CPPUNIT_ASSERT(complaint().find(path("default") + "/operator.token") != std::string::npos);
@@ -183,20 +183,20 @@ public:
         CPPUNIT_ASSERT(complaint().find("Is the daemon running?") != std::string::npos);
     }
 
-    void saysWhichConfigurationIsMissing() {
+    void testSaysWhichConfigurationIsMissing() {
         options_.config = path("missing.properties");
         CPPUNIT_ASSERT_THROW(find(), Unreachable);
         CPPUNIT_ASSERT(complaint().find("missing.properties") != std::string::npos);
     }
 
-    void refusesAnAddressThatIsNone() {
+    void testRefusesAnAddressThatIsNone() {
         options_.url = "http://127.0.0.1:5/worker/3f2b8c1e-0000-4000-8000-000000000000";
         CPPUNIT_ASSERT_THROW(find(), UsageError);
         options_.url = "nonsense";
         CPPUNIT_ASSERT_THROW(find(), UsageError);
     }
 
-    void refusesATokenThatIsNone() {
+    void testRefusesATokenThatIsNone() {
         for (const char* text : {"", "two words", "tab\tbed", "caf\xC3\xA9", "\x7F"}) {
             write("token", text);
             options_.tokenFile = path("token");

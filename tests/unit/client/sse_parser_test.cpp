@@ -10,18 +10,18 @@ namespace sallyport::host::client {
 
 class SseParserTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SseParserTest);
-    CPPUNIT_TEST(readsAnEvent);
-    CPPUNIT_TEST(readsTheSameHoweverItIsCut);
-    CPPUNIT_TEST(takesEveryLineEnding);
-    CPPUNIT_TEST(joinsDataLines);
-    CPPUNIT_TEST(ignoresCommentsAndUnknownFields);
-    CPPUNIT_TEST(skipsAByteOrderMarkAtTheStartOnly);
-    CPPUNIT_TEST(dropsEventsWithoutData);
-    CPPUNIT_TEST(dropsAnUnfinishedEvent);
-    CPPUNIT_TEST(takesAFieldWithoutColonAsEmpty);
-    CPPUNIT_TEST(removesOneSpaceOnly);
-    CPPUNIT_TEST(ignoresAnIdWithNul);
-    CPPUNIT_TEST(givesEachEventItsOwnIdOnly);
+    CPPUNIT_TEST(testReadsAnEvent);
+    CPPUNIT_TEST(testReadsTheSameHoweverItIsCut);
+    CPPUNIT_TEST(testTakesEveryLineEnding);
+    CPPUNIT_TEST(testJoinsDataLines);
+    CPPUNIT_TEST(testIgnoresCommentsAndUnknownFields);
+    CPPUNIT_TEST(testSkipsAByteOrderMarkAtTheStartOnly);
+    CPPUNIT_TEST(testDropsEventsWithoutData);
+    CPPUNIT_TEST(testDropsAnUnfinishedEvent);
+    CPPUNIT_TEST(testTakesAFieldWithoutColonAsEmpty);
+    CPPUNIT_TEST(testRemovesOneSpaceOnly);
+    CPPUNIT_TEST(testIgnoresAnIdWithNul);
+    CPPUNIT_TEST(testGivesEachEventItsOwnIdOnly);
     CPPUNIT_TEST_SUITE_END();
 
     /// `id|type|data` of each event; `-` for an id that is absent.
@@ -43,9 +43,9 @@ class SseParserTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(expected == parse(text));
     }
 
-    void readsAnEvent() { check({"7|job_message|{}"}, "id: 7\nevent: job_message\ndata: {}\n\n"); }
+    void testReadsAnEvent() { check({"7|job_message|{}"}, "id: 7\nevent: job_message\ndata: {}\n\n"); }
 
-    void readsTheSameHoweverItIsCut() {
+    void testReadsTheSameHoweverItIsCut() {
         const std::string text =
             "\xEF\xBB\xBF: hello\r\nid: 1\r\nevent: a\r\ndata: x\r\ndata: y\r\n\r\nid: 2\rdata: "
             "z\r\rdata:w\n\n";
@@ -59,21 +59,21 @@ class SseParserTest : public CppUnit::TestFixture {
         }
     }
 
-    void takesEveryLineEnding() {
+    void testTakesEveryLineEnding() {
         check({"-|message|a", "-|message|b", "-|message|c"}, "data: a\n\ndata: b\r\n\r\ndata: c\r\r");
         check({"-|message|a"}, "data: a\r\n\n");
     }
 
-    void joinsDataLines() {
+    void testJoinsDataLines() {
         check({"-|message|a\n\nb"}, "data: a\ndata\ndata: b\n\n");
         check({"-|message|\n"}, "data\ndata\n\n");
     }
 
-    void ignoresCommentsAndUnknownFields() {
+    void testIgnoresCommentsAndUnknownFields() {
         check({"-|message|a"}, ": beat\n\n:\nretry: 10\nfoo: bar\ndata: a\n:data: b\n\n");
     }
 
-    void skipsAByteOrderMarkAtTheStartOnly() {
+    void testSkipsAByteOrderMarkAtTheStartOnly() {
         check({"-|message|a"},
               "\xEF\xBB\xBF"
               "data: a\n\n");
@@ -83,17 +83,17 @@ class SseParserTest : public CppUnit::TestFixture {
         check({}, "\xEF\xBB");
     }
 
-    void dropsEventsWithoutData() { check({"-|message|a"}, "id: 1\nevent: x\n\ndata: a\n\n"); }
+    void testDropsEventsWithoutData() { check({"-|message|a"}, "id: 1\nevent: x\n\ndata: a\n\n"); }
 
-    void dropsAnUnfinishedEvent() { check({"1|message|a"}, "id: 1\ndata: a\n\nid: 2\ndata: b\n"); }
+    void testDropsAnUnfinishedEvent() { check({"1|message|a"}, "id: 1\ndata: a\n\nid: 2\ndata: b\n"); }
 
-    void takesAFieldWithoutColonAsEmpty() { check({"|message|a"}, "id\nevent\ndata: a\n\n"); }
+    void testTakesAFieldWithoutColonAsEmpty() { check({"|message|a"}, "id\nevent\ndata: a\n\n"); }
 
-    void removesOneSpaceOnly() { check({"-|message|  a: b"}, "data:   a: b\n\n"); }
+    void testRemovesOneSpaceOnly() { check({"-|message|  a: b"}, "data:   a: b\n\n"); }
 
-    void ignoresAnIdWithNul() { check({"3|message|a"}, std::string("id: 3\nid: 4\0x\ndata: a\n\n", 23)); }
+    void testIgnoresAnIdWithNul() { check({"3|message|a"}, std::string("id: 3\nid: 4\0x\ndata: a\n\n", 23)); }
 
-    void givesEachEventItsOwnIdOnly() {
+    void testGivesEachEventItsOwnIdOnly() {
         check({"5|message|a", "-|job_state|b"}, "id: 5\ndata: a\n\nevent: job_state\ndata: b\n\n");
     }
 };

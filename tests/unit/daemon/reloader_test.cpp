@@ -16,27 +16,27 @@ using host::plugins::ReloadReport;
 
 class ReloaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReloaderTest);
-    CPPUNIT_TEST(whoWaitsGetsTheReport);
-    CPPUNIT_TEST(whatTheReloadThrowsIsPassedOn);
-    CPPUNIT_TEST(requestsMeanwhileShareTheNext);
-    CPPUNIT_TEST(whoWaitsForAnotherIsToldOfTheEnd);
+    CPPUNIT_TEST(testWhoWaitsGetsTheReport);
+    CPPUNIT_TEST(testWhatTheReloadThrowsIsPassedOn);
+    CPPUNIT_TEST(testRequestsMeanwhileShareTheNext);
+    CPPUNIT_TEST(testWhoWaitsForAnotherIsToldOfTheEnd);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void whoWaitsGetsTheReport() {
+    void testWhoWaitsGetsTheReport() {
         int reloads = 0;
         Reloader reloader([&reloads] { return numbered(++reloads); });
         CPPUNIT_ASSERT_EQUAL(std::string("1"), reloader.reload().loaded.front());
         CPPUNIT_ASSERT_EQUAL(std::string("2"), reloader.reload().loaded.front());
     }
 
-    void whatTheReloadThrowsIsPassedOn() {
+    void testWhatTheReloadThrowsIsPassedOn() {
         Reloader reloader([]() -> ReloadReport { throw std::logic_error("no"); });
         CPPUNIT_ASSERT_THROW(reloader.reload(), std::logic_error);
         CPPUNIT_ASSERT_THROW(reloader.reload(), std::logic_error);
     }
 
-    void requestsMeanwhileShareTheNext() {
+    void testRequestsMeanwhileShareTheNext() {
         constexpr int requests = 5;
         std::latch begun(1);
         std::counting_semaphore<> goOn(0);
@@ -69,7 +69,7 @@ public:
         }
     }
 
-    void whoWaitsForAnotherIsToldOfTheEnd() {
+    void testWhoWaitsForAnotherIsToldOfTheEnd() {
         std::latch begun(1);
         std::binary_semaphore goOn(0);
         Reloader reloader([&] {

@@ -16,24 +16,24 @@ using host::entry::CrashJournal;
 
 class CrashJournalTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CrashJournalTest);
-    CPPUNIT_TEST(aNewOneIsEmpty);
-    CPPUNIT_TEST(whatTheHandlerWroteIsFoundByTheNext);
-    CPPUNIT_TEST(acknowledgedCrashesAreSilent);
-    CPPUNIT_TEST(aJobIsQuarantinedFromItsSecondCrashOn);
-    CPPUNIT_TEST(acknowledgingReleasesNoJob);
-    CPPUNIT_TEST(tornLinesAreLeftOut);
-    CPPUNIT_TEST(aLongFileKeepsWhatMatters);
+    CPPUNIT_TEST(testANewOneIsEmpty);
+    CPPUNIT_TEST(testWhatTheHandlerWroteIsFoundByTheNext);
+    CPPUNIT_TEST(testAcknowledgedCrashesAreSilent);
+    CPPUNIT_TEST(testAJobIsQuarantinedFromItsSecondCrashOn);
+    CPPUNIT_TEST(testAcknowledgingReleasesNoJob);
+    CPPUNIT_TEST(testTornLinesAreLeftOut);
+    CPPUNIT_TEST(testALongFileKeepsWhatMatters);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aNewOneIsEmpty() {
+    void testANewOneIsEmpty() {
         CPPUNIT_ASSERT(CrashHistory::in(directory_.path()).crashes.empty());
         const CrashJournal journal(directory_.path());
         CPPUNIT_ASSERT(journal.history().crashes.empty());
         CPPUNIT_ASSERT(journal.history().quarantined.empty());
     }
 
-    void whatTheHandlerWroteIsFoundByTheNext() {
+    void testWhatTheHandlerWroteIsFoundByTheNext() {
         crash("boom", "GET /api/boom");
         for (const auto& history :
              {CrashJournal(directory_.path()).history(), CrashHistory::in(directory_.path())}) {
@@ -47,7 +47,7 @@ public:
         }
     }
 
-    void acknowledgedCrashesAreSilent() {
+    void testAcknowledgedCrashesAreSilent() {
         crash("boom");
         crash("boom");
         crash("bang");
@@ -61,7 +61,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, CrashHistory::in(directory_.path()).crashes.size());
     }
 
-    void aJobIsQuarantinedFromItsSecondCrashOn() {
+    void testAJobIsQuarantinedFromItsSecondCrashOn() {
         crash("boom");
         CPPUNIT_ASSERT(CrashHistory::in(directory_.path()).quarantined.empty());
         crash("bang");
@@ -79,14 +79,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, CrashHistory::in(directory_.path()).quarantined.size());
     }
 
-    void acknowledgingReleasesNoJob() {
+    void testAcknowledgingReleasesNoJob() {
         crash("boom");
         crash("boom");
         CrashJournal(directory_.path()).acknowledge("boom");
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, CrashHistory::in(directory_.path()).quarantined.size());
     }
 
-    void tornLinesAreLeftOut() {
+    void testTornLinesAreLeftOut() {
         crash("boom");
         append("{\"event\":\"crash\",\"plug");
         append("\n\n\0\n");
@@ -94,7 +94,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, CrashHistory::in(directory_.path()).crashes.size());
     }
 
-    void aLongFileKeepsWhatMatters() {
+    void testALongFileKeepsWhatMatters() {
         crash("boom");
         crash("boom");
         for (int i = 0; i < 2000; ++i) {

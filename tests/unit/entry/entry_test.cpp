@@ -27,18 +27,18 @@ using namespace std::chrono_literals;
 
 class EntryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(EntryTest);
-    CPPUNIT_TEST(whateverComesOutIsLogged);
-    CPPUNIT_TEST(whatEndsWellIsNotLogged);
-    CPPUNIT_TEST(aPluginWithoutALogIsGuardedAllTheSame);
-    CPPUNIT_TEST(entriesNest);
-    CPPUNIT_TEST(theRequestIsInherited);
-    CPPUNIT_TEST(whatIsDestroyedIsDestroyedInside);
-    CPPUNIT_TEST(othersSeeWhatRuns);
-    CPPUNIT_TEST(slowCallsAreToldOfOnce);
+    CPPUNIT_TEST(testWhateverComesOutIsLogged);
+    CPPUNIT_TEST(testWhatEndsWellIsNotLogged);
+    CPPUNIT_TEST(testAPluginWithoutALogIsGuardedAllTheSame);
+    CPPUNIT_TEST(testEntriesNest);
+    CPPUNIT_TEST(testTheRequestIsInherited);
+    CPPUNIT_TEST(testWhatIsDestroyedIsDestroyedInside);
+    CPPUNIT_TEST(testOthersSeeWhatRuns);
+    CPPUNIT_TEST(testSlowCallsAreToldOfOnce);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void whateverComesOutIsLogged() {
+    void testWhateverComesOutIsLogged() {
         CPPUNIT_ASSERT(!guarded(plugin_, "handler", origin(), [] { throw std::runtime_error("no mood"); }));
         CPPUNIT_ASSERT(!guarded(plugin_, "stop", nullptr, [] { throw Poco::NotFoundException("a word"); }));
         CPPUNIT_ASSERT(!guarded(plugin_, "start", nullptr, [] { throw 42; }));
@@ -50,19 +50,19 @@ public:
         ASSERT_CONTAINS("plugin=boom callback=start error=not a std::exception", log_.text());
     }
 
-    void whatEndsWellIsNotLogged() {
+    void testWhatEndsWellIsNotLogged() {
         int calls = 0;
         CPPUNIT_ASSERT(guarded(plugin_, "handler", nullptr, [&calls] { ++calls; }));
         CPPUNIT_ASSERT_EQUAL(1, calls);
         CPPUNIT_ASSERT_EQUAL(std::string(), log_.text());
     }
 
-    void aPluginWithoutALogIsGuardedAllTheSame() {
+    void testAPluginWithoutALogIsGuardedAllTheSame() {
         const Plugin silent{"silent", "1", nullptr};
         CPPUNIT_ASSERT(!guarded(silent, "handler", nullptr, [] { throw 42; }));
     }
 
-    void entriesNest() {
+    void testEntriesNest() {
         CPPUNIT_ASSERT(Entry::innermost() == nullptr);
         const Entry outer(plugin_, "handler");
         const Plugin other{"other", "2", nullptr};
@@ -73,7 +73,7 @@ public:
         CPPUNIT_ASSERT(Entry::innermost() == &outer);
     }
 
-    void theRequestIsInherited() {
+    void testTheRequestIsInherited() {
         const auto request = origin();
         const Entry handler(plugin_, "handler", request);
         const Plugin other{"other", "2", nullptr};
@@ -82,7 +82,7 @@ public:
         CPPUNIT_ASSERT(Entry::currentOrigin() == request);
     }
 
-    void whatIsDestroyedIsDestroyedInside() {
+    void testWhatIsDestroyedIsDestroyedInside() {
         struct Tells {
             std::string& where;
             ~Tells() { where = Entry::innermost() == nullptr ? "outside" : Entry::innermost()->callback(); }
@@ -100,7 +100,7 @@ public:
         CPPUNIT_ASSERT(!kept);
     }
 
-    void othersSeeWhatRuns() {
+    void testOthersSeeWhatRuns() {
         std::latch inside(1);
         std::promise<void> leave;
         std::thread thread([&] {
@@ -122,7 +122,7 @@ public:
         CPPUNIT_ASSERT(host::entry::running(0ms).empty());
     }
 
-    void slowCallsAreToldOfOnce() {
+    void testSlowCallsAreToldOfOnce() {
         std::latch inside(1);
         std::promise<void> leave;
         std::thread thread([&] {

@@ -19,12 +19,12 @@ using host::entry::Waiting;
 
 class RulesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RulesTest);
-    CPPUNIT_TEST(theStartEnds);
-    CPPUNIT_TEST(oneThreadIsItsOwn);
-    CPPUNIT_TEST(loopsHaveThreads);
-    CPPUNIT_TEST(waitingIsForbiddenInPlaces);
-    CPPUNIT_TEST(theInnermostRuleCounts);
-    CPPUNIT_TEST(rulesAreForOneThread);
+    CPPUNIT_TEST(testTheStartEnds);
+    CPPUNIT_TEST(testOneThreadIsItsOwn);
+    CPPUNIT_TEST(testLoopsHaveThreads);
+    CPPUNIT_TEST(testWaitingIsForbiddenInPlaces);
+    CPPUNIT_TEST(testTheInnermostRuleCounts);
+    CPPUNIT_TEST(testRulesAreForOneThread);
     CPPUNIT_TEST_SUITE_END();
 
     template <class F>
@@ -43,7 +43,7 @@ class RulesTest : public CppUnit::TestFixture {
     }
 
 public:
-    void theStartEnds() {
+    void testTheStartEnds() {
         StartPhase phase;
         phase.require("Host::every");
         phase.end();
@@ -52,7 +52,7 @@ public:
                              complaintOf([&] { phase.require("Host::every"); }));
     }
 
-    void oneThreadIsItsOwn() {
+    void testOneThreadIsItsOwn() {
         const OneThread thread("Plugin::examine");
         thread.require("Examination::add");
         const auto elsewhere = std::async(std::launch::async, [&] {
@@ -63,7 +63,7 @@ public:
             elsewhere);
     }
 
-    void loopsHaveThreads() {
+    void testLoopsHaveThreads() {
         requireLoop(true, "IoLoop::watch");
         CPPUNIT_ASSERT_EQUAL(
             std::string("IoLoop::watch was called on another thread than its loop's: do that in a task for "
@@ -71,7 +71,7 @@ public:
             complaintOf([] { requireLoop(false, "IoLoop::watch"); }));
     }
 
-    void waitingIsForbiddenInPlaces() {
+    void testWaitingIsForbiddenInPlaces() {
         const std::string advice = ": use a route of Run::pool, Host::run or Store::submit";
         const std::string what = "Store::query may wait for the disk, and was called ";
         CPPUNIT_ASSERT_EQUAL(std::string("none"), complaintIn(Waiting::Rule::allowed));
@@ -86,13 +86,13 @@ public:
             complaintIn(Waiting::Rule::trouble));
     }
 
-    void theInnermostRuleCounts() {
+    void testTheInnermostRuleCounts() {
         const Waiting outside(Waiting::Rule::forbidden);
         CPPUNIT_ASSERT_EQUAL(std::string("none"), complaintIn(Waiting::Rule::allowed));
         CPPUNIT_ASSERT_THROW(requireMayWait("Store::write"), std::logic_error);
     }
 
-    void rulesAreForOneThread() {
+    void testRulesAreForOneThread() {
         const Waiting here(Waiting::Rule::forbidden);
         std::async(std::launch::async, [] { requireMayWait("Store::query"); }).get();
     }

@@ -15,14 +15,14 @@ using host::entry::SignalText;
 
 class SignalTextTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(SignalTextTest);
-    CPPUNIT_TEST(timesAreWrittenAsElsewhere);
-    CPPUNIT_TEST(jobsAreWrittenAsElsewhere);
-    CPPUNIT_TEST(whatCouldEndALineIsReplaced);
-    CPPUNIT_TEST(whatDoesNotFitIsLeftOut);
+    CPPUNIT_TEST(testTimesAreWrittenAsElsewhere);
+    CPPUNIT_TEST(testJobsAreWrittenAsElsewhere);
+    CPPUNIT_TEST(testWhatCouldEndALineIsReplaced);
+    CPPUNIT_TEST(testWhatDoesNotFitIsLeftOut);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void timesAreWrittenAsElsewhere() {
+    void testTimesAreWrittenAsElsewhere() {
         using namespace std::chrono;
         for (const char* const text :
              {"1970-01-01T00:00:00.000Z", "1999-12-31T23:59:59.999Z", "2000-02-29T12:00:00.001Z",
@@ -36,20 +36,20 @@ public:
         }
     }
 
-    void jobsAreWrittenAsElsewhere() {
+    void testJobsAreWrittenAsElsewhere() {
         const auto job = JobId::random();
         SignalText written;
         written.appendJob(job);
         CPPUNIT_ASSERT_EQUAL(job.str(), std::string(written.text()));
     }
 
-    void whatCouldEndALineIsReplaced() {
+    void testWhatCouldEndALineIsReplaced() {
         SignalText written;
         written.appendPlain("a \"b\" \\ c\n\x1b[1m\xff");
         CPPUNIT_ASSERT_EQUAL(std::string("a ?b? ? c??[1m?"), std::string(written.text()));
     }
 
-    void whatDoesNotFitIsLeftOut() {
+    void testWhatDoesNotFitIsLeftOut() {
         SignalText written;
         written.append(std::string(100'000, 'x'));
         written.append("more");

@@ -57,16 +57,16 @@ std::shared_ptr<const Route> routeFor(Realm realm, std::string method, std::stri
 
 class AdmissionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AdmissionTest);
-    CPPUNIT_TEST(publicAnswersNeedNoToken);
-    CPPUNIT_TEST(realmsHaveTheirOwnPaths);
-    CPPUNIT_TEST(workersAreAuthenticatedByPathAndToken);
-    CPPUNIT_TEST(undecodableJobIsNone);
-    CPPUNIT_TEST(repeatedCredentialsAreRefused);
-    CPPUNIT_TEST(refusalsCarryTheChallenge);
-    CPPUNIT_TEST(routesAndWhatIsNone);
-    CPPUNIT_TEST(permissionsAreDemanded);
-    CPPUNIT_TEST(bodiesAreAdmittedByLengthAndType);
-    CPPUNIT_TEST(whatAWorkerCannotDoWithoutIsNotPaced);
+    CPPUNIT_TEST(testPublicAnswersNeedNoToken);
+    CPPUNIT_TEST(testRealmsHaveTheirOwnPaths);
+    CPPUNIT_TEST(testWorkersAreAuthenticatedByPathAndToken);
+    CPPUNIT_TEST(testUndecodableJobIsNone);
+    CPPUNIT_TEST(testRepeatedCredentialsAreRefused);
+    CPPUNIT_TEST(testRefusalsCarryTheChallenge);
+    CPPUNIT_TEST(testRoutesAndWhatIsNone);
+    CPPUNIT_TEST(testPermissionsAreDemanded);
+    CPPUNIT_TEST(testBodiesAreAdmittedByLengthAndType);
+    CPPUNIT_TEST(testWhatAWorkerCannotDoWithoutIsNotPaced);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory directory_;
@@ -107,7 +107,7 @@ public:
         workers_.add(lease);
     }
 
-    void publicAnswersNeedNoToken() {
+    void testPublicAnswersNeedNoToken() {
         CPPUNIT_ASSERT_EQUAL(200, publicAnswer(request("GET", "/health"))->status());
         CPPUNIT_ASSERT_EQUAL(200, publicAnswer(request("HEAD", "/health"))->status());
         CPPUNIT_ASSERT_EQUAL(204, publicAnswer(request("OPTIONS", "/health"))->status());
@@ -120,7 +120,7 @@ public:
         }
     }
 
-    void realmsHaveTheirOwnPaths() {
+    void testRealmsHaveTheirOwnPaths() {
         CPPUNIT_ASSERT_EQUAL(std::string_view("/x/job"), *pathInside(Realm::worker, "/worker/x/job"));
         CPPUNIT_ASSERT_EQUAL(std::string_view("/jobs"), *pathInside(Realm::operators, "/api/jobs"));
         for (const char* path : {"/api/jobs", "/worker", "/workers/x", "/", "*"}) {
@@ -129,7 +129,7 @@ public:
         CPPUNIT_ASSERT(!pathInside(Realm::operators, "/worker/x/job"));
     }
 
-    void workersAreAuthenticatedByPathAndToken() {
+    void testWorkersAreAuthenticatedByPathAndToken() {
         const auto good = worker("/worker/" + job_.str() + "/events/1", token_);
         CPPUNIT_ASSERT_EQUAL(std::string("/events/1"), std::get<Authenticated>(good).subpath);
         CPPUNIT_ASSERT(std::get<Authenticated>(good).identity.lease != nullptr);
@@ -141,12 +141,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, statusOf(worker("/worker/", token_)));
     }
 
-    void undecodableJobIsNone() {
+    void testUndecodableJobIsNone() {
         CPPUNIT_ASSERT_EQUAL(400, statusOf(worker("/worker/" + job_.str() + "%/job", token_)));
         CPPUNIT_ASSERT_EQUAL(400, statusOf(worker("/worker/" + job_.str() + "%2f/job", token_)));
     }
 
-    void repeatedCredentialsAreRefused() {
+    void testRepeatedCredentialsAreRefused() {
         auto head = request("GET", "/worker/" + job_.str() + "/job");
         for (int i = 0; i < 2; ++i) {
             head.headers.emplace_back("authorization", "Bearer " + token_);
@@ -156,13 +156,13 @@ public:
                                                          *pathInside(Realm::worker, head.path), Nowhere())));
     }
 
-    void refusalsCarryTheChallenge() {
+    void testRefusalsCarryTheChallenge() {
         const auto denied = refusal(RequestError(401, "unauthorized", "no"));
         CPPUNIT_ASSERT_EQUAL(std::string("Bearer"), headerOf(denied, "WWW-Authenticate"));
         CPPUNIT_ASSERT_EQUAL(std::string(), headerOf(refusal(notFound("no")), "WWW-Authenticate"));
     }
 
-    void routesAndWhatIsNone() {
+    void testRoutesAndWhatIsNone() {
         const RouteTable routes({routeFor(Realm::operators, "GET", "/things"),
                                  routeFor(Realm::operators, "GET", "/things/{id}")});
         auto who = operatorWith(Role::viewer);
@@ -179,7 +179,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, http::route(routes, Realm::operators, "GET", who).answer->status());
     }
 
-    void permissionsAreDemanded() {
+    void testPermissionsAreDemanded() {
         const RouteTable routes({routeFor(Realm::operators, "GET", "/things", "tokens.read")});
         const auto denied = http::route(routes, Realm::operators, "GET", operatorWith(Role::user)).answer;
         CPPUNIT_ASSERT_EQUAL(403, denied->status());
@@ -187,7 +187,7 @@ public:
         CPPUNIT_ASSERT(!http::route(routes, Realm::operators, "GET", operatorWith(Role::admin)).answer);
     }
 
-    void bodiesAreAdmittedByLengthAndType() {
+    void testBodiesAreAdmittedByLengthAndType() {
         constexpr std::uint64_t limit = 1000;
         const auto json = routeFor(Realm::worker, "POST", "/x", {}, Body::json);
         const auto none = routeFor(Realm::worker, "GET", "/x");
@@ -213,7 +213,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(415, admitBody(head, *json, limit).refusal->status());
     }
 
-    void whatAWorkerCannotDoWithoutIsNotPaced() {
+    void testWhatAWorkerCannotDoWithoutIsNotPaced() {
         for (const char* pattern : {"/job", "/credentials", "/prompt", "/status", "/complete"}) {
             CPPUNIT_ASSERT_MESSAGE(pattern, !isPaced(*routeFor(Realm::worker, "GET", pattern)));
         }

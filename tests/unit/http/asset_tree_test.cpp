@@ -20,21 +20,21 @@ using host::http::AssetTree;
 /// What is served to whom without a token.
 class AssetTreeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AssetTreeTest);
-    CPPUNIT_TEST(sendsFiles);
-    CPPUNIT_TEST(sendsTheIndexOfAFolder);
-    CPPUNIT_TEST(leavesOtherPathsAlone);
-    CPPUNIT_TEST(knowsNoSpellingButOne);
-    CPPUNIT_TEST(refusesOtherMethods);
-    CPPUNIT_TEST(keepsPagesToThemselves);
-    CPPUNIT_TEST(sendsWhatIsCompressedToThoseWhoTakeIt);
-    CPPUNIT_TEST(sendsNothingThatIsKnown);
-    CPPUNIT_TEST(letsHashedNamesBeCached);
-    CPPUNIT_TEST(keepsWhatItHasRead);
-    CPPUNIT_TEST(refusesLinks);
-    CPPUNIT_TEST(refusesWhatOthersMayWrite);
-    CPPUNIT_TEST(refusesOddNames);
-    CPPUNIT_TEST(refusesEmptiness);
-    CPPUNIT_TEST(refusesTooMany);
+    CPPUNIT_TEST(testSendsFiles);
+    CPPUNIT_TEST(testSendsTheIndexOfAFolder);
+    CPPUNIT_TEST(testLeavesOtherPathsAlone);
+    CPPUNIT_TEST(testKnowsNoSpellingButOne);
+    CPPUNIT_TEST(testRefusesOtherMethods);
+    CPPUNIT_TEST(testKeepsPagesToThemselves);
+    CPPUNIT_TEST(testSendsWhatIsCompressedToThoseWhoTakeIt);
+    CPPUNIT_TEST(testSendsNothingThatIsKnown);
+    CPPUNIT_TEST(testLetsHashedNamesBeCached);
+    CPPUNIT_TEST(testKeepsWhatItHasRead);
+    CPPUNIT_TEST(testRefusesLinks);
+    CPPUNIT_TEST(testRefusesWhatOthersMayWrite);
+    CPPUNIT_TEST(testRefusesOddNames);
+    CPPUNIT_TEST(testRefusesEmptiness);
+    CPPUNIT_TEST(testRefusesTooMany);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory directory_;
@@ -81,7 +81,7 @@ public:
         put("pages/index.html", "<p>Pages");
     }
 
-    void sendsFiles() {
+    void testSendsFiles() {
         read();
         const auto reply = get("/console/app.js");
         CPPUNIT_ASSERT_EQUAL(200, reply.status());
@@ -92,7 +92,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, get("/console/app.js", "", "", "HEAD").status());
     }
 
-    void sendsTheIndexOfAFolder() {
+    void testSendsTheIndexOfAFolder() {
         read();
         CPPUNIT_ASSERT_EQUAL(std::string("<p>Hello"), bodyOf(get("/console/")));
         CPPUNIT_ASSERT_EQUAL(std::string("<p>Pages"), bodyOf(get("/console/pages/")));
@@ -101,7 +101,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("/console/"), headerOf(moved, "Location"));
     }
 
-    void leavesOtherPathsAlone() {
+    void testLeavesOtherPathsAlone() {
         read();
         for (const char* path :
              {"/", "/consoles/", "/consol", "/api/jobs", "/api/console/", "*", "/health"}) {
@@ -109,7 +109,7 @@ public:
         }
     }
 
-    void knowsNoSpellingButOne() {
+    void testKnowsNoSpellingButOne() {
         read();
         for (const char* path :
              {"/console/../console/app.js", "/console/%2e%2e/console/app.js", "/console//app.js",
@@ -119,7 +119,7 @@ public:
         }
     }
 
-    void refusesOtherMethods() {
+    void testRefusesOtherMethods() {
         read();
         for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "CONNECT"}) {
             const auto reply = get("/console/app.js", "", "", method);
@@ -128,7 +128,7 @@ public:
         }
     }
 
-    void keepsPagesToThemselves() {
+    void testKeepsPagesToThemselves() {
         read();
         const auto page = get("/console/");
         ASSERT_CONTAINS("default-src 'self'", headerOf(page, "Content-Security-Policy"));
@@ -138,7 +138,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("no-referrer"), headerOf(page, "Referrer-Policy"));
     }
 
-    void sendsWhatIsCompressedToThoseWhoTakeIt() {
+    void testSendsWhatIsCompressedToThoseWhoTakeIt() {
         put("app.js.gz", "gzipped");
         put("app.js.br", "brotlied");
         put("alone.txt.gz", "no variant of anything");
@@ -164,7 +164,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, get("/console/app.js.gz").status());
     }
 
-    void sendsNothingThatIsKnown() {
+    void testSendsNothingThatIsKnown() {
         read();
         const std::string etag = headerOf(get("/console/app.js"), "ETag");
         for (const std::string& known : {etag, "W/" + etag, "\"other\", " + etag, std::string("*")}) {
@@ -177,7 +177,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, get("/console/", "", etag).status());
     }
 
-    void letsHashedNamesBeCached() {
+    void testLetsHashedNamesBeCached() {
         put("app-3f2b8c1e.js", "1");
         put("style.0123456789ab.css", "2");
         put("not-hashed-at-all.css", "3");
@@ -190,7 +190,7 @@ public:
         }
     }
 
-    void keepsWhatItHasRead() {
+    void testKeepsWhatItHasRead() {
         read();
         put("app.js", "changed()");
         fs::remove(directory_ / "index.html");
@@ -198,7 +198,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, get("/console/").status());
     }
 
-    void refusesLinks() {
+    void testRefusesLinks() {
         fs::create_symlink("/etc/hostname", directory_ / "host.txt");
         ASSERT_CONTAINS("host.txt\" cannot be served: it is a link", refusal());
         fs::remove(directory_ / "host.txt");
@@ -212,12 +212,12 @@ public:
         fs::remove(link);
     }
 
-    void refusesWhatOthersMayWrite() {
+    void testRefusesWhatOthersMayWrite() {
         fs::permissions(directory_ / "app.js", fs::perms::others_write, fs::perm_options::add);
         ASSERT_CONTAINS("app.js\" cannot be served", refusal());
     }
 
-    void refusesOddNames() {
+    void testRefusesOddNames() {
         for (const char* name : {"a b.txt", "a%20b.txt", "a?.txt", "\xC3\xA9.txt", "a#b.txt"}) {
             put(name, "x");
             CPPUNIT_ASSERT_MESSAGE(name, refusal() != "accepted");
@@ -227,7 +227,7 @@ public:
         ASSERT_CONTAINS("its kind is not known", refusal());
     }
 
-    void refusesEmptiness() {
+    void testRefusesEmptiness() {
         TemporaryDirectory empty;
         CPPUNIT_ASSERT_THROW(AssetTree("console", empty.path().string(), host::trust::Trust()),
                              std::runtime_error);
@@ -235,7 +235,7 @@ public:
                              std::runtime_error);
     }
 
-    void refusesTooMany() {
+    void testRefusesTooMany() {
         for (int i = 0; i < 2000; ++i) {
             put("many/" + std::to_string(i) + ".txt", "");
         }

@@ -11,9 +11,9 @@ using namespace host::http;
 
 class AuthorityTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(AuthorityTest);
-    CPPUNIT_TEST(namesAndAddresses);
-    CPPUNIT_TEST(portsAndDefaults);
-    CPPUNIT_TEST(whatCouldMeanTwoThingsIsRefused);
+    CPPUNIT_TEST(testNamesAndAddresses);
+    CPPUNIT_TEST(testPortsAndDefaults);
+    CPPUNIT_TEST(testWhatCouldMeanTwoThingsIsRefused);
     CPPUNIT_TEST_SUITE_END();
 
     /// Written out again.
@@ -24,7 +24,7 @@ class AuthorityTest : public CppUnit::TestFixture {
     }
 
 public:
-    static void namesAndAddresses() {
+    static void testNamesAndAddresses() {
         CPPUNIT_ASSERT_EQUAL(std::string("name a-b_c.example:443"), read("A-b_C.Example:443"));
         CPPUNIT_ASSERT_EQUAL(std::string("name example:1"), read("example.:1"));
         CPPUNIT_ASSERT_EQUAL(std::string("name 1.2.3.4.example:1"), read("1.2.3.4.example:1"));
@@ -34,7 +34,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("address [::ffff:127.0.0.1]:80"), read("[::ffff:7f00:1]:80"));
     }
 
-    static void portsAndDefaults() {
+    static void testPortsAndDefaults() {
         CPPUNIT_ASSERT_EQUAL(std::uint16_t{65535}, parseAuthority("h:65535", std::nullopt)->port);
         CPPUNIT_ASSERT_EQUAL(std::uint16_t{80}, parseAuthority("h", httpPort)->port);
         CPPUNIT_ASSERT_EQUAL(std::uint16_t{80}, parseAuthority("[::]", httpPort)->port);
@@ -44,7 +44,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("[::]"), hostField(*parseAuthority("[::]", httpPort)));
     }
 
-    static void whatCouldMeanTwoThingsIsRefused() {
+    static void testWhatCouldMeanTwoThingsIsRefused() {
         for (const std::string text : {"",
                                        ":",
                                        ":1",

@@ -23,17 +23,17 @@ std::shared_ptr<BodyBudget::Account> newJob() {
 
 class BodyBudgetTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BodyBudgetTest);
-    CPPUNIT_TEST(jobLeavesToOthers);
-    CPPUNIT_TEST(doorLeavesToTheOther);
-    CPPUNIT_TEST(largestBodyIsPossible);
-    CPPUNIT_TEST(sharesAreGivenBack);
-    CPPUNIT_TEST(refusedGrowthChangesNothing);
-    CPPUNIT_TEST(whatNeverFitsIsTold);
-    CPPUNIT_TEST(nothingIsFree);
+    CPPUNIT_TEST(testJobLeavesToOthers);
+    CPPUNIT_TEST(testDoorLeavesToTheOther);
+    CPPUNIT_TEST(testLargestBodyIsPossible);
+    CPPUNIT_TEST(testSharesAreGivenBack);
+    CPPUNIT_TEST(testRefusedGrowthChangesNothing);
+    CPPUNIT_TEST(testWhatNeverFitsIsTold);
+    CPPUNIT_TEST(testNothingIsFree);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void jobLeavesToOthers() {
+    void testJobLeavesToOthers() {
         BodyBudget budget(16 * mib);
         const auto greedy = newJob();
         std::vector<Share> held;
@@ -45,7 +45,7 @@ public:
         CPPUNIT_ASSERT(held.emplace_back(budget, Realm::operators).grow(mib) == Outcome::granted);
     }
 
-    void doorLeavesToTheOther() {
+    void testDoorLeavesToTheOther() {
         for (const auto& [full, other] :
              {std::pair(Realm::worker, Realm::operators), std::pair(Realm::operators, Realm::worker)}) {
             BodyBudget budget(16 * mib);
@@ -59,7 +59,7 @@ public:
         }
     }
 
-    void largestBodyIsPossible() {
+    void testLargestBodyIsPossible() {
         BodyBudget budget(16 * mib, 10 * mib);
         Share share(budget, Realm::worker, newJob());
         CPPUNIT_ASSERT(share.grow(10 * mib) == Outcome::granted);
@@ -68,7 +68,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(6 * mib, small.perJob());
     }
 
-    void sharesAreGivenBack() {
+    void testSharesAreGivenBack() {
         BodyBudget budget(4 * mib, 3 * mib);
         const auto job = newJob();
         for (int i = 0; i < 10; ++i) {
@@ -82,7 +82,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, job->load());
     }
 
-    void refusedGrowthChangesNothing() {
+    void testRefusedGrowthChangesNothing() {
         BodyBudget budget(4 * mib);
         const auto job = newJob();
         Share share(budget, Realm::worker, job);
@@ -98,7 +98,7 @@ public:
     }
 
     /// Nobody should try again what cannot succeed.
-    void whatNeverFitsIsTold() {
+    void testWhatNeverFitsIsTold() {
         BodyBudget budget(4 * mib);
         const auto job = newJob();
         CPPUNIT_ASSERT(Share(budget, Realm::worker, job).grow(mib + 1) == Outcome::neverFits);
@@ -107,7 +107,7 @@ public:
     }
 
     /// The least body costs something: a crowd of them is bounded as well.
-    void nothingIsFree() {
+    void testNothingIsFree() {
         BodyBudget budget(4 * mib);
         const auto job = newJob();
         Share share(budget, Realm::worker, job);

@@ -44,22 +44,22 @@ Outcome feed(const RequestHead& head, std::string_view input, std::size_t piece,
 
 class BodyDecoderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BodyDecoderTest);
-    CPPUNIT_TEST(noBodyIsComplete);
-    CPPUNIT_TEST(countedBodyTakesItsBytesOnly);
-    CPPUNIT_TEST(countedBodyOverTheLimitIsNotRead);
-    CPPUNIT_TEST(countedBodyIsGivenRoomOnceMuchIsThere);
-    CPPUNIT_TEST(chunksInPiecesOfEverySize);
-    CPPUNIT_TEST(extensionsAndTrailersAreIgnored);
-    CPPUNIT_TEST(malformedChunks);
-    CPPUNIT_TEST(chunksOverTheLimit);
-    CPPUNIT_TEST(endlessLinesAndTrailersAreCut);
-    CPPUNIT_TEST(overheadStaysInProportion);
+    CPPUNIT_TEST(testNoBodyIsComplete);
+    CPPUNIT_TEST(testCountedBodyTakesItsBytesOnly);
+    CPPUNIT_TEST(testCountedBodyOverTheLimitIsNotRead);
+    CPPUNIT_TEST(testCountedBodyIsGivenRoomOnceMuchIsThere);
+    CPPUNIT_TEST(testChunksInPiecesOfEverySize);
+    CPPUNIT_TEST(testExtensionsAndTrailersAreIgnored);
+    CPPUNIT_TEST(testMalformedChunks);
+    CPPUNIT_TEST(testChunksOverTheLimit);
+    CPPUNIT_TEST(testEndlessLinesAndTrailersAreCut);
+    CPPUNIT_TEST(testOverheadStaysInProportion);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void noBodyIsComplete() { CPPUNIT_ASSERT(feed(counted(0), "GET", 3).state == State::complete); }
+    void testNoBodyIsComplete() { CPPUNIT_ASSERT(feed(counted(0), "GET", 3).state == State::complete); }
 
-    void countedBodyTakesItsBytesOnly() {
+    void testCountedBodyTakesItsBytesOnly() {
         for (std::size_t piece = 1; piece <= 9; ++piece) {
             const auto outcome = feed(counted(5), "helloGET ", piece);
             CPPUNIT_ASSERT(outcome.state == State::complete);
@@ -68,14 +68,14 @@ public:
         }
     }
 
-    void countedBodyOverTheLimitIsNotRead() {
+    void testCountedBodyOverTheLimitIsNotRead() {
         CPPUNIT_ASSERT(feed(counted(1000), std::string(1000, 'a'), 100).state == State::complete);
         const auto outcome = feed(counted(1001), std::string(1001, 'a'), 100);
         CPPUNIT_ASSERT(outcome.state == State::tooLarge);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, outcome.used);
     }
 
-    void countedBodyIsGivenRoomOnceMuchIsThere() {
+    void testCountedBodyIsGivenRoomOnceMuchIsThere() {
         constexpr std::size_t length = 1'000'000;
         const std::string piece(10'000, 'a');
         BodyDecoder decoder(counted(length), length);
@@ -93,7 +93,7 @@ public:
         CPPUNIT_ASSERT(copied < length / 5);
     }
 
-    void chunksInPiecesOfEverySize() {
+    void testChunksInPiecesOfEverySize() {
         const std::string_view input = "5\r\nhello\r\nA\r\n, world!!!\r\n0\r\n\r\nGET ";
         for (std::size_t piece = 1; piece <= input.size(); ++piece) {
             const auto outcome = feed(chunked(), input, piece);
@@ -103,14 +103,14 @@ public:
         }
     }
 
-    void extensionsAndTrailersAreIgnored() {
+    void testExtensionsAndTrailersAreIgnored() {
         const auto outcome =
             feed(chunked(), "3;a=b\r\nabc\r\n2 ;x\r\nde\r\n0;y\r\nX-T: 1\r\nY: 2\r\n\r\n", 7);
         CPPUNIT_ASSERT(outcome.state == State::complete);
         CPPUNIT_ASSERT_EQUAL(std::string("abcde"), outcome.body);
     }
 
-    void malformedChunks() {
+    void testMalformedChunks() {
         for (const char* input : {"\r\n", "g\r\n", "-1\r\n", "0x5\r\nhello", "5\nhello\r\n",
                                   "5\r\nhelloX\r\n", "5\r\nhello\n", "5 5\r\nhello\r\n", "+5\r\nhello\r\n",
                                   " 5\r\nhello\r\n", "10000000000000000\r\n", "5\r\r\nhello\r\n"}) {
@@ -118,13 +118,13 @@ public:
         }
     }
 
-    void chunksOverTheLimit() {
+    void testChunksOverTheLimit() {
         CPPUNIT_ASSERT(feed(chunked(), "5\r\nhello\r\n0\r\n\r\n", 3, 5).state == State::complete);
         CPPUNIT_ASSERT(feed(chunked(), "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", 3, 5).state == State::tooLarge);
         CPPUNIT_ASSERT(feed(chunked(), "FFFFFFFFFFFFFFFF\r\n", 3, 5).state == State::tooLarge);
     }
 
-    void overheadStaysInProportion() {
+    void testOverheadStaysInProportion() {
         constexpr std::uint64_t limit = 100'000'000;
         constexpr int chunks = 10'000;
         std::string plain;
@@ -149,7 +149,7 @@ public:
                        State::complete);
     }
 
-    void endlessLinesAndTrailersAreCut() {
+    void testEndlessLinesAndTrailersAreCut() {
         CPPUNIT_ASSERT(feed(chunked(), "5;" + std::string(10000, 'a'), 100).state == State::malformed);
         std::string trailers = "0\r\n";
         for (int i = 0; i < 1000; ++i) {

@@ -11,11 +11,11 @@ using Verdict = BodyPace::Verdict;
 
 class BodyPaceTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BodyPaceTest);
-    CPPUNIT_TEST(whoeverStopsIsTooSlow);
-    CPPUNIT_TEST(whoeverKeepsThePaceHasUntilTheEnd);
-    CPPUNIT_TEST(everySpanCountsByItself);
-    CPPUNIT_TEST(withoutARateOnlyTheEndCounts);
-    CPPUNIT_TEST(tooEarlyIsNoVerdict);
+    CPPUNIT_TEST(testWhoeverStopsIsTooSlow);
+    CPPUNIT_TEST(testWhoeverKeepsThePaceHasUntilTheEnd);
+    CPPUNIT_TEST(testEverySpanCountsByItself);
+    CPPUNIT_TEST(testWithoutARateOnlyTheEndCounts);
+    CPPUNIT_TEST(testTooEarlyIsNoVerdict);
     CPPUNIT_TEST_SUITE_END();
 
     static Limits limits(std::size_t rate) {
@@ -27,12 +27,12 @@ class BodyPaceTest : public CppUnit::TestFixture {
     const BodyPace::Clock::time_point began_{};
 
 public:
-    void whoeverStopsIsTooSlow() {
+    void testWhoeverStopsIsTooSlow() {
         BodyPace pace(limits(1000), began_);
         CPPUNIT_ASSERT(pace.judge(pace.deadline(), 0) == Verdict::tooSlow);
     }
 
-    void whoeverKeepsThePaceHasUntilTheEnd() {
+    void testWhoeverKeepsThePaceHasUntilTheEnd() {
         BodyPace pace(limits(1000), began_);
         auto verdict = Verdict::goesOn;
         auto now = began_;
@@ -45,19 +45,19 @@ public:
     }
 
     /// What came fast in the beginning does not make up for a stop later.
-    void everySpanCountsByItself() {
+    void testEverySpanCountsByItself() {
         BodyPace pace(limits(1000), began_);
         CPPUNIT_ASSERT(pace.judge(pace.deadline(), 32'000'000) == Verdict::goesOn);
         CPPUNIT_ASSERT(pace.judge(pace.deadline(), 32'000'001) == Verdict::tooSlow);
     }
 
-    void withoutARateOnlyTheEndCounts() {
+    void testWithoutARateOnlyTheEndCounts() {
         BodyPace pace(limits(0), began_);
         CPPUNIT_ASSERT(pace.deadline() == began_ + 60s);
         CPPUNIT_ASSERT(pace.judge(pace.deadline(), 0) == Verdict::tooLate);
     }
 
-    void tooEarlyIsNoVerdict() {
+    void testTooEarlyIsNoVerdict() {
         BodyPace pace(limits(1000), began_);
         CPPUNIT_ASSERT(pace.judge(began_ + 1ms, 0) == Verdict::goesOn);
     }

@@ -28,26 +28,26 @@ std::size_t count(const std::string& text, std::string_view part) {
 
 class ConnectionTest : public LoopFixture {
     CPPUNIT_TEST_SUITE(ConnectionTest);
-    CPPUNIT_TEST(requestsAreAnsweredInOrder);
-    CPPUNIT_TEST(requestInPieces);
-    CPPUNIT_TEST(refusalEndsTheConnection);
-    CPPUNIT_TEST(unwantedBodiesAreDroppedBetweenAnswers);
-    CPPUNIT_TEST(nothingMoreIsReadWhileARequestIsUnderWay);
-    CPPUNIT_TEST(deferredAnswer);
-    CPPUNIT_TEST(brokenPromiseOfAClosedConnection);
-    CPPUNIT_TEST(halfClosedClientIsAnswered);
-    CPPUNIT_TEST(halfClosedClientIsAnsweredSoon);
-    CPPUNIT_TEST(clientThatHasGoneIsNoticed);
-    CPPUNIT_TEST(parkedRequest);
-    CPPUNIT_TEST(revokedTokenEndsAWait);
-    CPPUNIT_TEST(revokedTokenEndsAStream);
-    CPPUNIT_TEST(revokedTokenEndsASubscription);
-    CPPUNIT_TEST(revocationDuringTheHandlerIsNotMissed);
-    CPPUNIT_TEST(stream);
-    CPPUNIT_TEST(streamOfAClosedConnection);
-    CPPUNIT_TEST(deliveryIsReported);
-    CPPUNIT_TEST(slowClientMeetsBackPressure);
-    CPPUNIT_TEST(drainingClosesWhatIsIdle);
+    CPPUNIT_TEST(testRequestsAreAnsweredInOrder);
+    CPPUNIT_TEST(testRequestInPieces);
+    CPPUNIT_TEST(testRefusalEndsTheConnection);
+    CPPUNIT_TEST(testUnwantedBodiesAreDroppedBetweenAnswers);
+    CPPUNIT_TEST(testNothingMoreIsReadWhileARequestIsUnderWay);
+    CPPUNIT_TEST(testDeferredAnswer);
+    CPPUNIT_TEST(testBrokenPromiseOfAClosedConnection);
+    CPPUNIT_TEST(testHalfClosedClientIsAnswered);
+    CPPUNIT_TEST(testHalfClosedClientIsAnsweredSoon);
+    CPPUNIT_TEST(testClientThatHasGoneIsNoticed);
+    CPPUNIT_TEST(testParkedRequest);
+    CPPUNIT_TEST(testRevokedTokenEndsAWait);
+    CPPUNIT_TEST(testRevokedTokenEndsAStream);
+    CPPUNIT_TEST(testRevokedTokenEndsASubscription);
+    CPPUNIT_TEST(testRevocationDuringTheHandlerIsNotMissed);
+    CPPUNIT_TEST(testStream);
+    CPPUNIT_TEST(testStreamOfAClosedConnection);
+    CPPUNIT_TEST(testDeliveryIsReported);
+    CPPUNIT_TEST(testSlowClientMeetsBackPressure);
+    CPPUNIT_TEST(testDrainingClosesWhatIsIdle);
     CPPUNIT_TEST_SUITE_END();
 
     /// Answers with a status of that class that were counted.
@@ -73,7 +73,7 @@ public:
         addRoute("GET", "/hello", [](const Call&) { return Reply::text(200, "text/plain", "hello"); });
     }
 
-    void requestsAreAnsweredInOrder() {
+    void testRequestsAreAnsweredInOrder() {
         connect();
         // More than are answered in a row, so that the connection gives way in between.
         std::string text;
@@ -89,13 +89,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{100}, answered("4xx"));
     }
 
-    void requestInPieces() {
+    void testRequestInPieces() {
         connect(1);
         peer_.send(request("GET", "/hello") + request("GET", "/hello", "Connection: close\r\n\r\n"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, count(peer_.awaitEnd(), "\r\n\r\nhello"));
     }
 
-    void refusalEndsTheConnection() {
+    void testRefusalEndsTheConnection() {
         connect();
         peer_.send("GET / HTTP/1.1\r\n\r\n" + request("GET", "/hello"));
         const auto output = peer_.awaitEnd();
@@ -105,7 +105,7 @@ public:
         peer_.awaitGone();
     }
 
-    void unwantedBodiesAreDroppedBetweenAnswers() {
+    void testUnwantedBodiesAreDroppedBetweenAnswers() {
         connect(10);
         std::string text;
         for (int i = 0; i < 20; ++i) {
@@ -117,7 +117,7 @@ public:
         CPPUNIT_ASSERT(output.ends_with("\r\n\r\nhello"));
     }
 
-    void nothingMoreIsReadWhileARequestIsUnderWay() {
+    void testNothingMoreIsReadWhileARequestIsUnderWay() {
         std::promise<Promise> promised;
         addRoute("GET", "/later", [&](const Call&) {
             return Reply::deferred([&](Promise promise) { promised.set_value(std::move(promise)); });
@@ -138,7 +138,7 @@ public:
         CPPUNIT_ASSERT(output.find("late") < output.find("hello"));
     }
 
-    void deferredAnswer() {
+    void testDeferredAnswer() {
         addRoute("GET", "/later", [](const Call&) {
             return Reply::deferred([](const Promise& promise) { promise.fulfil(Reply::empty(204)); });
         });
@@ -169,7 +169,7 @@ public:
         });
     }
 
-    void brokenPromiseOfAClosedConnection() {
+    void testBrokenPromiseOfAClosedConnection() {
         Watched watched;
         addWatched(watched);
         connect();
@@ -183,7 +183,7 @@ public:
         CPPUNIT_ASSERT(!delivered.get_future().get());
     }
 
-    void halfClosedClientIsAnswered() {
+    void testHalfClosedClientIsAnswered() {
         Watched watched;
         addWatched(watched);
         services_.limits.probeDelay = std::chrono::milliseconds(1);
@@ -199,7 +199,7 @@ public:
     }
 
     /// An answer that comes soon comes alone.
-    void halfClosedClientIsAnsweredSoon() {
+    void testHalfClosedClientIsAnsweredSoon() {
         Watched watched;
         addWatched(watched);
         services_.limits.probeDelay = std::chrono::hours(1);
@@ -212,7 +212,7 @@ public:
         peer_.awaitGone();
     }
 
-    void clientThatHasGoneIsNoticed() {
+    void testClientThatHasGoneIsNoticed() {
         Watched watched;
         addWatched(watched);
         services_.limits.probeDelay = std::chrono::milliseconds(1);
@@ -224,7 +224,7 @@ public:
         peer_.awaitGone();
     }
 
-    void parkedRequest() {
+    void testParkedRequest() {
         std::promise<void> parked;
         std::atomic<int> tries{0};
         addRoute("GET", "/wait", [&](const Call&) {
@@ -253,7 +253,7 @@ public:
         peer_.await("HTTP/1.1 204 ");
     }
 
-    void revokedTokenEndsAWait() {
+    void testRevokedTokenEndsAWait() {
         std::promise<void> parked;
         addRoute("GET", "/wait", [&](const Call&) {
             return Reply::waitFor(
@@ -271,7 +271,7 @@ public:
         ASSERT_CONTAINS("HTTP/1.1 401 ", peer_.await("the token has been revoked"));
     }
 
-    void revokedTokenEndsAStream() {
+    void testRevokedTokenEndsAStream() {
         std::shared_ptr<Stream> stream;
         addRoute("GET", "/stream", [&](const Call&) {
             return Reply::stream(200, "text/plain", [&](std::shared_ptr<Stream> made) {
@@ -287,7 +287,7 @@ public:
         CPPUNIT_ASSERT(!stream->write("second"));
     }
 
-    void revokedTokenEndsASubscription() {
+    void testRevokedTokenEndsASubscription() {
         addRoute("GET", "/events", [](const Call&) {
             return Reply::events({"ann", std::nullopt, 7, nullptr});
         });
@@ -300,7 +300,7 @@ public:
     }
 
     /// The loop is told of it before there is anything to end.
-    void revocationDuringTheHandlerIsNotMissed() {
+    void testRevocationDuringTheHandlerIsNotMissed() {
         addRoute("GET", "/events", [this](const Call&) {
             loop_->endRevoked(std::nullopt);
             operators_.revoke(made_.token.id);
@@ -311,7 +311,7 @@ public:
         peer_.awaitGone();
     }
 
-    void stream() {
+    void testStream() {
         std::promise<std::shared_ptr<Stream>> streams;
         addRoute("GET", "/stream", [&](const Call&) {
             return Reply::stream(200, "text/plain",
@@ -329,7 +329,7 @@ public:
         CPPUNIT_ASSERT(output.ends_with("hello"));
     }
 
-    void streamOfAClosedConnection() {
+    void testStreamOfAClosedConnection() {
         std::promise<std::shared_ptr<Stream>> streams;
         std::promise<void> closed;
         addRoute("GET", "/stream", [&](const Call&) {
@@ -345,7 +345,7 @@ public:
         CPPUNIT_ASSERT(!made->write("late"));
     }
 
-    void deliveryIsReported() {
+    void testDeliveryIsReported() {
         std::promise<bool> delivered;
         addRoute("GET", "/once", [&](const Call&) {
             return Reply::text(200, "text/plain", "once").onDelivered([&](bool whole) {
@@ -358,7 +358,7 @@ public:
         CPPUNIT_ASSERT(peer_.output().ends_with("once"));
     }
 
-    void slowClientMeetsBackPressure() {
+    void testSlowClientMeetsBackPressure() {
         const std::string body(100'000, 'x');
         addRoute("GET", "/long", [&](const Call&) { return Reply::text(200, "text/plain", body); });
         peer_.stopTaking();
@@ -371,7 +371,7 @@ public:
         CPPUNIT_ASSERT(peer_.awaitEnd().ends_with("\r\n\r\nhello"));
     }
 
-    void drainingClosesWhatIsIdle() {
+    void testDrainingClosesWhatIsIdle() {
         connect();
         peer_.send(request("GET", "/hello"));
         peer_.await("\r\n\r\nhello");

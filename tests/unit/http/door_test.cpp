@@ -12,18 +12,18 @@ using namespace std::chrono_literals;
 
 class DoorTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DoorTest);
-    CPPUNIT_TEST(oldestAnonymousGivesWay);
-    CPPUNIT_TEST(newcomersHaveAMomentToSayWhoTheyAre);
-    CPPUNIT_TEST(strangersHaveNoMomentLeft);
-    CPPUNIT_TEST(whoeverSaidWhoItIsStays);
-    CPPUNIT_TEST(forgottenIsAnonymousAgain);
-    CPPUNIT_TEST(addressGivesWayToItself);
-    CPPUNIT_TEST(jobHasABound);
-    CPPUNIT_TEST(accountsAreJobsOperatorsNewcomersAndAddresses);
-    CPPUNIT_TEST(evictionBeforeAnybodyListens);
-    CPPUNIT_TEST(loopThatIsFarBehindIsNotPushedFurther);
-    CPPUNIT_TEST(descriptorsSuffice);
-    CPPUNIT_TEST(operatorsKeepPlaces);
+    CPPUNIT_TEST(testOldestAnonymousGivesWay);
+    CPPUNIT_TEST(testNewcomersHaveAMomentToSayWhoTheyAre);
+    CPPUNIT_TEST(testStrangersHaveNoMomentLeft);
+    CPPUNIT_TEST(testWhoeverSaidWhoItIsStays);
+    CPPUNIT_TEST(testForgottenIsAnonymousAgain);
+    CPPUNIT_TEST(testAddressGivesWayToItself);
+    CPPUNIT_TEST(testJobHasABound);
+    CPPUNIT_TEST(testAccountsAreJobsOperatorsNewcomersAndAddresses);
+    CPPUNIT_TEST(testEvictionBeforeAnybodyListens);
+    CPPUNIT_TEST(testLoopThatIsFarBehindIsNotPushedFurther);
+    CPPUNIT_TEST(testDescriptorsSuffice);
+    CPPUNIT_TEST(testOperatorsKeepPlaces);
     CPPUNIT_TEST_SUITE_END();
 
     using Place = std::unique_ptr<Door::Place>;
@@ -48,7 +48,7 @@ class DoorTest : public CppUnit::TestFixture {
     }
 
 public:
-    void oldestAnonymousGivesWay() {
+    void testOldestAnonymousGivesWay() {
         Door door(options(3));
         std::vector<int> gone;
         std::vector<Place> places;
@@ -63,14 +63,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, door.connections());
     }
 
-    void newcomersHaveAMomentToSayWhoTheyAre() {
+    void testNewcomersHaveAMomentToSayWhoTheyAre() {
         Door door(options(1));
         const auto first = door.enter("a", now_);
         CPPUNIT_ASSERT(!door.enter("a", now_ + 99ms));
         CPPUNIT_ASSERT(door.enter("a", now_ + 100ms));
     }
 
-    void strangersHaveNoMomentLeft() {
+    void testStrangersHaveNoMomentLeft() {
         Door door(options(3));
         std::vector<int> gone;
         std::vector<Place> places;
@@ -91,7 +91,7 @@ public:
         CPPUNIT_ASSERT(!door.enter("b", now_));
     }
 
-    void whoeverSaidWhoItIsStays() {
+    void testWhoeverSaidWhoItIsStays() {
         Door door(options(2));
         std::vector<int> gone;
         auto known = enter(door);
@@ -106,7 +106,7 @@ public:
         CPPUNIT_ASSERT(enter(door));
     }
 
-    void forgottenIsAnonymousAgain() {
+    void testForgottenIsAnonymousAgain() {
         Door door(options(1, 1));
         std::vector<int> gone;
         auto place = enter(door);
@@ -121,7 +121,7 @@ public:
         CPPUNIT_ASSERT(other->authenticate(&job_));
     }
 
-    void addressGivesWayToItself() {
+    void testAddressGivesWayToItself() {
         Door door(options(100, 0, 2));
         std::vector<int> gone;
         std::vector<Place> places;
@@ -137,7 +137,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, gone.size());
     }
 
-    void accountsAreJobsOperatorsNewcomersAndAddresses() {
+    void testAccountsAreJobsOperatorsNewcomersAndAddresses() {
         Door door(options(100));
         const JobId other = JobId::random();
         const auto one = enter(door, "a");
@@ -166,7 +166,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(anonymous, one->account());
     }
 
-    void jobHasABound() {
+    void testJobHasABound() {
         Door door(options(100, 2));
         const JobId other = JobId::random();
         auto first = enter(door);
@@ -186,7 +186,7 @@ public:
         CPPUNIT_ASSERT(third->authenticate(&job_));
     }
 
-    void evictionBeforeAnybodyListens() {
+    void testEvictionBeforeAnybodyListens() {
         Door door(options(1));
         std::vector<int> gone;
         auto first = enter(door);
@@ -196,7 +196,7 @@ public:
         CPPUNIT_ASSERT((gone == std::vector{0}));
     }
 
-    void loopThatIsFarBehindIsNotPushedFurther() {
+    void testLoopThatIsFarBehindIsNotPushedFurther() {
         Door door(options(1));
         std::vector<Place> places;
         while (auto place = enter(door)) {
@@ -208,7 +208,7 @@ public:
         CPPUNIT_ASSERT(enter(door));
     }
 
-    void descriptorsSuffice() {
+    void testDescriptorsSuffice() {
         auto worker = options(4096);
         auto operators = options(4096);
         CPPUNIT_ASSERT(!fitToDescriptors(worker, operators, 65'536));
@@ -216,7 +216,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{4096}, operators.maxConnections);
     }
 
-    void operatorsKeepPlaces() {
+    void testOperatorsKeepPlaces() {
         for (const auto& [workers, ops] : {std::pair<std::size_t, std::size_t>{4096, 4096},
                                            {1'000'000, 10},
                                            {10, 1'000'000},

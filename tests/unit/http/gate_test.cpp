@@ -13,15 +13,15 @@ using namespace std::chrono_literals;
 
 class GateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(GateTest);
-    CPPUNIT_TEST(aHeldGateLetsNobodyIn);
-    CPPUNIT_TEST(whoWaitsIsCalledOnRelease);
-    CPPUNIT_TEST(idleWaitsForCallsAndNotForStreams);
-    CPPUNIT_TEST(movedTicketsCountOnce);
-    CPPUNIT_TEST(noCallIsMissedWhileManyEnter);
+    CPPUNIT_TEST(testAHeldGateLetsNobodyIn);
+    CPPUNIT_TEST(testWhoWaitsIsCalledOnRelease);
+    CPPUNIT_TEST(testIdleWaitsForCallsAndNotForStreams);
+    CPPUNIT_TEST(testMovedTicketsCountOnce);
+    CPPUNIT_TEST(testNoCallIsMissedWhileManyEnter);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aHeldGateLetsNobodyIn() {
+    void testAHeldGateLetsNobodyIn() {
         const auto gate = std::make_shared<Gate>("p");
         CPPUNIT_ASSERT(gate->enter());
         gate->hold();
@@ -30,7 +30,7 @@ public:
         CPPUNIT_ASSERT(gate->enter());
     }
 
-    void whoWaitsIsCalledOnRelease() {
+    void testWhoWaitsIsCalledOnRelease() {
         const auto gate = std::make_shared<Gate>("p");
         int calls = 0;
         gate->whenReleased([&] { ++calls; });
@@ -43,7 +43,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(3, calls);
     }
 
-    void idleWaitsForCallsAndNotForStreams() {
+    void testIdleWaitsForCallsAndNotForStreams() {
         const auto gate = std::make_shared<Gate>("p");
         auto call = gate->enter();
         auto stream = gate->enter();
@@ -61,7 +61,7 @@ public:
         CPPUNIT_ASSERT(gate->quiet());
     }
 
-    void movedTicketsCountOnce() {
+    void testMovedTicketsCountOnce() {
         const auto gate = std::make_shared<Gate>("p");
         {
             auto first = *gate->enter();
@@ -75,7 +75,7 @@ public:
         CPPUNIT_ASSERT(gate->quiet());
     }
 
-    void noCallIsMissedWhileManyEnter() {
+    void testNoCallIsMissedWhileManyEnter() {
         const auto gate = std::make_shared<Gate>("p");
         std::atomic<bool> closed{false};
         std::atomic<bool> stop{false};

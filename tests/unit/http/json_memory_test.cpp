@@ -11,11 +11,11 @@ using host::http::JsonMemory;
 
 class JsonMemoryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JsonMemoryTest);
-    CPPUNIT_TEST(textNeedsNothingMore);
-    CPPUNIT_TEST(eachValueCounts);
-    CPPUNIT_TEST(whatIsInStringsDoesNot);
-    CPPUNIT_TEST(noMoreThanTheLimitLetsPass);
-    CPPUNIT_TEST(piecesCountAsTheWhole);
+    CPPUNIT_TEST(testTextNeedsNothingMore);
+    CPPUNIT_TEST(testEachValueCounts);
+    CPPUNIT_TEST(testWhatIsInStringsDoesNot);
+    CPPUNIT_TEST(testNoMoreThanTheLimitLetsPass);
+    CPPUNIT_TEST(testPiecesCountAsTheWhole);
     CPPUNIT_TEST_SUITE_END();
 
     static std::string repeated(std::string_view unit, std::size_t times) {
@@ -33,7 +33,7 @@ class JsonMemoryTest : public CppUnit::TestFixture {
     }
 
 public:
-    void textNeedsNothingMore() {
+    void testTextNeedsNothingMore() {
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, needed(""));
         CPPUNIT_ASSERT_EQUAL(
             std::size_t{0},
@@ -42,13 +42,13 @@ public:
                    "\"}}"));
     }
 
-    void eachValueCounts() {
+    void testEachValueCounts() {
         CPPUNIT_ASSERT_EQUAL(std::size_t{56} * 1001, needed("[0" + repeated(",0", 1000) + "]"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{56} * 1001, needed("{\"\":0" + repeated(",\"\":0", 1000) + "}"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{56} * 2002, needed("[[]" + repeated(",[]", 999) + ",{}]"));
     }
 
-    void whatIsInStringsDoesNot() {
+    void testWhatIsInStringsDoesNot() {
         // A table, as tools print them.
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, needed(R"({"data":")" + repeated("1,2,3\\n", 10'000) + "\"}"));
         const std::string values = repeated(",0", 1000);
@@ -57,12 +57,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{56} * 1001, needed(R"(["\\\\")" + values + "]"));
     }
 
-    void noMoreThanTheLimitLetsPass() {
+    void testNoMoreThanTheLimitLetsPass() {
         CPPUNIT_ASSERT_EQUAL(std::size_t{56} * 100,
                              needed("[0" + repeated(",0", 1000) + "]", {.values = 100}));
     }
 
-    void piecesCountAsTheWhole() {
+    void testPiecesCountAsTheWhole() {
         const std::string text = "[0" + repeated(R"(,[{"a\\\"":1},""])", 1000) + "]";
         CPPUNIT_ASSERT(needed(text) > 0);
         for (std::size_t size = 1; size < 40; ++size) {

@@ -25,9 +25,9 @@ using namespace std::chrono_literals;
 
 class LoadMetricsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LoadMetricsTest);
-    CPPUNIT_TEST(doorsCountConnections);
-    CPPUNIT_TEST(loopsCountTasksAndTurns);
-    CPPUNIT_TEST(thePoolShowsWhatItHasToDo);
+    CPPUNIT_TEST(testDoorsCountConnections);
+    CPPUNIT_TEST(testLoopsCountTasksAndTurns);
+    CPPUNIT_TEST(testThePoolShowsWhatItHasToDo);
     CPPUNIT_TEST_SUITE_END();
 
     metrics::Registry registry_;
@@ -48,7 +48,7 @@ class LoadMetricsTest : public CppUnit::TestFixture {
     }
 
 public:
-    void doorsCountConnections() {
+    void testDoorsCountConnections() {
         http::Door door({.realm = Realm::worker, .maxConnections = 2},
                         &http::openConnections(*metrics_, Realm::worker));
         auto first = door.enter("a");
@@ -64,7 +64,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number("http_connections", {"worker"}));
     }
 
-    void loopsCountTasksAndTurns() {
+    void testLoopsCountTasksAndTurns() {
         const TemporaryDirectory directory;
         TestStore store((directory / "sallyport.db").string());
         auth::WorkerTokens workers;
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT(number("http_loop_turn_seconds") >= 3);
     }
 
-    void thePoolShowsWhatItHasToDo() {
+    void testThePoolShowsWhatItHasToDo() {
         using http::Lane;
         std::promise<void> release;
         std::promise<void> begun;

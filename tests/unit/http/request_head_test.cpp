@@ -61,29 +61,29 @@ std::string request(std::string_view fields) {
 
 class RequestHeadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RequestHeadTest);
-    CPPUNIT_TEST(partsAreFound);
-    CPPUNIT_TEST(takesTheHeadAlone);
-    CPPUNIT_TEST(incompleteInEveryPrefix);
-    CPPUNIT_TEST(piecesOfEverySize);
-    CPPUNIT_TEST(nextHeadBeginsAnew);
-    CPPUNIT_TEST(targets);
-    CPPUNIT_TEST(targetsOfProxies);
-    CPPUNIT_TEST(upgrades);
-    CPPUNIT_TEST(versions);
-    CPPUNIT_TEST(hostIsNeededOnce);
-    CPPUNIT_TEST(lengths);
-    CPPUNIT_TEST(ambiguousLengthsAreRefused);
-    CPPUNIT_TEST(transferEncodings);
-    CPPUNIT_TEST(connectionOptions);
-    CPPUNIT_TEST(expectations);
-    CPPUNIT_TEST(lineEndsAreStrict);
-    CPPUNIT_TEST(fieldsAreStrict);
-    CPPUNIT_TEST(limitsHold);
-    CPPUNIT_TEST(linesUpToALimitMayComeInPieces);
+    CPPUNIT_TEST(testPartsAreFound);
+    CPPUNIT_TEST(testTakesTheHeadAlone);
+    CPPUNIT_TEST(testIncompleteInEveryPrefix);
+    CPPUNIT_TEST(testPiecesOfEverySize);
+    CPPUNIT_TEST(testNextHeadBeginsAnew);
+    CPPUNIT_TEST(testTargets);
+    CPPUNIT_TEST(testTargetsOfProxies);
+    CPPUNIT_TEST(testUpgrades);
+    CPPUNIT_TEST(testVersions);
+    CPPUNIT_TEST(testHostIsNeededOnce);
+    CPPUNIT_TEST(testLengths);
+    CPPUNIT_TEST(testAmbiguousLengthsAreRefused);
+    CPPUNIT_TEST(testTransferEncodings);
+    CPPUNIT_TEST(testConnectionOptions);
+    CPPUNIT_TEST(testExpectations);
+    CPPUNIT_TEST(testLineEndsAreStrict);
+    CPPUNIT_TEST(testFieldsAreStrict);
+    CPPUNIT_TEST(testLimitsHold);
+    CPPUNIT_TEST(testLinesUpToALimitMayComeInPieces);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void partsAreFound() {
+    void testPartsAreFound() {
         const auto head = accepted("GET /a/b%2f?c=d?e HTTP/1.1\r\nHOST: h\r\nX-Odd:  some value \t\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(std::string("GET"), head.method);
         CPPUNIT_ASSERT_EQUAL(std::string("/a/b%2f"), head.path);
@@ -94,13 +94,13 @@ public:
         CPPUNIT_ASSERT(head.framing == Framing::none);
     }
 
-    void takesTheHeadAlone() {
+    void testTakesTheHeadAlone() {
         const std::string text = request("Content-Length: 3\r\n");
         CPPUNIT_ASSERT_EQUAL(text.size(), parse(text + "abcGET /next").used);
         CPPUNIT_ASSERT_EQUAL(text.size() + 2, parse("\r\n" + text).used);
     }
 
-    void incompleteInEveryPrefix() {
+    void testIncompleteInEveryPrefix() {
         const std::string text = request("Content-Length: 3\r\nExpect: 100-continue\r\n");
         for (std::size_t size = 0; size < text.size(); ++size) {
             CPPUNIT_ASSERT_MESSAGE(text.substr(0, size), parse(text.substr(0, size)).state == State::reading);
@@ -108,7 +108,7 @@ public:
         CPPUNIT_ASSERT(parse(text).state == State::complete);
     }
 
-    void piecesOfEverySize() {
+    void testPiecesOfEverySize() {
         const std::string text = "\r\n" + request("Content-Length: 3\r\nX-Odd: value\r\n");
         for (std::size_t piece = 1; piece <= text.size(); ++piece) {
             const auto result = parse(text, {}, piece);
@@ -120,7 +120,7 @@ public:
     }
 
     /// One parser serves a connection: what one request had, the next has not.
-    void nextHeadBeginsAnew() {
+    void testNextHeadBeginsAnew() {
         const Limits limits;
         HeadParser parser(limits);
         for (int i = 0; i < 3; ++i) {
@@ -133,7 +133,7 @@ public:
         }
     }
 
-    void targets() {
+    void testTargets() {
         CPPUNIT_ASSERT_EQUAL(std::string("/p"),
                              accepted("GET http://h:1/p?q HTTP/1.1\r\nHost: h\r\n\r\n").path);
         CPPUNIT_ASSERT_EQUAL(std::string("q"), accepted("GET HTTP://h?q HTTP/1.1\r\nHost: h\r\n\r\n").query);
@@ -151,7 +151,7 @@ public:
         }
     }
 
-    void targetsOfProxies() {
+    void testTargetsOfProxies() {
         const auto tunnel = accepted("CONNECT H:1 HTTP/1.1\r\nHost: other\r\n\r\n");
         CPPUNIT_ASSERT(tunnel.asksForTunnel());
         CPPUNIT_ASSERT_EQUAL(std::string("h:1"), tunnel.path);
@@ -172,7 +172,7 @@ public:
         accepted("CONNECT h:1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     }
 
-    void upgrades() {
+    void testUpgrades() {
         const auto upgrade = [](const std::string& fields, const std::string& version = "1.1") {
             return accepted("GET / HTTP/" + version + "\r\nHost: h\r\n" + fields + "\r\n").upgrade;
         };
@@ -185,7 +185,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), upgrade("Connection: Upgrade\r\nUpgrade: a\r\n", "1.0"));
     }
 
-    void versions() {
+    void testVersions() {
         const auto old = accepted("GET / HTTP/1.0\r\n\r\n");
         CPPUNIT_ASSERT(old.http10);
         CPPUNIT_ASSERT(!old.keepAlive);
@@ -195,12 +195,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, refusal("GET / http/1.1\r\n\r\n"));
     }
 
-    void hostIsNeededOnce() {
+    void testHostIsNeededOnce() {
         CPPUNIT_ASSERT_EQUAL(400, refusal("GET / HTTP/1.1\r\n\r\n"));
         CPPUNIT_ASSERT_EQUAL(400, refusal(request("Host: b\r\n")));
     }
 
-    void lengths() {
+    void testLengths() {
         const auto counted = accepted(request("Content-Length: 18446744073709551615\r\n"));
         CPPUNIT_ASSERT(counted.framing == Framing::length);
         CPPUNIT_ASSERT_EQUAL(UINT64_MAX, counted.length);
@@ -212,7 +212,7 @@ public:
         }
     }
 
-    void ambiguousLengthsAreRefused() {
+    void testAmbiguousLengthsAreRefused() {
         CPPUNIT_ASSERT_EQUAL(400, refusal(request("Content-Length: 3\r\nContent-Length: 4\r\n")));
         CPPUNIT_ASSERT_EQUAL(400, refusal(request("Content-Length: 3\r\nContent-Length: 3\r\n")));
         CPPUNIT_ASSERT_EQUAL(400, refusal(request("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n")));
@@ -221,7 +221,7 @@ public:
             400, refusal(request("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")));
     }
 
-    void transferEncodings() {
+    void testTransferEncodings() {
         CPPUNIT_ASSERT(accepted(request("Transfer-Encoding: Chunked\r\n")).framing == Framing::chunked);
         for (const char* value : {"gzip", "gzip, chunked", "chunked, chunked", "identity", "", "\vchunked"}) {
             const int status = refusal(request("Transfer-Encoding: " + std::string(value) + "\r\n"));
@@ -230,7 +230,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, refusal("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"));
     }
 
-    void connectionOptions() {
+    void testConnectionOptions() {
         CPPUNIT_ASSERT(!accepted(request("Connection: foo, Close\r\n")).keepAlive);
         CPPUNIT_ASSERT(accepted(request("Connection: closed\r\n")).keepAlive);
         CPPUNIT_ASSERT(accepted("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keepAlive);
@@ -238,19 +238,19 @@ public:
             !accepted("GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n").keepAlive);
     }
 
-    void expectations() {
+    void testExpectations() {
         CPPUNIT_ASSERT(accepted(request("Expect: 100-Continue\r\n")).expectsContinue);
         CPPUNIT_ASSERT_EQUAL(417, refusal(request("Expect: fast\r\n")));
         CPPUNIT_ASSERT(!accepted("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expectsContinue);
     }
 
-    void lineEndsAreStrict() {
+    void testLineEndsAreStrict() {
         CPPUNIT_ASSERT_EQUAL(400, refusal("GET / HTTP/1.1\nHost: h\n\n"));
         CPPUNIT_ASSERT_EQUAL(400, refusal("GET / HTTP/1.1\r\nHost: h\nX: y\r\n\r\n"));
         CPPUNIT_ASSERT_EQUAL(400, refusal("GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n"));
     }
 
-    void fieldsAreStrict() {
+    void testFieldsAreStrict() {
         for (const char* field :
              {"Na me: v", "Name : v", " Name: v", "\tName: v", ": v", "Name", "N\xc3: v"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(field, 400, refusal(request(std::string(field) + "\r\n")));
@@ -260,7 +260,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("\xc3\xa4"), *accepted(request("Name: \xc3\xa4\r\n")).find("name"));
     }
 
-    void limitsHold() {
+    void testLimitsHold() {
         Limits limits;
         limits.maxUriBytes = 300;
         limits.maxHeaderBytes = 200;
@@ -274,7 +274,7 @@ public:
         CPPUNIT_ASSERT(parse(request("A: 1\r\nB: 1\r\n"), limits).state == State::complete);
     }
 
-    void linesUpToALimitMayComeInPieces() {
+    void testLinesUpToALimitMayComeInPieces() {
         Limits limits;
         limits.maxUriBytes = 300;
         limits.maxHeaderBytes = 200;

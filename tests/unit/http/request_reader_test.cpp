@@ -28,22 +28,22 @@ const std::string get = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
 
 class RequestReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RequestReaderTest);
-    CPPUNIT_TEST(beginsIdle);
-    CPPUNIT_TEST(requestInPiecesOfEverySize);
-    CPPUNIT_TEST(nothingIsReadBeforeItIsAskedFor);
-    CPPUNIT_TEST(pipelinedRequestsComeInOrder);
-    CPPUNIT_TEST(unwantedBodyIsDropped);
-    CPPUNIT_TEST(longUnwantedBodyEndsTheConnection);
-    CPPUNIT_TEST(malformedHeadEndsTheConnection);
-    CPPUNIT_TEST(malformedAndTooLongBodiesEndTheConnection);
-    CPPUNIT_TEST(bodiesTakeFromTheBudget);
-    CPPUNIT_TEST(whatABodyIsTakenApartIntoCounts);
-    CPPUNIT_TEST(bodiesOfAJobTakeFromItsShare);
-    CPPUNIT_TEST(whatIsKeptTakesFromTheBudget);
-    CPPUNIT_TEST(readsNoMoreThanItCanUse);
-    CPPUNIT_TEST(whatIsStoredOutlivesItsInput);
-    CPPUNIT_TEST(secretInputIsOverwritten);
-    CPPUNIT_TEST(discardForgetsEverything);
+    CPPUNIT_TEST(testBeginsIdle);
+    CPPUNIT_TEST(testRequestInPiecesOfEverySize);
+    CPPUNIT_TEST(testNothingIsReadBeforeItIsAskedFor);
+    CPPUNIT_TEST(testPipelinedRequestsComeInOrder);
+    CPPUNIT_TEST(testUnwantedBodyIsDropped);
+    CPPUNIT_TEST(testLongUnwantedBodyEndsTheConnection);
+    CPPUNIT_TEST(testMalformedHeadEndsTheConnection);
+    CPPUNIT_TEST(testMalformedAndTooLongBodiesEndTheConnection);
+    CPPUNIT_TEST(testBodiesTakeFromTheBudget);
+    CPPUNIT_TEST(testWhatABodyIsTakenApartIntoCounts);
+    CPPUNIT_TEST(testBodiesOfAJobTakeFromItsShare);
+    CPPUNIT_TEST(testWhatIsKeptTakesFromTheBudget);
+    CPPUNIT_TEST(testReadsNoMoreThanItCanUse);
+    CPPUNIT_TEST(testWhatIsStoredOutlivesItsInput);
+    CPPUNIT_TEST(testSecretInputIsOverwritten);
+    CPPUNIT_TEST(testDiscardForgetsEverything);
     CPPUNIT_TEST_SUITE_END();
 
     const Limits limits_;
@@ -63,7 +63,7 @@ class RequestReaderTest : public CppUnit::TestFixture {
     bool expectBody(RequestReader& reader) { return reader.expectBody(reader.takeHead(), maxBody, share()); }
 
 public:
-    void beginsIdle() {
+    void testBeginsIdle() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(reader.stage() == Stage::idle);
         CPPUNIT_ASSERT(reader.advance() == Progress::starved);
@@ -72,7 +72,7 @@ public:
         CPPUNIT_ASSERT(reader.stage() == Stage::head);
     }
 
-    void requestInPiecesOfEverySize() {
+    void testRequestInPiecesOfEverySize() {
         const auto text = post("hello");
         for (std::size_t piece = 1; piece <= text.size(); ++piece) {
             RequestReader reader(limits_, share());
@@ -90,7 +90,7 @@ public:
         }
     }
 
-    void nothingIsReadBeforeItIsAskedFor() {
+    void testNothingIsReadBeforeItIsAskedFor() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, get + get) == Progress::head);
         CPPUNIT_ASSERT(reader.advance() == Progress::starved);
@@ -102,7 +102,7 @@ public:
         CPPUNIT_ASSERT(reader.advance() == Progress::head);
     }
 
-    void pipelinedRequestsComeInOrder() {
+    void testPipelinedRequestsComeInOrder() {
         RequestReader reader(limits_, share());
         std::string text;
         for (int i = 0; i < 5; ++i) {
@@ -122,7 +122,7 @@ public:
         CPPUNIT_ASSERT(progress == Progress::starved);
     }
 
-    void unwantedBodyIsDropped() {
+    void testUnwantedBodyIsDropped() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 2)) == Progress::head);
         static_cast<void>(reader.takeHead());
@@ -137,7 +137,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("/next"), reader.takeHead().path);
     }
 
-    void longUnwantedBodyEndsTheConnection() {
+    void testLongUnwantedBodyEndsTheConnection() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post(std::string(100'000, 'x'))) == Progress::head);
         static_cast<void>(reader.takeHead());
@@ -145,7 +145,7 @@ public:
         CPPUNIT_ASSERT(!reader.dropBody());
     }
 
-    void malformedHeadEndsTheConnection() {
+    void testMalformedHeadEndsTheConnection() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, "GET /\r\n") == Progress::failed);
         CPPUNIT_ASSERT_EQUAL(400, reader.error().status());
@@ -153,7 +153,7 @@ public:
         CPPUNIT_ASSERT(supply(reader, get) == Progress::starved);
     }
 
-    void malformedAndTooLongBodiesEndTheConnection() {
+    void testMalformedAndTooLongBodiesEndTheConnection() {
         const std::string head = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         for (const auto& [body, status] : {std::pair("x\r\n", 400), std::pair("fff\r\n", 413)}) {
             RequestReader reader(limits_, share());
@@ -165,7 +165,7 @@ public:
         }
     }
 
-    void bodiesTakeFromTheBudget() {
+    void testBodiesTakeFromTheBudget() {
         // Three quarters of it are one door's.
         BodyBudget small(std::size_t{6} * 1024);
         RequestReader first(limits_, share());
@@ -188,7 +188,7 @@ public:
         CPPUNIT_ASSERT(third.advance() == Progress::body);
     }
 
-    void whatABodyIsTakenApartIntoCounts() {
+    void testWhatABodyIsTakenApartIntoCounts() {
         constexpr std::size_t size = 40'000;
         const auto read = [&](const std::string& body) {
             RequestReader reader(limits_, share());
@@ -207,7 +207,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, read(numbers.substr(0, size / 4) + "]"));
     }
 
-    void bodiesOfAJobTakeFromItsShare() {
+    void testBodiesOfAJobTakeFromItsShare() {
         const auto account = std::make_shared<BodyBudget::Account>(budget_.perJob());
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello")) == Progress::head);
@@ -217,7 +217,7 @@ public:
         CPPUNIT_ASSERT(reader.error().retryAfter());
     }
 
-    void whatIsKeptTakesFromTheBudget() {
+    void testWhatIsKeptTakesFromTheBudget() {
         BodyBudget small(std::size_t{6} * 1024);
         RequestReader first(limits_, {small, Realm::worker});
         RequestReader second(limits_, {small, Realm::worker});
@@ -230,7 +230,7 @@ public:
         CPPUNIT_ASSERT(second.store());
     }
 
-    void readsNoMoreThanItCanUse() {
+    void testReadsNoMoreThanItCanUse() {
         RequestReader reader(limits_, share());
         const auto head = reader.appetite();
         CPPUNIT_ASSERT(head >= 1024 && head <= limits_.maxHeaderBytes + limits_.maxUriBytes);
@@ -240,7 +240,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, reader.appetite());
     }
 
-    void whatIsStoredOutlivesItsInput() {
+    void testWhatIsStoredOutlivesItsInput() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, get + "GET /la") == Progress::head);
         static_cast<void>(reader.takeHead());
@@ -252,7 +252,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("/last"), reader.takeHead().path);
     }
 
-    void secretInputIsOverwritten() {
+    void testSecretInputIsOverwritten() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello")) == Progress::head);
         CPPUNIT_ASSERT(expectBody(reader));
@@ -263,7 +263,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("hello"), reader.takeBody().text);
     }
 
-    void discardForgetsEverything() {
+    void testDiscardForgetsEverything() {
         RequestReader reader(limits_, share());
         CPPUNIT_ASSERT(supply(reader, post("hello").substr(0, post("hello").size() - 1)) == Progress::head);
         CPPUNIT_ASSERT(expectBody(reader));

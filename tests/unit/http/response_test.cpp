@@ -9,11 +9,11 @@ using namespace host::http;
 
 class ResponseTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ResponseTest);
-    CPPUNIT_TEST(wholeAnswer);
-    CPPUNIT_TEST(bodylessStatusHasNoLength);
-    CPPUNIT_TEST(framings);
-    CPPUNIT_TEST(headersCannotBreakTheFraming);
-    CPPUNIT_TEST(chunkSizes);
+    CPPUNIT_TEST(testWholeAnswer);
+    CPPUNIT_TEST(testBodylessStatusHasNoLength);
+    CPPUNIT_TEST(testFramings);
+    CPPUNIT_TEST(testHeadersCannotBreakTheFraming);
+    CPPUNIT_TEST(testChunkSizes);
     CPPUNIT_TEST_SUITE_END();
 
     static ResponseHead head(int status) {
@@ -35,7 +35,7 @@ class ResponseTest : public CppUnit::TestFixture {
     }
 
 public:
-    void wholeAnswer() {
+    void testWholeAnswer() {
         auto made = head(404);
         made.contentType = "application/json";
         made.length = 12;
@@ -45,13 +45,13 @@ public:
                              text(made));
     }
 
-    void bodylessStatusHasNoLength() {
+    void testBodylessStatusHasNoLength() {
         CPPUNIT_ASSERT(!contains(text(head(204)), "Content-Length"));
         CPPUNIT_ASSERT(!contains(text(head(304)), "Content-Length"));
         CPPUNIT_ASSERT(contains(text(head(200)), "Content-Length: 0\r\n"));
     }
 
-    void framings() {
+    void testFramings() {
         auto made = head(200);
         made.framing = ResponseFraming::chunked;
         CPPUNIT_ASSERT(contains(text(made), "Transfer-Encoding: chunked\r\n"));
@@ -65,7 +65,7 @@ public:
         CPPUNIT_ASSERT(contains(text(made), "Connection: keep-alive\r\n"));
     }
 
-    void headersCannotBreakTheFraming() {
+    void testHeadersCannotBreakTheFraming() {
         const Reply::Headers headers{
             {"X-Ok", "1"},          {"content-LENGTH", "5"}, {"Transfer-Encoding", "chunked"},
             {"X-Bad", "a\r\nB: c"}, {"X\nY", "z"},           {"", "z"},
@@ -80,7 +80,7 @@ public:
         }
     }
 
-    void chunkSizes() {
+    void testChunkSizes() {
         std::string out;
         appendChunkSize(out, 26);
         CPPUNIT_ASSERT_EQUAL(std::string("1a\r\n"), out);

@@ -35,17 +35,17 @@ const std::string longBody(100'000, 'x');
 
 class ResponseWriterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ResponseWriterTest);
-    CPPUNIT_TEST(wholeResponse);
-    CPPUNIT_TEST(everyKindOfPieceInOrder);
-    CPPUNIT_TEST(chunksAreFramed);
-    CPPUNIT_TEST(headAndBodylessStatusHaveNoBody);
-    CPPUNIT_TEST(interimComesBefore);
-    CPPUNIT_TEST(backPressure);
-    CPPUNIT_TEST(boundHoldsButForOneMessage);
-    CPPUNIT_TEST(queueThatIsNeverEmptyStaysInOrder);
-    CPPUNIT_TEST(sharedBuffersAreNeitherCopiedNorKept);
-    CPPUNIT_TEST(failureIsTold);
-    CPPUNIT_TEST(secretBodyIsTakenOver);
+    CPPUNIT_TEST(testWholeResponse);
+    CPPUNIT_TEST(testEveryKindOfPieceInOrder);
+    CPPUNIT_TEST(testChunksAreFramed);
+    CPPUNIT_TEST(testHeadAndBodylessStatusHaveNoBody);
+    CPPUNIT_TEST(testInterimComesBefore);
+    CPPUNIT_TEST(testBackPressure);
+    CPPUNIT_TEST(testBoundHoldsButForOneMessage);
+    CPPUNIT_TEST(testQueueThatIsNeverEmptyStaysInOrder);
+    CPPUNIT_TEST(testSharedBuffersAreNeitherCopiedNorKept);
+    CPPUNIT_TEST(testFailureIsTold);
+    CPPUNIT_TEST(testSecretBodyIsTakenOver);
     CPPUNIT_TEST_SUITE_END();
 
     MemoryPeer peer_;
@@ -53,7 +53,7 @@ class ResponseWriterTest : public CppUnit::TestFixture {
     ResponseWriter writer_{transport_};
 
 public:
-    void wholeResponse() {
+    void testWholeResponse() {
         writer_.begin(head(ResponseFraming::length, 5), false);
         writer_.writeMoved(std::string("hello"));
         CPPUNIT_ASSERT(writer_.backlog() > 5);
@@ -65,7 +65,7 @@ public:
         CPPUNIT_ASSERT(!writer_.progressed());
     }
 
-    void everyKindOfPieceInOrder() {
+    void testEveryKindOfPieceInOrder() {
         // In pieces of every size, so that each buffer is cut somewhere.
         for (std::size_t piece = 1; piece < 40; ++piece) {
             MemoryPeer peer;
@@ -86,7 +86,7 @@ public:
         }
     }
 
-    void chunksAreFramed() {
+    void testChunksAreFramed() {
         writer_.begin(head(ResponseFraming::chunked), false);
         writer_.write("hello");
         writer_.write("");
@@ -98,7 +98,7 @@ public:
                              bodyOf(peer_.output()));
     }
 
-    void headAndBodylessStatusHaveNoBody() {
+    void testHeadAndBodylessStatusHaveNoBody() {
         for (const bool headOnly : {true, false}) {
             for (const auto framing : {ResponseFraming::length, ResponseFraming::chunked}) {
                 MemoryPeer peer;
@@ -115,13 +115,13 @@ public:
         }
     }
 
-    void interimComesBefore() {
+    void testInterimComesBefore() {
         writer_.beginInterim();
         CPPUNIT_ASSERT(writer_.flush() == Outcome::drained);
         CPPUNIT_ASSERT_EQUAL(std::string("HTTP/1.1 100 Continue\r\n\r\n"), peer_.output());
     }
 
-    void backPressure() {
+    void testBackPressure() {
         peer_.stopTaking();
         writer_.begin(head(ResponseFraming::untilClose), false);
         writer_.writeMoved(std::string(longBody));
@@ -138,7 +138,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(longBody, bodyOf(peer_.output()));
     }
 
-    void boundHoldsButForOneMessage() {
+    void testBoundHoldsButForOneMessage() {
         CPPUNIT_ASSERT(writer_.hasRoom(100, 10));
         writer_.begin(head(ResponseFraming::untilClose), false);
         const auto used = writer_.backlog();
@@ -146,7 +146,7 @@ public:
         CPPUNIT_ASSERT(writer_.hasRoom(10, used + 10));
     }
 
-    void queueThatIsNeverEmptyStaysInOrder() {
+    void testQueueThatIsNeverEmptyStaysInOrder() {
         peer_.stopTaking();
         writer_.begin(head(ResponseFraming::untilClose), false);
         std::string expected;
@@ -166,7 +166,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(expected, bodyOf(peer_.output()));
     }
 
-    void sharedBuffersAreNeitherCopiedNorKept() {
+    void testSharedBuffersAreNeitherCopiedNorKept() {
         peer_.stopTaking();
         writer_.begin(head(ResponseFraming::untilClose), false);
         const auto shared = std::make_shared<const std::string>(longBody);
@@ -181,13 +181,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, writer_.backlog());
     }
 
-    void failureIsTold() {
+    void testFailureIsTold() {
         peer_.reset();
         writer_.begin(head(ResponseFraming::length), false);
         CPPUNIT_ASSERT(writer_.flush() == Outcome::failed);
     }
 
-    void secretBodyIsTakenOver() {
+    void testSecretBodyIsTakenOver() {
         writer_.keepSecret();
         writer_.begin(head(ResponseFraming::length, 5), false);
         std::string secret = "hello";

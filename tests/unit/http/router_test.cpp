@@ -41,21 +41,21 @@ std::string found(Realm realm, const char* method, const char* path) {
 
 class RouterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RouterTest);
-    CPPUNIT_TEST(literalsWin);
-    CPPUNIT_TEST(parametersAreDecoded);
-    CPPUNIT_TEST(namesAreTheRoutesOwn);
-    CPPUNIT_TEST(noSpellingReachesAnotherRoute);
-    CPPUNIT_TEST(realmsAreApart);
-    CPPUNIT_TEST(allowNamesTheMethods);
-    CPPUNIT_TEST(headFollowsGet);
-    CPPUNIT_TEST(whatNobodyHasMayBeAwaited);
-    CPPUNIT_TEST(theSameRouteTwiceIsRefused);
-    CPPUNIT_TEST(patternsAreChecked);
-    CPPUNIT_TEST(percentDecoding);
+    CPPUNIT_TEST(testLiteralsWin);
+    CPPUNIT_TEST(testParametersAreDecoded);
+    CPPUNIT_TEST(testNamesAreTheRoutesOwn);
+    CPPUNIT_TEST(testNoSpellingReachesAnotherRoute);
+    CPPUNIT_TEST(testRealmsAreApart);
+    CPPUNIT_TEST(testAllowNamesTheMethods);
+    CPPUNIT_TEST(testHeadFollowsGet);
+    CPPUNIT_TEST(testWhatNobodyHasMayBeAwaited);
+    CPPUNIT_TEST(testTheSameRouteTwiceIsRefused);
+    CPPUNIT_TEST(testPatternsAreChecked);
+    CPPUNIT_TEST(testPercentDecoding);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void literalsWin() {
+    void testLiteralsWin() {
         CPPUNIT_ASSERT_EQUAL(std::string("/jobs/summary"), found(Realm::operators, "GET", "/jobs/summary"));
         CPPUNIT_ASSERT_EQUAL(std::string("/jobs/{job_id}"),
                              found(Realm::operators, "GET", "/jobs/summaries"));
@@ -63,7 +63,7 @@ public:
                              found(Realm::operators, "POST", "/jobs/summary/cancel"));
     }
 
-    void parametersAreDecoded() {
+    void testParametersAreDecoded() {
         const auto one = table().match(Realm::operators, "GET", "/jobs/a%2Fb%20c");
         CPPUNIT_ASSERT_EQUAL(std::string("a/b c"), one.params.at(0).second);
         const auto rest = table().match(Realm::worker, "POST", "/openai/v1/chat/completions");
@@ -72,14 +72,14 @@ public:
         CPPUNIT_ASSERT(table().match(Realm::operators, "GET", "/jobs/%zz").badEncoding);
     }
 
-    void namesAreTheRoutesOwn() {
+    void testNamesAreTheRoutesOwn() {
         CPPUNIT_ASSERT_EQUAL(std::string("name"),
                              table().match(Realm::operators, "PUT", "/secrets/x").params.at(0).first);
         CPPUNIT_ASSERT_EQUAL(std::string("secret"),
                              table().match(Realm::operators, "DELETE", "/secrets/x").params.at(0).first);
     }
 
-    void noSpellingReachesAnotherRoute() {
+    void testNoSpellingReachesAnotherRoute() {
         for (const char* path : {"/%70rompt", "/Prompt", "/prompt/", "//prompt", "/./prompt", "/x/../prompt",
                                  "/prompt%00", "/prompt%2f", "", "/", "/openai/v1/", "/openai/v1"}) {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(path, std::string("none"), found(Realm::worker, "GET", path));
@@ -88,12 +88,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::operators, "GET", "/jobs/a/b"));
     }
 
-    void realmsAreApart() {
+    void testRealmsAreApart() {
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::operators, "GET", "/prompt"));
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::worker, "GET", "/jobs"));
     }
 
-    void allowNamesTheMethods() {
+    void testAllowNamesTheMethods() {
         const auto match = table().match(Realm::operators, "DELETE", "/jobs");
         CPPUNIT_ASSERT(!match.route);
         CPPUNIT_ASSERT_EQUAL(std::string("GET, HEAD, POST, OPTIONS"), match.allow);
@@ -102,14 +102,14 @@ public:
         CPPUNIT_ASSERT(table().match(Realm::operators, "DELETE", "/nothing").allow.empty());
     }
 
-    void headFollowsGet() {
+    void testHeadFollowsGet() {
         CPPUNIT_ASSERT_EQUAL(std::string("/job"), found(Realm::worker, "HEAD", "/job"));
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::worker, "HEAD", "/prompt"));
         CPPUNIT_ASSERT_EQUAL(std::string("none"), found(Realm::operators, "HEAD", "/jobs/x/cancel"));
     }
 
     /// It may be a route of a plugin that has yet to start.
-    void whatNobodyHasMayBeAwaited() {
+    void testWhatNobodyHasMayBeAwaited() {
         const RouteTable awaiting({route(Realm::worker, "GET", "/job")}, 1);
         CPPUNIT_ASSERT(awaiting.match(Realm::worker, "GET", "/prompt").awaited);
         CPPUNIT_ASSERT(awaiting.match(Realm::worker, "POST", "/job").awaited);
@@ -118,7 +118,7 @@ public:
         CPPUNIT_ASSERT(!table().match(Realm::worker, "POST", "/job").awaited);
     }
 
-    void theSameRouteTwiceIsRefused() {
+    void testTheSameRouteTwiceIsRefused() {
         CPPUNIT_ASSERT_THROW(
             RouteTable({route(Realm::worker, "GET", "/a"), route(Realm::worker, "GET", "/a")}),
             std::invalid_argument);
@@ -130,7 +130,7 @@ public:
                         route(Realm::worker, "POST", "/a")}));
     }
 
-    void patternsAreChecked() {
+    void testPatternsAreChecked() {
         for (const char* pattern : {"", "a", "/", "/a/", "//a", "/../health", "/a/./b", "/a%41", "/{a", "/{}",
                                     "/{A}", "/{a}/{a}", "/{a...}/b", "/a b", "/a?b"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(pattern, checkPattern(pattern), std::invalid_argument);
@@ -140,7 +140,7 @@ public:
         }
     }
 
-    void percentDecoding() {
+    void testPercentDecoding() {
         CPPUNIT_ASSERT_EQUAL(std::string("a b\n"), *percentDecode("a%20b%0A"));
         CPPUNIT_ASSERT_EQUAL(std::string("a+b"), *percentDecode("a+b"));
         for (const char* text : {"%", "%4", "%4g", "%%41"}) {

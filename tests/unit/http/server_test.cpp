@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 
 class ServerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ServerTest);
-    CPPUNIT_TEST(aStuckPoolMakesItUnresponsive);
-    CPPUNIT_TEST(tasksLeftBehindAreDestroyedWithoutTheLock);
+    CPPUNIT_TEST(testAStuckPoolMakesItUnresponsive);
+    CPPUNIT_TEST(testTasksLeftBehindAreDestroyedWithoutTheLock);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory directory_;
@@ -35,7 +35,7 @@ class ServerTest : public CppUnit::TestFixture {
     testing::RecordingLog log_;
 
 public:
-    void aStuckPoolMakesItUnresponsive() {
+    void testAStuckPoolMakesItUnresponsive() {
         http::Server::Options options;
         options.pool = {.threads = 1, .patience = 1ms, .stuckAfter = 10ms};
         http::Server server(options, filter_, nullptr, hub_, *metrics_, log_);
@@ -57,7 +57,7 @@ public:
     }
 
     /// There is always one left, and it posts another when it is destroyed.
-    void tasksLeftBehindAreDestroyedWithoutTheLock() {
+    void testTasksLeftBehindAreDestroyedWithoutTheLock() {
         struct Posts {
             http::EventLoop& loop;
             ~Posts() {

@@ -12,22 +12,22 @@ using namespace std::chrono_literals;
 
 class TaskQueueTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TaskQueueTest);
-    CPPUNIT_TEST(oneAccountsTasksKeepTheirOrder);
-    CPPUNIT_TEST(accountsTakeTurns);
-    CPPUNIT_TEST(lanesTakeTurns);
-    CPPUNIT_TEST(aPluginRunsNoMoreThanItsShare);
-    CPPUNIT_TEST(aJobRunsNoMoreThanItsShare);
-    CPPUNIT_TEST(anOperatorMayRunWhatHisPluginsMay);
-    CPPUNIT_TEST(whatMayNotRunHoldsUpNothingBehindIt);
-    CPPUNIT_TEST(sharesAreCountedOverAllLanes);
-    CPPUNIT_TEST(aFloodLeavesPlacesForOthers);
-    CPPUNIT_TEST(aPluginsFloodLeavesPlacesForOthers);
-    CPPUNIT_TEST(aRefusedTaskStaysWithItsOwner);
-    CPPUNIT_TEST(aJobThatUsedItsShareRests);
-    CPPUNIT_TEST(aJobAloneDoesNotRest);
-    CPPUNIT_TEST(nobodyRestsInAHurry);
-    CPPUNIT_TEST(onlyJobsRest);
-    CPPUNIT_TEST(jobsAreForgotten);
+    CPPUNIT_TEST(testOneAccountsTasksKeepTheirOrder);
+    CPPUNIT_TEST(testAccountsTakeTurns);
+    CPPUNIT_TEST(testLanesTakeTurns);
+    CPPUNIT_TEST(testAPluginRunsNoMoreThanItsShare);
+    CPPUNIT_TEST(testAJobRunsNoMoreThanItsShare);
+    CPPUNIT_TEST(testAnOperatorMayRunWhatHisPluginsMay);
+    CPPUNIT_TEST(testWhatMayNotRunHoldsUpNothingBehindIt);
+    CPPUNIT_TEST(testSharesAreCountedOverAllLanes);
+    CPPUNIT_TEST(testAFloodLeavesPlacesForOthers);
+    CPPUNIT_TEST(testAPluginsFloodLeavesPlacesForOthers);
+    CPPUNIT_TEST(testARefusedTaskStaysWithItsOwner);
+    CPPUNIT_TEST(testAJobThatUsedItsShareRests);
+    CPPUNIT_TEST(testAJobAloneDoesNotRest);
+    CPPUNIT_TEST(testNobodyRestsInAHurry);
+    CPPUNIT_TEST(testOnlyJobsRest);
+    CPPUNIT_TEST(testJobsAreForgotten);
     CPPUNIT_TEST_SUITE_END();
 
     std::string ran_;
@@ -75,7 +75,7 @@ class TaskQueueTest : public CppUnit::TestFixture {
     }
 
 public:
-    void oneAccountsTasksKeepTheirOrder() {
+    void testOneAccountsTasksKeepTheirOrder() {
         TaskQueue queue({1, 10});
         for (const char* name : {"a", "b", "c"}) {
             CPPUNIT_ASSERT(push(queue, worker("one"), name));
@@ -85,7 +85,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, queue.waiting());
     }
 
-    void accountsTakeTurns() {
+    void testAccountsTakeTurns() {
         TaskQueue queue({1, 100});
         for (int i = 0; i < 4; ++i) {
             CPPUNIT_ASSERT(push(queue, worker("greedy"), "g"));
@@ -96,7 +96,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("gmoggg"), ran_);
     }
 
-    void lanesTakeTurns() {
+    void testLanesTakeTurns() {
         TaskQueue queue({1, 100});
         for (int i = 0; i < 4; ++i) {
             CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i)), "w"));
@@ -107,7 +107,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("obwwww"), ran_);
     }
 
-    void aPluginRunsNoMoreThanItsShare() {
+    void testAPluginRunsNoMoreThanItsShare() {
         TaskQueue queue({2, 100});
         for (int i = 0; i < 3; ++i) {
             CPPUNIT_ASSERT(push(queue, worker("job" + std::to_string(i), "bad"), "b"));
@@ -123,7 +123,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("bbb"), ran_);
     }
 
-    void aJobRunsNoMoreThanItsShare() {
+    void testAJobRunsNoMoreThanItsShare() {
         TaskQueue queue({2, 100});
         for (const char* plugin : {"a", "b", "c"}) {
             CPPUNIT_ASSERT(push(queue, worker("greedy", plugin), plugin));
@@ -136,7 +136,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("abm"), ran_);
     }
 
-    void anOperatorMayRunWhatHisPluginsMay() {
+    void testAnOperatorMayRunWhatHisPluginsMay() {
         TaskQueue queue({1, 100});
         for (const char* plugin : {"a", "b", "c"}) {
             CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", plugin}, plugin));
@@ -145,7 +145,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("abc"), ran_);
     }
 
-    void whatMayNotRunHoldsUpNothingBehindIt() {
+    void testWhatMayNotRunHoldsUpNothingBehindIt() {
         TaskQueue queue({1, 100});
         CPPUNIT_ASSERT(push(queue, worker("one", "bad"), "1"));
         begin(queue);
@@ -158,7 +158,7 @@ public:
         CPPUNIT_ASSERT(!queue.ready(now_));
     }
 
-    void sharesAreCountedOverAllLanes() {
+    void testSharesAreCountedOverAllLanes() {
         TaskQueue queue({1, 100});
         CPPUNIT_ASSERT(push(queue, {Lane::operators, "ann", "bad"}, "o"));
         begin(queue);
@@ -167,7 +167,7 @@ public:
         CPPUNIT_ASSERT(!queue.ready(now_));
     }
 
-    void aFloodLeavesPlacesForOthers() {
+    void testAFloodLeavesPlacesForOthers() {
         TaskQueue queue({1, 100});
         const auto fill = [&](const Origin& origin) {
             std::size_t count = 0;
@@ -182,7 +182,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE("another lane is its own", push(queue, {Lane::operators, "ann", "d"}, ""));
     }
 
-    void aPluginsFloodLeavesPlacesForOthers() {
+    void testAPluginsFloodLeavesPlacesForOthers() {
         TaskQueue queue({1, 100});
         std::size_t count = 0;
         while (push(queue, worker("job" + std::to_string(count), "bad"), "")) {
@@ -192,7 +192,7 @@ public:
         CPPUNIT_ASSERT(push(queue, worker("job", "good"), ""));
     }
 
-    void aRefusedTaskStaysWithItsOwner() {
+    void testARefusedTaskStaysWithItsOwner() {
         TaskQueue queue({1, 1});
         CPPUNIT_ASSERT(push(queue, worker("one"), "1"));
         Task task([this] { ran_ += "2"; });
@@ -201,7 +201,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("2"), ran_);
     }
 
-    void aJobThatUsedItsShareRests() {
+    void testAJobThatUsedItsShareRests() {
         TaskQueue queue({2, 100, 20, &crowd()});
         use(queue, worker("one"), 20ms);
         CPPUNIT_ASSERT(push(queue, worker("one"), "a"));
@@ -217,7 +217,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("one"), begin(queue).account);
     }
 
-    void aJobAloneDoesNotRest() {
+    void testAJobAloneDoesNotRest() {
         TaskQueue queue({2, 100, 20, &crowd()});
         use(queue, worker("one"), 1s);
         CPPUNIT_ASSERT(push(queue, worker("one"), "a"));
@@ -227,7 +227,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("one"), begin(queue).account);
     }
 
-    void nobodyRestsInAHurry() {
+    void testNobodyRestsInAHurry() {
         TaskQueue queue({2, 100, 20, &crowd()});
         use(queue, worker("one"), 1s);
         CPPUNIT_ASSERT(push(queue, worker("one"), "a"));
@@ -238,7 +238,7 @@ public:
         CPPUNIT_ASSERT(!queue.ready(now_));
     }
 
-    void onlyJobsRest() {
+    void testOnlyJobsRest() {
         TaskQueue queue({2, 100, 20, &crowd()});
         const Origin user{Lane::operators, "ada", "p"};
         use(queue, user, 1s);
@@ -246,7 +246,7 @@ public:
         CPPUNIT_ASSERT(queue.ready(now_));
     }
 
-    void jobsAreForgotten() {
+    void testJobsAreForgotten() {
         TaskQueue queue({2, 100, 20, &crowd()});
         for (int i = 0; i < 1000; ++i) {
             use(queue, worker(std::to_string(i)), 1ms);

@@ -19,15 +19,15 @@ using namespace std::chrono_literals;
 
 class TimersTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TimersTest);
-    CPPUNIT_TEST(expireInTheOrderOfTheirDeadlines);
-    CPPUNIT_TEST(expireOnceForEachArming);
-    CPPUNIT_TEST(expireInTheOrderOfArmingAtTheSameTime);
-    CPPUNIT_TEST(areArmedAnewAndCancelled);
-    CPPUNIT_TEST(mayDoAnythingWithThemselves);
-    CPPUNIT_TEST(waitForTheNextTurnWhenArmedForThePast);
-    CPPUNIT_TEST(letOthersExpireHoweverOftenTheyAreArmed);
-    CPPUNIT_TEST(leaveTheRestForLater);
-    CPPUNIT_TEST(keepTheirOrderWhateverHappens);
+    CPPUNIT_TEST(testExpireInTheOrderOfTheirDeadlines);
+    CPPUNIT_TEST(testExpireOnceForEachArming);
+    CPPUNIT_TEST(testExpireInTheOrderOfArmingAtTheSameTime);
+    CPPUNIT_TEST(testAreArmedAnewAndCancelled);
+    CPPUNIT_TEST(testMayDoAnythingWithThemselves);
+    CPPUNIT_TEST(testWaitForTheNextTurnWhenArmedForThePast);
+    CPPUNIT_TEST(testLetOthersExpireHoweverOftenTheyAreArmed);
+    CPPUNIT_TEST(testLeaveTheRestForLater);
+    CPPUNIT_TEST(testKeepTheirOrderWhateverHappens);
     CPPUNIT_TEST_SUITE_END();
 
     const Timer::Clock::time_point start_{1h};
@@ -46,7 +46,7 @@ class TimersTest : public CppUnit::TestFixture {
     }
 
 public:
-    void expireInTheOrderOfTheirDeadlines() {
+    void testExpireInTheOrderOfTheirDeadlines() {
         const auto a = timer("a");
         const auto b = timer("b");
         const auto c = timer("c");
@@ -60,7 +60,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("a"), at(40ms));
     }
 
-    void expireOnceForEachArming() {
+    void testExpireOnceForEachArming() {
         const auto a = timer("a");
         CPPUNIT_ASSERT(!a->isArmed());
         a->arm(start_);
@@ -72,7 +72,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("a"), at(2ms));
     }
 
-    void expireInTheOrderOfArmingAtTheSameTime() {
+    void testExpireInTheOrderOfArmingAtTheSameTime() {
         std::vector<std::unique_ptr<Timer>> timers;
         for (const char* const name : {"a", "b", "c", "d", "e"}) {
             timers.push_back(timer(name));
@@ -82,7 +82,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("bcdea"), at(0ms));
     }
 
-    void areArmedAnewAndCancelled() {
+    void testAreArmedAnewAndCancelled() {
         const auto a = timer("a");
         const auto b = timer("b");
         auto c = timer("c");
@@ -98,7 +98,7 @@ public:
         CPPUNIT_ASSERT(timers_.next() == Timer::Clock::time_point::max());
     }
 
-    void mayDoAnythingWithThemselves() {
+    void testMayDoAnythingWithThemselves() {
         const auto other = timer("other");
         std::unique_ptr<Timer> armed;
         armed = std::make_unique<Timer>(timers_, [&] {
@@ -123,7 +123,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("armed "), at(20ms));
     }
 
-    void waitForTheNextTurnWhenArmedForThePast() {
+    void testWaitForTheNextTurnWhenArmedForThePast() {
         std::unique_ptr<Timer> again;
         again = std::make_unique<Timer>(timers_, [&] {
             expired_ += "again ";
@@ -134,7 +134,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("again "), at(0ms));
     }
 
-    void letOthersExpireHoweverOftenTheyAreArmed() {
+    void testLetOthersExpireHoweverOftenTheyAreArmed() {
         std::unique_ptr<Timer> again;
         again = std::make_unique<Timer>(timers_, [&] {
             expired_ += "again ";
@@ -153,7 +153,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("again otheragain "), expired_);
     }
 
-    void leaveTheRestForLater() {
+    void testLeaveTheRestForLater() {
         const auto a = timer("a");
         const auto b = timer("b");
         a->arm(start_);
@@ -165,7 +165,7 @@ public:
     }
 
     /// Beside a set that is sorted anew each time.
-    void keepTheirOrderWhateverHappens() {
+    void testKeepTheirOrderWhateverHappens() {
         constexpr int count = 40;
         std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same each time
         std::vector<std::unique_ptr<Timer>> timers;

@@ -114,28 +114,28 @@ void finish(TunnelPeer& peer) {
 
 class TunnelTest : public LoopFixture {
     CPPUNIT_TEST_SUITE(TunnelTest);
-    CPPUNIT_TEST(lifeOfATunnel);
-    CPPUNIT_TEST(byteByByte);
-    CPPUNIT_TEST(ourSideFinishesFirst);
-    CPPUNIT_TEST(whatCameBehindTheHeadIsKeptWhilePaused);
-    CPPUNIT_TEST(nothingIsReadWhilePaused);
-    CPPUNIT_TEST(sendingMeetsBackPressure);
-    CPPUNIT_TEST(sendingOnIsAnOverrun);
-    CPPUNIT_TEST(finishSendsWhatIsLeft);
-    CPPUNIT_TEST(closeSendsWhatIsLeft);
-    CPPUNIT_TEST(abortDropsWhatIsLeft);
-    CPPUNIT_TEST(clientThatHasGone);
-    CPPUNIT_TEST(goneBeforeItOpens);
-    CPPUNIT_TEST(revokedTokenCutsIt);
-    CPPUNIT_TEST(revokedTokenOpensNone);
-    CPPUNIT_TEST(pluginThatIsReplaced);
-    CPPUNIT_TEST(daemonThatStops);
-    CPPUNIT_TEST(exceptionsEndIt);
-    CPPUNIT_TEST(wrongThreadIsNoticed);
-    CPPUNIT_TEST(deadlines);
-    CPPUNIT_TEST(deadlineForTheAnswer);
-    CPPUNIT_TEST(contentOfAnAbsoluteForm);
-    CPPUNIT_TEST(contentThatIsBroken);
+    CPPUNIT_TEST(testLifeOfATunnel);
+    CPPUNIT_TEST(testByteByByte);
+    CPPUNIT_TEST(testOurSideFinishesFirst);
+    CPPUNIT_TEST(testWhatCameBehindTheHeadIsKeptWhilePaused);
+    CPPUNIT_TEST(testNothingIsReadWhilePaused);
+    CPPUNIT_TEST(testSendingMeetsBackPressure);
+    CPPUNIT_TEST(testSendingOnIsAnOverrun);
+    CPPUNIT_TEST(testFinishSendsWhatIsLeft);
+    CPPUNIT_TEST(testCloseSendsWhatIsLeft);
+    CPPUNIT_TEST(testAbortDropsWhatIsLeft);
+    CPPUNIT_TEST(testClientThatHasGone);
+    CPPUNIT_TEST(testGoneBeforeItOpens);
+    CPPUNIT_TEST(testRevokedTokenCutsIt);
+    CPPUNIT_TEST(testRevokedTokenOpensNone);
+    CPPUNIT_TEST(testPluginThatIsReplaced);
+    CPPUNIT_TEST(testDaemonThatStops);
+    CPPUNIT_TEST(testExceptionsEndIt);
+    CPPUNIT_TEST(testWrongThreadIsNoticed);
+    CPPUNIT_TEST(testDeadlines);
+    CPPUNIT_TEST(testDeadlineForTheAnswer);
+    CPPUNIT_TEST(testContentOfAnAbsoluteForm);
+    CPPUNIT_TEST(testContentThatIsBroken);
     CPPUNIT_TEST_SUITE_END();
 
     Happened happened_;
@@ -221,7 +221,7 @@ public:
         CPPUNIT_ASSERT(gate_->quiet());
     }
 
-    void lifeOfATunnel() {
+    void testLifeOfATunnel() {
         open({.data = echo, .finished = finish});
         peer_.send("hello");
         peer_.await("hello");
@@ -251,7 +251,7 @@ public:
         });
     }
 
-    void byteByByte() {
+    void testByteByByte() {
         open({.data = echo, .finished = finish}, "early", 1);
         peer_.send("late");
         peer_.finishSending();
@@ -259,7 +259,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("earlylate"), body());
     }
 
-    void ourSideFinishesFirst() {
+    void testOurSideFinishesFirst() {
         open({.opened = [](TunnelPeer& peer) {
             peer.send("all");
             peer.finish();
@@ -274,7 +274,7 @@ public:
                              happened_.await("destroyed"));
     }
 
-    void whatCameBehindTheHeadIsKeptWhilePaused() {
+    void testWhatCameBehindTheHeadIsKeptWhilePaused() {
         open({.opened = [](TunnelPeer& peer) { peer.pauseReading(); }}, "early");
         peer_.send("late");
         settle();
@@ -283,7 +283,7 @@ public:
         happened_.await("data:earlylate");
     }
 
-    void nothingIsReadWhilePaused() {
+    void testNothingIsReadWhilePaused() {
         open({.data = [](TunnelPeer& peer, std::string_view) { peer.pauseReading(); }});
         peer_.send("one");
         happened_.await("data:one");
@@ -300,7 +300,7 @@ public:
         happened_.await("finished");
     }
 
-    void sendingMeetsBackPressure() {
+    void testSendingMeetsBackPressure() {
         services_.limits.tunnelBuffer = 1000;
         open({.writable = [](TunnelPeer& peer) { peer.send("end"); }});
         peer_.await("\r\n\r\n");
@@ -323,7 +323,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(1200, 'x') + "end", body());
     }
 
-    void sendingOnIsAnOverrun() {
+    void testSendingOnIsAnOverrun() {
         services_.limits.tunnelBuffer = 1000;
         open({});
         peer_.await("\r\n\r\n");
@@ -337,7 +337,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), body());
     }
 
-    void finishSendsWhatIsLeft() {
+    void testFinishSendsWhatIsLeft() {
         open({.finished = finish});
         peer_.await("\r\n\r\n");
         peer_.stopTaking();
@@ -356,7 +356,7 @@ public:
         happened_.await("closed:finished");
     }
 
-    void closeSendsWhatIsLeft() {
+    void testCloseSendsWhatIsLeft() {
         open({.data = [](TunnelPeer& peer, std::string_view) {
             peer.send("good-bye");
             peer.close();
@@ -375,7 +375,7 @@ public:
         peer_.awaitGone();
     }
 
-    void abortDropsWhatIsLeft() {
+    void testAbortDropsWhatIsLeft() {
         open({.data = [](TunnelPeer& peer, std::string_view) {
             peer.send("good-bye");
             peer.abort();
@@ -388,13 +388,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), body());
     }
 
-    void clientThatHasGone() {
+    void testClientThatHasGone() {
         open({.opened = [](TunnelPeer& peer) { peer.pauseReading(); }}, "unread");
         peer_.reset();
         CPPUNIT_ASSERT_EQUAL(std::string("opened closed:lost destroyed"), happened_.await("destroyed"));
     }
 
-    void goneBeforeItOpens() {
+    void testGoneBeforeItOpens() {
         std::promise<Promise> promised;
         addProxy(RouteKind::connect, [&](const Call&) {
             return Reply::deferred([&](Promise promise) { promised.set_value(std::move(promise)); });
@@ -408,7 +408,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("destroyed"), happened_.await("destroyed"));
     }
 
-    void revokedTokenCutsIt() {
+    void testRevokedTokenCutsIt() {
         open({});
         workers_.revoke(job_);
         onLoop([this] { loop_->endRevoked(job_); });
@@ -416,7 +416,7 @@ public:
         peer_.awaitGone();
     }
 
-    void revokedTokenOpensNone() {
+    void testRevokedTokenOpensNone() {
         addProxy(RouteKind::connect, [this](const Call&) {
             workers_.revoke(job_);
             return Reply::tunnel(tunnel({}));
@@ -427,7 +427,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("destroyed"), happened_.text());
     }
 
-    void pluginThatIsReplaced() {
+    void testPluginThatIsReplaced() {
         open({});
         gate_->hold();
         onLoop([this] { loop_->endWaits(*gate_); });
@@ -436,7 +436,7 @@ public:
         CPPUNIT_ASSERT(gate_->waitIdle(failureLimit()));
     }
 
-    void daemonThatStops() {
+    void testDaemonThatStops() {
         open({.data = echo});
         loop_->drain();
         happened_.await("drain");
@@ -447,7 +447,7 @@ public:
                              happened_.await("destroyed"));
     }
 
-    void exceptionsEndIt() {
+    void testExceptionsEndIt() {
         open({.data = [](TunnelPeer&, std::string_view) { throw std::runtime_error("no"); }});
         peer_.send("x");
         CPPUNIT_ASSERT_EQUAL(std::string("opened data:x closed:failed destroyed"),
@@ -455,7 +455,7 @@ public:
         peer_.awaitGone();
     }
 
-    void wrongThreadIsNoticed() {
+    void testWrongThreadIsNoticed() {
         open({});
         CPPUNIT_ASSERT_THROW(tunnelPeer_->send("x"), std::logic_error);
         CPPUNIT_ASSERT_THROW(static_cast<void>(tunnelPeer_->room()), std::logic_error);
@@ -466,14 +466,14 @@ public:
         CPPUNIT_ASSERT_THROW(tunnelPeer_->abort(), std::logic_error);
     }
 
-    void deadlines() {
+    void testDeadlines() {
         services_.limits.tunnelIdleTimeout = 100ms;
         open({});
         happened_.await("closed:idle");
         peer_.awaitGone();
     }
 
-    void deadlineForTheAnswer() {
+    void testDeadlineForTheAnswer() {
         services_.limits.tunnelEstablishTimeout = 50ms;
         std::promise<Promise> promised;
         std::promise<void> abandoned;
@@ -491,7 +491,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("destroyed"), happened_.await("destroyed"));
     }
 
-    void contentOfAnAbsoluteForm() {
+    void testContentOfAnAbsoluteForm() {
         addProxy(RouteKind::forward, [this](const Call& call) {
             happened_.add(call.method() + " " + call.path());
             return Reply::tunnel(tunnel({.finished = [](TunnelPeer& peer) {
@@ -508,7 +508,7 @@ public:
         CPPUNIT_ASSERT(!target_->length);
     }
 
-    void contentThatIsBroken() {
+    void testContentThatIsBroken() {
         addProxy(RouteKind::forward, [this](const Call&) { return Reply::tunnel(tunnel({})); });
         connect();
         peer_.send(request("PUT http://h/x", "Content-Length: 10\r\n") + "hello");

@@ -13,17 +13,17 @@ using namespace std::chrono_literals;
 
 class TurnsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(TurnsTest);
-    CPPUNIT_TEST(connectionsOfAnAccountKeepTheirOrder);
-    CPPUNIT_TEST(accountsTakeTurns);
-    CPPUNIT_TEST(aNewcomerWaitsForOneTurnOfEach);
-    CPPUNIT_TEST(aConnectionWaitsOnce);
-    CPPUNIT_TEST(whatComesAfterItsTurnWaitsAnew);
-    CPPUNIT_TEST(anAccountAloneHasAllTheTime);
-    CPPUNIT_TEST(whoHasUsedItsShareWaits);
-    CPPUNIT_TEST(operatorsAndNewcomersNeverWait);
-    CPPUNIT_TEST(strangersHaveLess);
-    CPPUNIT_TEST(allIsTakenInTheEnd);
-    CPPUNIT_TEST(accountsAreForgotten);
+    CPPUNIT_TEST(testConnectionsOfAnAccountKeepTheirOrder);
+    CPPUNIT_TEST(testAccountsTakeTurns);
+    CPPUNIT_TEST(testANewcomerWaitsForOneTurnOfEach);
+    CPPUNIT_TEST(testAConnectionWaitsOnce);
+    CPPUNIT_TEST(testWhatComesAfterItsTurnWaitsAnew);
+    CPPUNIT_TEST(testAnAccountAloneHasAllTheTime);
+    CPPUNIT_TEST(testWhoHasUsedItsShareWaits);
+    CPPUNIT_TEST(testOperatorsAndNewcomersNeverWait);
+    CPPUNIT_TEST(testStrangersHaveLess);
+    CPPUNIT_TEST(testAllIsTakenInTheEnd);
+    CPPUNIT_TEST(testAccountsAreForgotten);
     CPPUNIT_TEST_SUITE_END();
 
     Crowd crowd_;
@@ -52,7 +52,7 @@ class TurnsTest : public CppUnit::TestFixture {
     }
 
 public:
-    void connectionsOfAnAccountKeepTheirOrder() {
+    void testConnectionsOfAnAccountKeepTheirOrder() {
         for (const Turns::ConnectionId connection : {3, 1, 2}) {
             add(connection, 7);
         }
@@ -61,7 +61,7 @@ public:
         CPPUNIT_ASSERT(turns_.due() == Turns::Clock::time_point::max());
     }
 
-    void accountsTakeTurns() {
+    void testAccountsTakeTurns() {
         for (const Turns::ConnectionId connection : {11, 12, 13}) {
             add(connection, 1);
         }
@@ -72,7 +72,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("11 21 31 12 22 13"), take(6));
     }
 
-    void aNewcomerWaitsForOneTurnOfEach() {
+    void testANewcomerWaitsForOneTurnOfEach() {
         for (Turns::ConnectionId connection = 100; connection < 300; ++connection) {
             add(connection, 1);
         }
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("102 1 103"), take(3));
     }
 
-    void aConnectionWaitsOnce() {
+    void testAConnectionWaitsOnce() {
         std::string ran;
         turns_.of(1, 7).events |= 1U;
         turns_.of(1, 7).tasks.emplace_back([&ran] { ran += "a"; });
@@ -99,7 +99,7 @@ public:
         CPPUNIT_ASSERT(!turns_.take(now_));
     }
 
-    void whatComesAfterItsTurnWaitsAnew() {
+    void testWhatComesAfterItsTurnWaitsAnew() {
         add(1, 7);
         add(2, 7);
         CPPUNIT_ASSERT_EQUAL(std::string("1"), take(1));
@@ -107,7 +107,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("2 1"), take(2));
     }
 
-    void anAccountAloneHasAllTheTime() {
+    void testAnAccountAloneHasAllTheTime() {
         turns_.took(7, 100ms, now_);
         now_ += 1s;
         turns_.took(newcomersAccount, 1ms, now_);
@@ -116,7 +116,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("11"), take(1));
     }
 
-    void whoHasUsedItsShareWaits() {
+    void testWhoHasUsedItsShareWaits() {
         crowd();
         turns_.took(7, 20ms, now_);
         add(11, 7);
@@ -136,7 +136,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("11"), take(1));
     }
 
-    void operatorsAndNewcomersNeverWait() {
+    void testOperatorsAndNewcomersNeverWait() {
         crowd();
         turns_.took(operatorsAccount, 1s, now_);
         turns_.took(newcomersAccount, 1s, now_);
@@ -145,7 +145,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1 2"), take(2));
     }
 
-    void strangersHaveLess() {
+    void testStrangersHaveLess() {
         crowd();
         const auto strangers = accountOfStrangers(9);
         turns_.took(strangers, 20ms, now_);
@@ -154,7 +154,7 @@ public:
         CPPUNIT_ASSERT(turns_.due() == now_ + 390ms);
     }
 
-    void allIsTakenInTheEnd() {
+    void testAllIsTakenInTheEnd() {
         crowd();
         turns_.took(7, 1s, now_);
         add(11, 7);
@@ -165,7 +165,7 @@ public:
         CPPUNIT_ASSERT(!turns_.takeAny());
     }
 
-    void accountsAreForgotten() {
+    void testAccountsAreForgotten() {
         for (Account account = 10; account < 10'000; ++account) {
             turns_.took(account, 1ms, now_);
             now_ += 10ms;

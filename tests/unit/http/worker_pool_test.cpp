@@ -22,16 +22,16 @@ using namespace std::chrono_literals;
 
 class WorkerPoolTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WorkerPoolTest);
-    CPPUNIT_TEST(runsWhatItIsGiven);
-    CPPUNIT_TEST(whatATaskThrowsIsLogged);
-    CPPUNIT_TEST(handlersThatNeverReturnTakeNothingFromOthers);
-    CPPUNIT_TEST(oneThreadIsEnough);
-    CPPUNIT_TEST(threadsThatComeBackReplaceTheSpareOnes);
-    CPPUNIT_TEST(aPoolWithoutProgressIsStuckUntilItGoesOn);
-    CPPUNIT_TEST(stoppingRunsWhatIsQueued);
-    CPPUNIT_TEST(manyThreadsSubmit);
-    CPPUNIT_TEST(aRestingJobGoesOnByItself);
-    CPPUNIT_TEST(stoppingRunsWhatRests);
+    CPPUNIT_TEST(testRunsWhatItIsGiven);
+    CPPUNIT_TEST(testWhatATaskThrowsIsLogged);
+    CPPUNIT_TEST(testHandlersThatNeverReturnTakeNothingFromOthers);
+    CPPUNIT_TEST(testOneThreadIsEnough);
+    CPPUNIT_TEST(testThreadsThatComeBackReplaceTheSpareOnes);
+    CPPUNIT_TEST(testAPoolWithoutProgressIsStuckUntilItGoesOn);
+    CPPUNIT_TEST(testStoppingRunsWhatIsQueued);
+    CPPUNIT_TEST(testManyThreadsSubmit);
+    CPPUNIT_TEST(testARestingJobGoesOnByItself);
+    CPPUNIT_TEST(testStoppingRunsWhatRests);
     CPPUNIT_TEST_SUITE_END();
 
     /// Handlers that hang until they are let go.
@@ -113,12 +113,12 @@ class WorkerPoolTest : public CppUnit::TestFixture {
     }
 
 public:
-    void runsWhatItIsGiven() {
+    void testRunsWhatItIsGiven() {
         WorkerPool pool({}, log_);
         await(submit(pool, "p"));
     }
 
-    void whatATaskThrowsIsLogged() {
+    void testWhatATaskThrowsIsLogged() {
         WorkerPool pool({.threads = 1}, log_);
         CPPUNIT_ASSERT(pool.submit({Lane::worker, "job", "p"}, [] { throw std::runtime_error("oh no"); }));
         await(submit(pool, "p"));
@@ -126,7 +126,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count(LogLevel::error));
     }
 
-    void handlersThatNeverReturnTakeNothingFromOthers() {
+    void testHandlersThatNeverReturnTakeNothingFromOthers() {
         WorkerPool pool({.threads = 4, .patience = 1ms}, log_);
         Hanging hanging(pool);
         hanging.hang("bad", 2);
@@ -140,14 +140,14 @@ public:
         await(third);
     }
 
-    void oneThreadIsEnough() {
+    void testOneThreadIsEnough() {
         WorkerPool pool({.threads = 1, .patience = 1ms}, log_);
         Hanging hanging(pool);
         hanging.hang("bad", 1);
         await(submit(pool, "good"));
     }
 
-    void threadsThatComeBackReplaceTheSpareOnes() {
+    void testThreadsThatComeBackReplaceTheSpareOnes() {
         WorkerPool pool({.threads = 1, .patience = 1ms}, log_);
         for (int i = 0; i < 20; ++i) {
             Hanging hanging(pool);
@@ -157,7 +157,7 @@ public:
         await(submit(pool, "bad"));
     }
 
-    void aPoolWithoutProgressIsStuckUntilItGoesOn() {
+    void testAPoolWithoutProgressIsStuckUntilItGoesOn() {
         WorkerPool pool({.threads = 1, .patience = 1ms, .stuckAfter = 20ms}, log_);
         Hanging hanging(pool);
         hanging.hang("bad", 1);
@@ -178,7 +178,7 @@ public:
         }
     }
 
-    void stoppingRunsWhatIsQueued() {
+    void testStoppingRunsWhatIsQueued() {
         WorkerPool pool({.threads = 1}, log_);
         std::atomic<int> ran{0};
         {
@@ -193,7 +193,7 @@ public:
         CPPUNIT_ASSERT(!pool.submit({Lane::worker, "job", "p"}, [] {}));
     }
 
-    void manyThreadsSubmit() {
+    void testManyThreadsSubmit() {
         constexpr int each = 2000;
         WorkerPool pool({.threads = 3, .places = 100'000, .patience = 1ms}, log_);
         std::latch done(4 * each);
@@ -210,13 +210,13 @@ public:
         done.wait();
     }
 
-    void aRestingJobGoesOnByItself() {
+    void testARestingJobGoesOnByItself() {
         Crowd crowd;
         WorkerPool pool({.threads = 1, .jobShare = 1}, log_, &crowd);
         await(exhaust(pool, crowd));
     }
 
-    void stoppingRunsWhatRests() {
+    void testStoppingRunsWhatRests() {
         Crowd crowd;
         WorkerPool pool({.threads = 1, .jobShare = 1}, log_, &crowd);
         const auto waiting = exhaust(pool, crowd);

@@ -13,19 +13,19 @@ namespace sallyport::host::jobs {
 
 class CursorTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(CursorTest);
-    CPPUNIT_TEST(givesBackItsNumber);
-    CPPUNIT_TEST(refusesWhatItDidNotGive);
+    CPPUNIT_TEST(testGivesBackItsNumber);
+    CPPUNIT_TEST(testRefusesWhatItDidNotGive);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void givesBackItsNumber() {
+    void testGivesBackItsNumber() {
         for (const std::int64_t number : {std::int64_t{1}, std::int64_t{16}, std::int64_t{100000},
                                           std::numeric_limits<std::int64_t>::max()}) {
             CPPUNIT_ASSERT_EQUAL(number, numberIn(cursorAfter(number)));
         }
     }
 
-    void refusesWhatItDidNotGive() {
+    void testRefusesWhatItDidNotGive() {
         using namespace std::string_literals;
         for (const std::string& cursor :
              {""s, "j"s, "j0"s, "j-1"s, "j+1"s, "j01"s, "jA"s, "J1"s, "1"s, "e1"s, "j1 "s, " j1"s, "j1\0"s,

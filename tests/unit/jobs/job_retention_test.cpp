@@ -21,16 +21,16 @@ using namespace std::chrono_literals;
 
 class JobRetentionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(JobRetentionTest);
-    CPPUNIT_TEST(onlyJobsThatAreLongOverGo);
-    CPPUNIT_TEST(everyKindOfEndCounts);
-    CPPUNIT_TEST(deletedJobsAreToldOnceTheyAreGone);
-    CPPUNIT_TEST(whatATurnLeavesIsForTheNext);
-    CPPUNIT_TEST(nothingGoesWithoutAKeep);
-    CPPUNIT_TEST(nothingGoesRightAfterTheStart);
-    CPPUNIT_TEST(anotherKeepCountsFromTheNextTurn);
-    CPPUNIT_TEST(aRunIsOneLine);
-    CPPUNIT_TEST(aRestartOfADeletedJobStays);
-    CPPUNIT_TEST(oldJobsAreFoundByAnIndex);
+    CPPUNIT_TEST(testOnlyJobsThatAreLongOverGo);
+    CPPUNIT_TEST(testEveryKindOfEndCounts);
+    CPPUNIT_TEST(testDeletedJobsAreToldOnceTheyAreGone);
+    CPPUNIT_TEST(testWhatATurnLeavesIsForTheNext);
+    CPPUNIT_TEST(testNothingGoesWithoutAKeep);
+    CPPUNIT_TEST(testNothingGoesRightAfterTheStart);
+    CPPUNIT_TEST(testAnotherKeepCountsFromTheNextTurn);
+    CPPUNIT_TEST(testARunIsOneLine);
+    CPPUNIT_TEST(testARestartOfADeletedJobStays);
+    CPPUNIT_TEST(testOldJobsAreFoundByAnIndex);
     CPPUNIT_TEST_SUITE_END();
 
     store::TemporaryDirectory directory_;
@@ -55,7 +55,7 @@ class JobRetentionTest : public CppUnit::TestFixture {
     JobRetention retention(std::chrono::milliseconds keep) { return {registry_, database_, log_, keep, 0ms}; }
 
 public:
-    void onlyJobsThatAreLongOverGo() {
+    void testOnlyJobsThatAreLongOverGo() {
         const JobId pending = make();
         const JobId running = make();
         registry_.start(running, [](const std::exception_ptr&) {});
@@ -72,7 +72,7 @@ public:
         CPPUNIT_ASSERT(tokens_.find(pending) != nullptr && tokens_.find(running) != nullptr);
     }
 
-    void everyKindOfEndCounts() {
+    void testEveryKindOfEndCounts() {
         for (const JobState state :
              {JobState::completed, JobState::failed, JobState::cancelled, JobState::interrupted}) {
             ended(state, 2h);
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT(registry_.list({}).jobs.empty());
     }
 
-    void deletedJobsAreToldOnceTheyAreGone() {
+    void testDeletedJobsAreToldOnceTheyAreGone() {
         const JobId job = ended(JobState::failed, 2h);
         const JobId stays = ended(JobState::failed, 0h);
         std::vector<JobId> told;
@@ -95,7 +95,7 @@ public:
         CPPUNIT_ASSERT(isThere(stays));
     }
 
-    void whatATurnLeavesIsForTheNext() {
+    void testWhatATurnLeavesIsForTheNext() {
         for (int i = 0; i < 20; ++i) {
             ended(JobState::completed, 2h);
         }
@@ -107,19 +107,19 @@ public:
         CPPUNIT_ASSERT(registry_.list({}).jobs.empty());
     }
 
-    void nothingGoesWithoutAKeep() {
+    void testNothingGoesWithoutAKeep() {
         const JobId job = ended(JobState::completed, 24h * 3650);
         retention(0ms).turn();
         CPPUNIT_ASSERT(isThere(job));
     }
 
-    void nothingGoesRightAfterTheStart() {
+    void testNothingGoesRightAfterTheStart() {
         const JobId job = ended(JobState::completed, 2h);
         JobRetention(registry_, database_, log_, 1h, 1h).turn();
         CPPUNIT_ASSERT(isThere(job));
     }
 
-    void anotherKeepCountsFromTheNextTurn() {
+    void testAnotherKeepCountsFromTheNextTurn() {
         const JobId job = ended(JobState::completed, 2h);
         JobRetention changed(registry_, database_, log_, 24h, 0ms);
         changed.turn();
@@ -129,7 +129,7 @@ public:
         CPPUNIT_ASSERT(!isThere(job));
     }
 
-    void aRunIsOneLine() {
+    void testARunIsOneLine() {
         ended(JobState::completed, 2h);
         ended(JobState::completed, 2h);
         JobRetention run(registry_, database_, log_, 1h, 0ms);
@@ -139,7 +139,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count("jobs=2"));
     }
 
-    void aRestartOfADeletedJobStays() {
+    void testARestartOfADeletedJobStays() {
         const JobId job = ended(JobState::failed, 2h);
         const JobId again = registry_.create({.task = "a task", .restartOf = job}).job->id;
         retention(1h).turn();
@@ -147,7 +147,7 @@ public:
         CPPUNIT_ASSERT(registry_.find(again)->restartOf == job);
     }
 
-    void oldJobsAreFoundByAnIndex() {
+    void testOldJobsAreFoundByAnIndex() {
         const Rows plan = database_.query(
             "EXPLAIN QUERY PLAN SELECT number, job_id FROM jobs WHERE finished_at < ? ORDER BY finished_at"
             " LIMIT ?",

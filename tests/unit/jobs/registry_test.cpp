@@ -107,43 +107,43 @@ constexpr std::chrono::milliseconds aMinute{60000};
 
 class RegistryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RegistryTest);
-    CPPUNIT_TEST(createdJobsAreStoredWhole);
-    CPPUNIT_TEST(createdJobsHaveDefaults);
-    CPPUNIT_TEST(onlyTheDigestOfATokenIsStored);
-    CPPUNIT_TEST(othersStoreInTheSameTransaction);
-    CPPUNIT_TEST(noJobIsThereWithoutWhatOthersStore);
-    CPPUNIT_TEST(aNewTokenReplacesTheLast);
-    CPPUNIT_TEST(aNewTokenOutlastsARestart);
-    CPPUNIT_TEST(noNewTokenForAJobThatIsOver);
-    CPPUNIT_TEST(knowsNothingOfAnUnknownJob);
-    CPPUNIT_TEST(everyTransitionAllowedOrRefused);
-    CPPUNIT_TEST(startedIsPublishedOnceWhenDurable);
-    CPPUNIT_TEST(statusIsKeptWhileTheJobRuns);
-    CPPUNIT_TEST(finishKeepsTheResultAndRevokesBeforeItTells);
-    CPPUNIT_TEST(finishNeedsAStateThatIsOver);
-    CPPUNIT_TEST(oneOfManyFinishesWins);
-    CPPUNIT_TEST(aJobFinishedAtOnceKeepsNoLease);
-    CPPUNIT_TEST(tokensSurviveReopening);
-    CPPUNIT_TEST(anUnreadableDigestIsLoggedAndTheOthersLoad);
-    CPPUNIT_TEST(ownersComeFromMemoryOrTheDatabase);
-    CPPUNIT_TEST(listsNewestFirst);
-    CPPUNIT_TEST(listsByUserAndState);
-    CPPUNIT_TEST(pagesWithoutRepeatOrGapWhileJobsAreAdded);
-    CPPUNIT_TEST(refusesAForeignCursor);
-    CPPUNIT_TEST(countsNameEveryState);
-    CPPUNIT_TEST(listsAndCountsUseIndexes);
-    CPPUNIT_TEST(silentJobsAreInterrupted);
-    CPPUNIT_TEST(manySilentJobsAreInterrupted);
-    CPPUNIT_TEST(jobsAreNotSilentBecauseTheDaemonWasDown);
-    CPPUNIT_TEST(whatCannotBeStoredDidNotHappen);
-    CPPUNIT_TEST(aFullQueueIsToldToTheCaller);
-    CPPUNIT_TEST(aCancelledJobsTokenIsDeadBeforeTheDiskHasIt);
-    CPPUNIT_TEST(aCancellationHoldsThoughTheDiskTakesNothing);
-    CPPUNIT_TEST(aCancellationFindsAFullQueueNoObstacle);
-    CPPUNIT_TEST(anEndThatIsNotedOutlastsACrash);
-    CPPUNIT_TEST(ofALongMessageTheBeginningIsNoted);
-    CPPUNIT_TEST(whatIsOverInTheDatabaseStaysAsItIs);
-    CPPUNIT_TEST(notesThatCannotBeReadAreDropped);
+    CPPUNIT_TEST(testCreatedJobsAreStoredWhole);
+    CPPUNIT_TEST(testCreatedJobsHaveDefaults);
+    CPPUNIT_TEST(testOnlyTheDigestOfATokenIsStored);
+    CPPUNIT_TEST(testOthersStoreInTheSameTransaction);
+    CPPUNIT_TEST(testNoJobIsThereWithoutWhatOthersStore);
+    CPPUNIT_TEST(testANewTokenReplacesTheLast);
+    CPPUNIT_TEST(testANewTokenOutlastsARestart);
+    CPPUNIT_TEST(testNoNewTokenForAJobThatIsOver);
+    CPPUNIT_TEST(testKnowsNothingOfAnUnknownJob);
+    CPPUNIT_TEST(testEveryTransitionAllowedOrRefused);
+    CPPUNIT_TEST(testStartedIsPublishedOnceWhenDurable);
+    CPPUNIT_TEST(testStatusIsKeptWhileTheJobRuns);
+    CPPUNIT_TEST(testFinishKeepsTheResultAndRevokesBeforeItTells);
+    CPPUNIT_TEST(testFinishNeedsAStateThatIsOver);
+    CPPUNIT_TEST(testOneOfManyFinishesWins);
+    CPPUNIT_TEST(testAJobFinishedAtOnceKeepsNoLease);
+    CPPUNIT_TEST(testTokensSurviveReopening);
+    CPPUNIT_TEST(testAnUnreadableDigestIsLoggedAndTheOthersLoad);
+    CPPUNIT_TEST(testOwnersComeFromMemoryOrTheDatabase);
+    CPPUNIT_TEST(testListsNewestFirst);
+    CPPUNIT_TEST(testListsByUserAndState);
+    CPPUNIT_TEST(testPagesWithoutRepeatOrGapWhileJobsAreAdded);
+    CPPUNIT_TEST(testRefusesAForeignCursor);
+    CPPUNIT_TEST(testCountsNameEveryState);
+    CPPUNIT_TEST(testListsAndCountsUseIndexes);
+    CPPUNIT_TEST(testSilentJobsAreInterrupted);
+    CPPUNIT_TEST(testManySilentJobsAreInterrupted);
+    CPPUNIT_TEST(testJobsAreNotSilentBecauseTheDaemonWasDown);
+    CPPUNIT_TEST(testWhatCannotBeStoredDidNotHappen);
+    CPPUNIT_TEST(testAFullQueueIsToldToTheCaller);
+    CPPUNIT_TEST(testACancelledJobsTokenIsDeadBeforeTheDiskHasIt);
+    CPPUNIT_TEST(testACancellationHoldsThoughTheDiskTakesNothing);
+    CPPUNIT_TEST(testACancellationFindsAFullQueueNoObstacle);
+    CPPUNIT_TEST(testAnEndThatIsNotedOutlastsACrash);
+    CPPUNIT_TEST(testOfALongMessageTheBeginningIsNoted);
+    CPPUNIT_TEST(testWhatIsOverInTheDatabaseStaysAsItIs);
+    CPPUNIT_TEST(testNotesThatCannotBeReadAreDropped);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -154,7 +154,7 @@ public:
         database_.reset();
     }
 
-    void createdJobsAreStoredWhole() {
+    void testCreatedJobsAreStoredWhole() {
         const JobId first = create();
         const Timestamp before = now();
         const CreatedJob created = registry_->create({.user = "anna",
@@ -180,7 +180,7 @@ public:
         }
     }
 
-    void createdJobsHaveDefaults() {
+    void testCreatedJobsHaveDefaults() {
         const Job job = *registry_->find(create());
         CPPUNIT_ASSERT_EQUAL("Job " + job.id.str(), job.title);
         CPPUNIT_ASSERT_EQUAL(std::string("default"), job.user);
@@ -188,14 +188,14 @@ public:
         CPPUNIT_ASSERT(!job.projectDir && !job.restartOf);
     }
 
-    void onlyTheDigestOfATokenIsStored() {
+    void testOnlyTheDigestOfATokenIsStored() {
         const CreatedJob created = registry_->create({.task = "task"});
         CPPUNIT_ASSERT_EQUAL(std::size_t{64}, created.token.size());
         CPPUNIT_ASSERT(auth::digest(created.token) == tokens_->find(created.job->id)->digest);
         CPPUNIT_ASSERT_EQUAL(auth::hex(auth::digest(created.token)), storedDigest(created.job->id));
     }
 
-    void othersStoreInTheSameTransaction() {
+    void testOthersStoreInTheSameTransaction() {
         const JobId id = JobId::random();
         std::vector<std::string> order;
         const CreatedJob created = registry_->create(
@@ -220,7 +220,7 @@ public:
         CPPUNIT_ASSERT(both == registry_->find(id)->participants);
     }
 
-    void noJobIsThereWithoutWhatOthersStore() {
+    void testNoJobIsThereWithoutWhatOthersStore() {
         const JobId id = JobId::random();
         CPPUNIT_ASSERT_THROW(
             static_cast<void>(registry_->create(
@@ -232,7 +232,7 @@ public:
         CPPUNIT_ASSERT(bus_.created().empty());
     }
 
-    void aNewTokenReplacesTheLast() {
+    void testANewTokenReplacesTheLast() {
         const CreatedJob job =
             registry_->create({.task = "t", .terms = {.limits = {.requestsPerSecond = 7}}});
         start(job.job->id);
@@ -249,14 +249,14 @@ public:
         CPPUNIT_ASSERT(tokens_->find(auth::digest(job.token)) == nullptr);
     }
 
-    void aNewTokenOutlastsARestart() {
+    void testANewTokenOutlastsARestart() {
         const JobId job = create();
         const std::string token = registry_->renewToken(job);
         open({.file = directory_.file()});
         CPPUNIT_ASSERT(tokens_->find(job)->digest == auth::digest(token));
     }
 
-    void noNewTokenForAJobThatIsOver() {
+    void testNoNewTokenForAJobThatIsOver() {
         const auto refused = [this](const JobId& job) {
             try {
                 static_cast<void>(registry_->renewToken(job));
@@ -272,7 +272,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, refused(JobId::random()));
     }
 
-    void knowsNothingOfAnUnknownJob() {
+    void testKnowsNothingOfAnUnknownJob() {
         const JobId unknown = JobId::random();
         CPPUNIT_ASSERT(!registry_->find(unknown));
         CPPUNIT_ASSERT(!registry_->owner(unknown));
@@ -282,7 +282,7 @@ public:
         CPPUNIT_ASSERT(bus_.messages().empty());
     }
 
-    void everyTransitionAllowedOrRefused() {
+    void testEveryTransitionAllowedOrRefused() {
         for (const JobState from : states) {
             for (const JobState to : states) {
                 if (to == JobState::pending) {
@@ -302,7 +302,7 @@ public:
         }
     }
 
-    void startedIsPublishedOnceWhenDurable() {
+    void testStartedIsPublishedOnceWhenDurable() {
         const JobId job = create("anna");
         const auto lease = tokens_->find(job);
         CPPUNIT_ASSERT(!lease->started);
@@ -318,7 +318,7 @@ public:
         CPPUNIT_ASSERT_EQUAL("started " + job.str() + " anna", bus_.messages().front());
     }
 
-    void statusIsKeptWhileTheJobRuns() {
+    void testStatusIsKeptWhileTheJobRuns() {
         const JobId job = jobIn(JobState::running);
         report(job, "reading", 3);
         report(job, std::nullopt, 4294967295);
@@ -330,7 +330,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::uint32_t{4294967295}, registry_->find(job)->iteration);
     }
 
-    void finishKeepsTheResultAndRevokesBeforeItTells() {
+    void testFinishKeepsTheResultAndRevokesBeforeItTells() {
         const JobId job = create("anna");
         const auto lease = tokens_->find(job);
         bool revokedWhenPublished = false;
@@ -358,7 +358,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, bus_.messages().size());
     }
 
-    void finishNeedsAStateThatIsOver() {
+    void testFinishNeedsAStateThatIsOver() {
         const JobId job = create();
         for (const JobState state : {JobState::pending, JobState::running}) {
             CPPUNIT_ASSERT_THROW(registry_->finish(job, state, {}, [](const std::exception_ptr&, bool) {}),
@@ -366,7 +366,7 @@ public:
         }
     }
 
-    void oneOfManyFinishesWins() {
+    void testOneOfManyFinishesWins() {
         constexpr std::array ends{JobState::completed, JobState::failed, JobState::cancelled,
                                   JobState::interrupted};
         for (int round = 0; round < 20; ++round) {
@@ -392,7 +392,7 @@ public:
         }
     }
 
-    void aJobFinishedAtOnceKeepsNoLease() {
+    void testAJobFinishedAtOnceKeepsNoLease() {
         // Others see a new job before its creator has returned.
         std::atomic<bool> over = false;
         std::thread canceller([&] {
@@ -414,7 +414,7 @@ public:
         }
     }
 
-    void tokensSurviveReopening() {
+    void testTokensSurviveReopening() {
         const CreatedJob pending = registry_->create({.user = "anna", .task = "t"});
         const JobId running = jobIn(JobState::running);
         const JobId over = jobIn(JobState::cancelled);
@@ -429,7 +429,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, everybody().size());
     }
 
-    void anUnreadableDigestIsLoggedAndTheOthersLoad() {
+    void testAnUnreadableDigestIsLoggedAndTheOthersLoad() {
         const JobId whole = create();
         const JobId broken = create();
         database_->write([&](Transaction& transaction) {
@@ -442,7 +442,7 @@ public:
                              log_.count("so that its worker cannot call job=" + broken.str()));
     }
 
-    void ownersComeFromMemoryOrTheDatabase() {
+    void testOwnersComeFromMemoryOrTheDatabase() {
         const JobId running = create("anna");
         const JobId over = create("bob");
         finish(over, JobState::cancelled);
@@ -452,7 +452,7 @@ public:
         CPPUNIT_ASSERT_THROW(static_cast<void>(registry_->owner(over)), StoreError);
     }
 
-    void listsNewestFirst() {
+    void testListsNewestFirst() {
         std::vector<JobId> made;
         made.reserve(20);
         for (int job = 0; job < 20; ++job) {
@@ -464,7 +464,7 @@ public:
         CPPUNIT_ASSERT(page.nextCursor.empty());
     }
 
-    void listsByUserAndState() {
+    void testListsByUserAndState() {
         const JobId annasRunning = create("anna");
         const JobId annasOver = create("anna");
         const JobId bobsRunning = create("bob");
@@ -480,7 +480,7 @@ public:
         CPPUNIT_ASSERT(registry_->list({.user = "nobody"}).jobs.empty());
     }
 
-    void pagesWithoutRepeatOrGapWhileJobsAreAdded() {
+    void testPagesWithoutRepeatOrGapWhileJobsAreAdded() {
         std::vector<JobId> made;
         made.reserve(25);
         for (int job = 0; job < 25; ++job) {
@@ -502,7 +502,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(5, pages);
     }
 
-    void refusesAForeignCursor() {
+    void testRefusesAForeignCursor() {
         for (const char* cursor : {"x", "j", "j0", "MTIz"}) {
             try {
                 static_cast<void>(registry_->list({.cursor = cursor}));
@@ -513,7 +513,7 @@ public:
         }
     }
 
-    void countsNameEveryState() {
+    void testCountsNameEveryState() {
         for (const JobState state : states) {
             jobIn(state);
         }
@@ -529,7 +529,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(states.size(), registry_->count("nobody").size());
     }
 
-    void listsAndCountsUseIndexes() {
+    void testListsAndCountsUseIndexes() {
         ExplainingStore store(*database_);
         auth::WorkerTokens tokens;
         Registry registry(store, tokens, bus_, log_);
@@ -559,7 +559,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(store.plan(), served(store, "job_id=?"));
     }
 
-    void silentJobsAreInterrupted() {
+    void testSilentJobsAreInterrupted() {
         const JobId silent = create("anna");
         const JobId talking = jobIn(JobState::running);
         const JobId pending = create();
@@ -591,7 +591,7 @@ public:
         CPPUNIT_ASSERT(registry_->find(waiting)->state == JobState::interrupted);
     }
 
-    void manySilentJobsAreInterrupted() {
+    void testManySilentJobsAreInterrupted() {
         constexpr int jobs = 250;
         for (int job = 0; job < jobs; ++job) {
             const JobId id = create();
@@ -603,14 +603,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{2} * jobs, bus_.messages().size());
     }
 
-    void jobsAreNotSilentBecauseTheDaemonWasDown() {
+    void testJobsAreNotSilentBecauseTheDaemonWasDown() {
         const JobId job = jobIn(JobState::running);
         open({.file = directory_.file()});
         registry_->interruptSilent(aMinute);
         CPPUNIT_ASSERT(registry_->find(job)->state == JobState::running);
     }
 
-    void whatCannotBeStoredDidNotHappen() {
+    void testWhatCannotBeStoredDidNotHappen() {
         const JobId pending = create();
         const JobId running = jobIn(JobState::running);
         open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)});
@@ -634,7 +634,7 @@ public:
         CPPUNIT_ASSERT(finish(running, JobState::completed));
     }
 
-    void aFullQueueIsToldToTheCaller() {
+    void testAFullQueueIsToldToTheCaller() {
         open({.file = directory_.file(), .queue = 1});
         const JobId job = create();
         store::Blockade blockade(*database_);
@@ -653,7 +653,7 @@ public:
         CPPUNIT_ASSERT(finish(job, JobState::failed));
     }
 
-    void aCancelledJobsTokenIsDeadBeforeTheDiskHasIt() {
+    void testACancelledJobsTokenIsDeadBeforeTheDiskHasIt() {
         open({.file = directory_.file()});
         const JobId job = jobIn(JobState::running);
         const auto lease = tokens_->find(job);
@@ -668,7 +668,7 @@ public:
         CPPUNIT_ASSERT(registry_->durable(job));
     }
 
-    void aCancellationHoldsThoughTheDiskTakesNothing() {
+    void testACancellationHoldsThoughTheDiskTakesNothing() {
         open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)});
         const JobId job = jobIn(JobState::running);
         const JobId other = jobIn(JobState::running);
@@ -701,7 +701,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), storedDigest(job));
     }
 
-    void aCancellationFindsAFullQueueNoObstacle() {
+    void testACancellationFindsAFullQueueNoObstacle() {
         open({.file = directory_.file(), .queue = 1});
         const JobId job = create();
         store::Blockade blockade(*database_);
@@ -716,7 +716,7 @@ public:
         CPPUNIT_ASSERT(registry_->durable(job));
     }
 
-    void anEndThatIsNotedOutlastsACrash() {
+    void testAnEndThatIsNotedOutlastsACrash() {
         open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)}, true);
         const JobId completed = jobIn(JobState::running);
         const JobId cancelled = create("anna");
@@ -743,7 +743,7 @@ public:
         CPPUNIT_ASSERT(intents_->notes("job").empty());
     }
 
-    void ofALongMessageTheBeginningIsNoted() {
+    void testOfALongMessageTheBeginningIsNoted() {
         open({.file = directory_.file(), .lockWait = std::chrono::milliseconds(1)}, true);
         const JobId job = jobIn(JobState::running);
         std::string message = "x";
@@ -761,7 +761,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(message.substr(0, kept.size()), kept);
     }
 
-    void whatIsOverInTheDatabaseStaysAsItIs() {
+    void testWhatIsOverInTheDatabaseStaysAsItIs() {
         open({.file = directory_.file()}, true);
         const JobId job = jobIn(JobState::completed);
         CPPUNIT_ASSERT(intents_->add("job", job.str() + " cancelled 5 0 0"));
@@ -774,7 +774,7 @@ public:
         CPPUNIT_ASSERT(intents_->notes("job").empty());
     }
 
-    void notesThatCannotBeReadAreDropped() {
+    void testNotesThatCannotBeReadAreDropped() {
         open({.file = directory_.file()}, true);
         const JobId job = create();
         for (const std::string& text : {std::string("nonsense"), job.str() + " running 5 0 0",

@@ -7,25 +7,25 @@ namespace sallyport::host::jobs {
 
 class StatesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(StatesTest);
-    CPPUNIT_TEST(pendingMayStartAndEnd);
-    CPPUNIT_TEST(runningMayEnd);
-    CPPUNIT_TEST(whatIsOverStays);
+    CPPUNIT_TEST(testPendingMayStartAndEnd);
+    CPPUNIT_TEST(testRunningMayEnd);
+    CPPUNIT_TEST(testWhatIsOverStays);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void pendingMayStartAndEnd() {
+    void testPendingMayStartAndEnd() {
         for (const JobState to : states) {
             CPPUNIT_ASSERT_EQUAL(to != JobState::pending, mayChange(JobState::pending, to));
         }
     }
 
-    void runningMayEnd() {
+    void testRunningMayEnd() {
         for (const JobState to : states) {
             CPPUNIT_ASSERT_EQUAL(isOver(to), mayChange(JobState::running, to));
         }
     }
 
-    void whatIsOverStays() {
+    void testWhatIsOverStays() {
         for (const JobState from : states) {
             for (const JobState to : states) {
                 CPPUNIT_ASSERT(!isOver(from) || !mayChange(from, to));

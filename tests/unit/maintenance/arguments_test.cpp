@@ -12,13 +12,13 @@ namespace sallyport::host::maintenance {
 
 class ArgumentsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ArgumentsTest);
-    CPPUNIT_TEST(givesEachByItsName);
-    CPPUNIT_TEST(letsTheLastOfOneNameCount);
-    CPPUNIT_TEST(tellsWhatNobodyTook);
-    CPPUNIT_TEST(refusesOtherForms);
+    CPPUNIT_TEST(testGivesEachByItsName);
+    CPPUNIT_TEST(testLetsTheLastOfOneNameCount);
+    CPPUNIT_TEST(testTellsWhatNobodyTook);
+    CPPUNIT_TEST(testRefusesOtherForms);
     CPPUNIT_TEST_SUITE_END();
 
-    void givesEachByItsName() {
+    void testGivesEachByItsName() {
         Arguments arguments({"--file=a=b --c", "--force", "--define=x", "--empty=", "--define=y"});
         CPPUNIT_ASSERT_EQUAL(std::string("a=b --c"), arguments.require("file"));
         CPPUNIT_ASSERT(arguments.takeFlag("force"));
@@ -30,13 +30,13 @@ class ArgumentsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_THROW(static_cast<void>(arguments.require("file")), client::UsageError);
     }
 
-    void letsTheLastOfOneNameCount() {
+    void testLetsTheLastOfOneNameCount() {
         Arguments arguments({"--file=a", "--file=b"});
         CPPUNIT_ASSERT_EQUAL(std::string("b"), arguments.require("file"));
         arguments.requireAllTaken();
     }
 
-    void tellsWhatNobodyTook() {
+    void testTellsWhatNobodyTook() {
         Arguments arguments({"--force", "--farce=1"});
         CPPUNIT_ASSERT(arguments.takeFlag("force"));
         try {
@@ -47,7 +47,7 @@ class ArgumentsTest : public CppUnit::TestFixture {
         }
     }
 
-    void refusesOtherForms() {
+    void testRefusesOtherForms() {
         for (const std::string word : {"", "file", "-f", "--", "--=x", "-file=x"}) {
             CPPUNIT_ASSERT_THROW_MESSAGE(word, Arguments({word}), client::UsageError);
         }

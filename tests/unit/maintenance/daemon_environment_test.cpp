@@ -12,9 +12,9 @@ namespace sallyport::host::doctor {
 /// As far as that can be seen without a daemon, and without the unit's credentials.
 class DaemonEnvironmentTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DaemonEnvironmentTest);
-    CPPUNIT_TEST(knowsWhatSystemdHandsOver);
-    CPPUNIT_TEST(knowsNothingWhereNothingIsHandedOver);
-    CPPUNIT_TEST(knowsItsOwnVariables);
+    CPPUNIT_TEST(testKnowsWhatSystemdHandsOver);
+    CPPUNIT_TEST(testKnowsNothingWhereNothingIsHandedOver);
+    CPPUNIT_TEST(testKnowsItsOwnVariables);
     CPPUNIT_TEST_SUITE_END();
 
     using Presence = Examination::Given::Presence;
@@ -25,7 +25,7 @@ public:
         ::unsetenv("SALLYPORT_TEST_KEY");
     }
 
-    void knowsWhatSystemdHandsOver() {
+    void testKnowsWhatSystemdHandsOver() {
         tests::writeFile(here_ / "sallyport-master-key", "a key\n");
         tests::writeFile(here_ / "other-key", "somebody else's");
         CPPUNIT_ASSERT_EQUAL(0, ::setenv("CREDENTIALS_DIRECTORY", here_.path().c_str(), 1));
@@ -38,14 +38,14 @@ public:
         }
     }
 
-    void knowsNothingWhereNothingIsHandedOver() {
+    void testKnowsNothingWhereNothingIsHandedOver() {
         ::unsetenv("CREDENTIALS_DIRECTORY");
         const auto environment = DaemonEnvironment::around(data());
         CPPUNIT_ASSERT(environment.credential("sallyport-master-key").presence == Presence::absent);
     }
 
     /// They are those of a daemon that would be started from here.
-    void knowsItsOwnVariables() {
+    void testKnowsItsOwnVariables() {
         ::setenv("SALLYPORT_TEST_KEY", "a key", 1);
         const auto environment = DaemonEnvironment::around(data());
         const auto given = environment.variable("SALLYPORT_TEST_KEY", false);

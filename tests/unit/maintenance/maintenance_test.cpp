@@ -17,15 +17,15 @@ namespace sallyport::host::maintenance {
 /// The answers, whatever they are about.
 class MaintenanceTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MaintenanceTest);
-    CPPUNIT_TEST(answersWithADocument);
-    CPPUNIT_TEST(answersWithNotes);
-    CPPUNIT_TEST(answersWithAFailure);
-    CPPUNIT_TEST(doesNothingForAnotherVersion);
-    CPPUNIT_TEST(refusesWhatItDoesNotKnow);
-    CPPUNIT_TEST(isJsonWhateverFilesAreCalled);
+    CPPUNIT_TEST(testAnswersWithADocument);
+    CPPUNIT_TEST(testAnswersWithNotes);
+    CPPUNIT_TEST(testAnswersWithAFailure);
+    CPPUNIT_TEST(testDoesNothingForAnotherVersion);
+    CPPUNIT_TEST(testRefusesWhatItDoesNotKnow);
+    CPPUNIT_TEST(testIsJsonWhateverFilesAreCalled);
     CPPUNIT_TEST_SUITE_END();
 
-    void answersWithADocument() {
+    void testAnswersWithADocument() {
         const Answer answer =
             ask("doctor", {"--define=data.dir=" + (here_ / "none").string(),
                            "--define=plugins.dir=" + (here_ / "none").string(), "--offline"});
@@ -38,7 +38,7 @@ class MaintenanceTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(answer.document.size() - 1, answer.document.find('\n'));
     }
 
-    void answersWithNotes() {
+    void testAnswersWithNotes() {
         tests::writeFile(here_ / "text.so", "no plugin");
         const Answer answer = ask("verify", {"--file=" + (here_ / "text.so").string()});
         CPPUNIT_ASSERT_EQUAL(1, answer.exitCode);
@@ -46,7 +46,7 @@ class MaintenanceTest : public CppUnit::TestFixture {
                         answer.document);
     }
 
-    void answersWithAFailure() {
+    void testAnswersWithAFailure() {
         const Answer answer =
             ask("backup", {"--data-dir=" + (here_ / "none").string(), "--file=" + (here_ / "b.db").string()});
         CPPUNIT_ASSERT_EQUAL(1, answer.exitCode);
@@ -56,7 +56,7 @@ class MaintenanceTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(2, ask("restore", {}).exitCode);
     }
 
-    void doesNothingForAnotherVersion() {
+    void testDoesNothingForAnotherVersion() {
         for (const std::vector<std::string>& words :
              {std::vector<std::string>{"verify"}, {"verify", "--for=0.0.0"}, {"backup", "--for="}}) {
             const Answer answer = maintenance::answer(words);
@@ -66,7 +66,7 @@ class MaintenanceTest : public CppUnit::TestFixture {
         }
     }
 
-    void refusesWhatItDoesNotKnow() {
+    void testRefusesWhatItDoesNotKnow() {
         CPPUNIT_ASSERT_EQUAL(2, answer({}).exitCode);
         CPPUNIT_ASSERT_EQUAL(2, ask("repair", {}).exitCode);
         CPPUNIT_ASSERT_EQUAL(2, ask("verify", {"--forced"}).exitCode);
@@ -74,7 +74,7 @@ class MaintenanceTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(2, ask("doctor", {"--define=nothing"}).exitCode);
     }
 
-    void isJsonWhateverFilesAreCalled() {
+    void testIsJsonWhateverFilesAreCalled() {
         const Answer answer = ask("verify", {"--file=/\xe4\"\n/\xff.so"});
         CPPUNIT_ASSERT_EQUAL(1, answer.exitCode);
         const json::Value value = json::Value::parse(answer.document);

@@ -23,7 +23,7 @@ using namespace host;
 
 class MetricsPageTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MetricsPageTest);
-    CPPUNIT_TEST(hasWhatIsCounted);
+    CPPUNIT_TEST(testHasWhatIsCounted);
     CPPUNIT_TEST_SUITE_END();
 
     using Rows = std::set<std::string>;
@@ -102,7 +102,7 @@ class MetricsPageTest : public CppUnit::TestFixture {
         return text;
     }
 
-    void hasWhatIsCounted() {
+    void testHasWhatIsCounted() {
         Rows counted;
         addHosts(counted);
         addPlugins(counted);

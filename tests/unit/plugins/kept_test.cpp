@@ -18,16 +18,16 @@ using namespace std::chrono_literals;
 
 class KeptTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(KeptTest);
-    CPPUNIT_TEST(callsAndDestructorsEnterThePlugin);
-    CPPUNIT_TEST(whatComesOutIsLoggedOrPassedOn);
-    CPPUNIT_TEST(itCountsAsACallUntilItIsGone);
-    CPPUNIT_TEST(theCodeOutlivesTheClosure);
-    CPPUNIT_TEST(theRequestIsCarriedAlong);
-    CPPUNIT_TEST(aCallbackMayGoWhileItRuns);
+    CPPUNIT_TEST(testCallsAndDestructorsEnterThePlugin);
+    CPPUNIT_TEST(testWhatComesOutIsLoggedOrPassedOn);
+    CPPUNIT_TEST(testItCountsAsACallUntilItIsGone);
+    CPPUNIT_TEST(testTheCodeOutlivesTheClosure);
+    CPPUNIT_TEST(testTheRequestIsCarriedAlong);
+    CPPUNIT_TEST(testACallbackMayGoWhileItRuns);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void callsAndDestructorsEnterThePlugin() {
+    void testCallsAndDestructorsEnterThePlugin() {
         std::string called;
         std::string destroyed;
         {
@@ -41,7 +41,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("boom destructor"), destroyed);
     }
 
-    void whatComesOutIsLoggedOrPassedOn() {
+    void testWhatComesOutIsLoggedOrPassedOn() {
         const Kept kept(nullptr, gate_, "Host::run",
                         std::function<void()>([] { throw std::runtime_error("no mood"); }));
         CPPUNIT_ASSERT_THROW(kept(), std::runtime_error);
@@ -50,7 +50,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count(LogLevel::error));
     }
 
-    void itCountsAsACallUntilItIsGone() {
+    void testItCountsAsACallUntilItIsGone() {
         {
             const Kept kept(nullptr, gate_, "Host::run", std::function<void()>([] {}));
             const auto copy = kept;
@@ -60,7 +60,7 @@ public:
         CPPUNIT_ASSERT(gate_->waitIdle(0ms));
     }
 
-    void theCodeOutlivesTheClosure() {
+    void testTheCodeOutlivesTheClosure() {
         std::string order;
         auto code = std::shared_ptr<void>(&order, [&order](void*) { order += " unloaded"; });
         auto captured = std::shared_ptr<void>(&order, [&order](void*) { order += " destroyed"; });
@@ -70,7 +70,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(" destroyed unloaded"), order);
     }
 
-    void theRequestIsCarriedAlong() {
+    void testTheRequestIsCarriedAlong() {
         const auto origin = std::make_shared<const host::entry::Request>(
             host::entry::Request{nullptr, "GET /boom", "7", std::nullopt});
         std::optional<Kept<std::function<void()>>> kept;
@@ -84,7 +84,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("7"), request);
     }
 
-    void aCallbackMayGoWhileItRuns() {
+    void testACallbackMayGoWhileItRuns() {
         std::optional<Callback<std::function<void()>>> callback;
         std::string captured = "a text that is long enough not to be stored in place";
         std::string seen;

@@ -88,27 +88,27 @@ private:
 
 class PluginLoopTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginLoopTest);
-    CPPUNIT_TEST(tellsForAsLongAsItIsSo);
-    CPPUNIT_TEST(tellsOnceOnAnEdge);
-    CPPUNIT_TEST(tellsWhenItTakesBytesAgain);
-    CPPUNIT_TEST(changesWhatItWatchesForInTheCallback);
-    CPPUNIT_TEST(tellsNothingWhereNothingIsAskedFor);
-    CPPUNIT_TEST(tellsOfTheEndAndOfFailures);
-    CPPUNIT_TEST(endsAWatchInItsCallback);
-    CPPUNIT_TEST(endsAnotherWatchThatIsToBeTold);
-    CPPUNIT_TEST(tellsNoLaterDescriptorOfTheSameNumber);
-    CPPUNIT_TEST(watchesAnewWhatWasClosed);
-    CPPUNIT_TEST(refusesWhatCannotBeWatched);
-    CPPUNIT_TEST(givesTheLoopBackBetweenWatches);
-    CPPUNIT_TEST(timersExpire);
-    CPPUNIT_TEST(timersAreArmedInTheirCallback);
-    CPPUNIT_TEST(timersAreCancelledAndDestroyedInTheirCallback);
-    CPPUNIT_TEST(nothingHappensAfterTheEnd);
-    CPPUNIT_TEST(nothingBeginsAfterTheEnd);
-    CPPUNIT_TEST(whatCallbacksThrowIsLogged);
-    CPPUNIT_TEST(callbacksAndTheirDestructorsEnterThePlugin);
-    CPPUNIT_TEST(refusesOtherThreads);
-    CPPUNIT_TEST(bearsATimerThatIsDestroyedElsewhere);
+    CPPUNIT_TEST(testTellsForAsLongAsItIsSo);
+    CPPUNIT_TEST(testTellsOnceOnAnEdge);
+    CPPUNIT_TEST(testTellsWhenItTakesBytesAgain);
+    CPPUNIT_TEST(testChangesWhatItWatchesForInTheCallback);
+    CPPUNIT_TEST(testTellsNothingWhereNothingIsAskedFor);
+    CPPUNIT_TEST(testTellsOfTheEndAndOfFailures);
+    CPPUNIT_TEST(testEndsAWatchInItsCallback);
+    CPPUNIT_TEST(testEndsAnotherWatchThatIsToBeTold);
+    CPPUNIT_TEST(testTellsNoLaterDescriptorOfTheSameNumber);
+    CPPUNIT_TEST(testWatchesAnewWhatWasClosed);
+    CPPUNIT_TEST(testRefusesWhatCannotBeWatched);
+    CPPUNIT_TEST(testGivesTheLoopBackBetweenWatches);
+    CPPUNIT_TEST(testTimersExpire);
+    CPPUNIT_TEST(testTimersAreArmedInTheirCallback);
+    CPPUNIT_TEST(testTimersAreCancelledAndDestroyedInTheirCallback);
+    CPPUNIT_TEST(testNothingHappensAfterTheEnd);
+    CPPUNIT_TEST(testNothingBeginsAfterTheEnd);
+    CPPUNIT_TEST(testWhatCallbacksThrowIsLogged);
+    CPPUNIT_TEST(testCallbacksAndTheirDestructorsEnterThePlugin);
+    CPPUNIT_TEST(testRefusesOtherThreads);
+    CPPUNIT_TEST(testBearsATimerThatIsDestroyedElsewhere);
     CPPUNIT_TEST_SUITE_END();
 
     using Clock = IoTimer::Clock;
@@ -180,7 +180,7 @@ public:
         server_.reset();
     }
 
-    void tellsForAsLongAsItIsSo() {
+    void testTellsForAsLongAsItIsSo() {
         Happening often;
         sockets_.peerSends();
         onLoop([&] {
@@ -198,7 +198,7 @@ public:
         CPPUNIT_ASSERT(told_.front() == IoEvents::readable);
     }
 
-    void tellsOnceOnAnEdge() {
+    void testTellsOnceOnAnEdge() {
         Happening first;
         onLoop([&] {
             loop_->watch(sockets_.get(), IoEvents::readable | IoEvents::writable, IoTrigger::edge,
@@ -220,7 +220,7 @@ public:
         });
     }
 
-    void tellsWhenItTakesBytesAgain() {
+    void testTellsWhenItTakesBytesAgain() {
         Happening writable;
         sockets_.fill();
         onLoop([&] {
@@ -238,7 +238,7 @@ public:
     }
 
     /// From reading to writing and back, as whoever has an answer to send does.
-    void changesWhatItWatchesForInTheCallback() {
+    void testChangesWhatItWatchesForInTheCallback() {
         Happening again;
         sockets_.peerSends();
         onLoop([&] {
@@ -264,7 +264,7 @@ public:
         });
     }
 
-    void tellsNothingWhereNothingIsAskedFor() {
+    void testTellsNothingWhereNothingIsAskedFor() {
         Happening asked;
         sockets_.peerSends();
         sockets_.peer.close();
@@ -283,7 +283,7 @@ public:
         asked.await();
     }
 
-    void tellsOfTheEndAndOfFailures() {
+    void testTellsOfTheEndAndOfFailures() {
         Happening ended;
         Happening closed;
         const auto watch = [&](int descriptor, IoEvents interest, IoEvents awaited, Happening& happening) {
@@ -309,7 +309,7 @@ public:
         closed.await();
     }
 
-    void endsAWatchInItsCallback() {
+    void testEndsAWatchInItsCallback() {
         Happening called;
         sockets_.peerSends();
         onLoop([&] {
@@ -328,7 +328,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_.count(LogLevel::error));
     }
 
-    void endsAnotherWatchThatIsToBeTold() {
+    void testEndsAnotherWatchThatIsToBeTold() {
         const Sockets others;
         sockets_.peerSends();
         others.peerSends();
@@ -351,7 +351,7 @@ public:
     }
 
     /// What was reported of a descriptor is not for the next one that has its number.
-    void tellsNoLaterDescriptorOfTheSameNumber() {
+    void testTellsNoLaterDescriptorOfTheSameNumber() {
         const Sockets quiet;
         std::vector<std::unique_ptr<Sockets>> ready;
         for (int i = 0; i < 2; ++i) {
@@ -387,7 +387,7 @@ public:
     }
 
     /// A plugin that closes first has its next descriptor of that number watched all the same.
-    void watchesAnewWhatWasClosed() {
+    void testWatchesAnewWhatWasClosed() {
         Happening called;
         onLoop([&] {
             const int number = sockets_.get();
@@ -404,7 +404,7 @@ public:
         onLoop([&] { CPPUNIT_ASSERT(told_.empty()); });
     }
 
-    void refusesWhatCannotBeWatched() {
+    void testRefusesWhatCannotBeWatched() {
         onLoop([&] {
             CPPUNIT_ASSERT_THROW(loop_->watch(-1, [] {}), std::system_error);
             CPPUNIT_ASSERT_THROW(loop_->watch(1'000'000, [] {}), std::system_error);
@@ -416,7 +416,7 @@ public:
     }
 
     /// Other work of the loop is not kept waiting for however many watches there are.
-    void givesTheLoopBackBetweenWatches() {
+    void testGivesTheLoopBackBetweenWatches() {
         std::vector<std::unique_ptr<Sockets>> sockets;
         Happening all;
         std::size_t told = 0;
@@ -445,7 +445,7 @@ public:
         onLoop([&] { CPPUNIT_ASSERT_EQUAL(std::size_t{1}, toldBefore); });
     }
 
-    void timersExpire() {
+    void testTimersExpire() {
         Happening expired;
         const auto begin = Clock::now();
         std::unique_ptr<IoTimer> timer;
@@ -474,7 +474,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_.count(LogLevel::error));
     }
 
-    void timersAreArmedInTheirCallback() {
+    void testTimersAreArmedInTheirCallback() {
         Happening often;
         int times = 0;
         std::unique_ptr<IoTimer> timer;
@@ -492,7 +492,7 @@ public:
         onLoop([&] { timer.reset(); });
     }
 
-    void timersAreCancelledAndDestroyedInTheirCallback() {
+    void testTimersAreCancelledAndDestroyedInTheirCallback() {
         Happening gone;
         int times = 0;
         std::unique_ptr<IoTimer> cancelled;
@@ -522,7 +522,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_.count(LogLevel::error));
     }
 
-    void nothingHappensAfterTheEnd() {
+    void testNothingHappensAfterTheEnd() {
         std::unique_ptr<IoTimer> pending;
         std::unique_ptr<IoTimer> again;
         Happening running;
@@ -551,7 +551,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, log_.count(LogLevel::error));
     }
 
-    void nothingBeginsAfterTheEnd() {
+    void testNothingBeginsAfterTheEnd() {
         std::promise<void> begun;
         own_->end();
         sockets_.peerSends();
@@ -567,7 +567,7 @@ public:
         CPPUNIT_ASSERT(told_.empty());
     }
 
-    void whatCallbacksThrowIsLogged() {
+    void testWhatCallbacksThrowIsLogged() {
         Happening goesOn;
         std::unique_ptr<IoTimer> timer;
         sockets_.peerSends();
@@ -598,7 +598,7 @@ public:
                              log_.count("plugin=looper callback=IoLoop::timer error=too late"));
     }
 
-    void callbacksAndTheirDestructorsEnterThePlugin() {
+    void testCallbacksAndTheirDestructorsEnterThePlugin() {
         struct Tells {
             std::string& place;
             ~Tells() { place = where(); }
@@ -631,7 +631,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("looper destructor"), timerGone);
     }
 
-    void refusesOtherThreads() {
+    void testRefusesOtherThreads() {
         const std::string rule =
             " was called on another thread than its loop's: do that in a task for IoLoop::post, or in a "
             "callback of the loop";
@@ -651,7 +651,7 @@ public:
         onLoop([&] { timer.reset(); });
     }
 
-    void bearsATimerThatIsDestroyedElsewhere() {
+    void testBearsATimerThatIsDestroyedElsewhere() {
         std::unique_ptr<IoTimer> timer;
         onLoop([&] {
             timer = loop_->timer([this] { told_.push_back(IoEvents::none); });

@@ -16,22 +16,22 @@ namespace sallyport::host::store {
 
 class BackupTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BackupTest);
-    CPPUNIT_TEST(isAWholeDatabaseInOneFile);
-    CPPUNIT_TEST(holdsWhatWasCommittedBeforeItBegan);
-    CPPUNIT_TEST(isOfOneMomentWhileOthersWrite);
-    CPPUNIT_TEST(bringsInTheLogOfACrash);
-    CPPUNIT_TEST(leavesNothingBesideADatabaseAtRest);
-    CPPUNIT_TEST(readsADatabaseThatItMayNotWrite);
-    CPPUNIT_TEST(replacesNothingUnlessTold);
-    CPPUNIT_TEST(refusesADamagedDatabaseAndKeepsTheEarlierBackup);
-    CPPUNIT_TEST(refusesAnotherApplicationsDatabase);
-    CPPUNIT_TEST(leavesNoHalfOfItOnAFullDisk);
-    CPPUNIT_TEST(leavesNothingWhenItIsStopped);
-    CPPUNIT_TEST(saysWhatItCannotOpen);
+    CPPUNIT_TEST(testIsAWholeDatabaseInOneFile);
+    CPPUNIT_TEST(testHoldsWhatWasCommittedBeforeItBegan);
+    CPPUNIT_TEST(testIsOfOneMomentWhileOthersWrite);
+    CPPUNIT_TEST(testBringsInTheLogOfACrash);
+    CPPUNIT_TEST(testLeavesNothingBesideADatabaseAtRest);
+    CPPUNIT_TEST(testReadsADatabaseThatItMayNotWrite);
+    CPPUNIT_TEST(testReplacesNothingUnlessTold);
+    CPPUNIT_TEST(testRefusesADamagedDatabaseAndKeepsTheEarlierBackup);
+    CPPUNIT_TEST(testRefusesAnotherApplicationsDatabase);
+    CPPUNIT_TEST(testLeavesNoHalfOfItOnAFullDisk);
+    CPPUNIT_TEST(testLeavesNothingWhenItIsStopped);
+    CPPUNIT_TEST(testSaysWhatItCannotOpen);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void isAWholeDatabaseInOneFile() {
+    void testIsAWholeDatabaseInOneFile() {
         Database store({.file = directory_.file()}, log_);
         createTable(store);
         store.write(insertion(std::string("kept")));
@@ -48,7 +48,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("delete"), copy.run("PRAGMA journal_mode").at(0).text(0));
     }
 
-    void holdsWhatWasCommittedBeforeItBegan() {
+    void testHoldsWhatWasCommittedBeforeItBegan() {
         Database store({.file = directory_.file()}, log_);
         createTable(store);
         for (std::int64_t i = 0; i < 3000; ++i) {
@@ -59,7 +59,7 @@ public:
     }
 
     /// Two rows are written in each transaction, and the pages are copied in several steps.
-    void isOfOneMomentWhileOthersWrite() {
+    void testIsOfOneMomentWhileOthersWrite() {
         Database store({.file = directory_.file()}, log_);
         createTable(store);
         store.write(insertion(std::string(16U << 20U, 'x')));
@@ -79,7 +79,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(2 + 2 * steps, countRows(store));
     }
 
-    void bringsInTheLogOfACrash() {
+    void testBringsInTheLogOfACrash() {
         CPPUNIT_ASSERT_EQUAL(std::string("written"), inChild([this] {
                                  testing::RecordingLog log;
                                  // Never closed, as when the process is killed.
@@ -92,13 +92,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, backUp(directory_.file(), target_).rows.at("t"));
     }
 
-    void leavesNothingBesideADatabaseAtRest() {
+    void testLeavesNothingBesideADatabaseAtRest() {
         makeDatabase();
         static_cast<void>(backUp(directory_.file(), target_));
         CPPUNIT_ASSERT_EQUAL(std::string("sallyport.db"), namesIn(directory_.path()));
     }
 
-    void readsADatabaseThatItMayNotWrite() {
+    void testReadsADatabaseThatItMayNotWrite() {
         const Database store({.file = directory_.file()}, log_);
         for (const char* suffix : {"", "-wal", "-shm"}) {
             std::filesystem::permissions(directory_.file() + suffix, std::filesystem::perms(0644));
@@ -111,7 +111,7 @@ public:
                              }));
     }
 
-    void replacesNothingUnlessTold() {
+    void testReplacesNothingUnlessTold() {
         makeDatabase();
         std::ofstream(target_) << "precious";
         const std::string sentence =
@@ -124,7 +124,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, verify(target_).rows.at("t"));
     }
 
-    void refusesADamagedDatabaseAndKeepsTheEarlierBackup() {
+    void testRefusesADamagedDatabaseAndKeepsTheEarlierBackup() {
         makeDatabase();
         static_cast<void>(backUp(directory_.file(), target_));
         {
@@ -139,7 +139,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("backup.db"), namesIn(places_.path()));
     }
 
-    void refusesAnotherApplicationsDatabase() {
+    void testRefusesAnotherApplicationsDatabase() {
         {
             std::ofstream(directory_.file("other.db"));
             DatabaseFile(directory_.file("other.db"), DatabaseFile::Access::write).run("CREATE TABLE x (y)");
@@ -150,7 +150,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), namesIn(places_.path()));
     }
 
-    void leavesNoHalfOfItOnAFullDisk() {
+    void testLeavesNoHalfOfItOnAFullDisk() {
         makeDatabase();
         const std::string sentence = inChild([this] {
             limitFileSize(8192);
@@ -160,7 +160,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), namesIn(places_.path()));
     }
 
-    void leavesNothingWhenItIsStopped() {
+    void testLeavesNothingWhenItIsStopped() {
         {
             Database store({.file = directory_.file()}, log_);
             createTable(store);
@@ -171,7 +171,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), namesIn(places_.path()));
     }
 
-    void saysWhatItCannotOpen() {
+    void testSaysWhatItCannotOpen() {
         const std::string missing =
             refusal([this] { static_cast<void>(backUp(directory_.file("none.db"), target_)); });
         CPPUNIT_ASSERT_MESSAGE(missing, contains(missing, "none.db"));

@@ -22,19 +22,19 @@ namespace sallyport::host::store {
 /// What may go wrong around the database: the process dies, the disk is full, its files go away.
 class DatabaseTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DatabaseTest);
-    CPPUNIT_TEST(whatWasReportedDurableSurvivesAKill);
-    CPPUNIT_TEST(aFullDatabaseRefusesAndRecovers);
-    CPPUNIT_TEST(aFullDatabaseStillDeletes);
-    CPPUNIT_TEST(aRaisedLimitMakesRoom);
-    CPPUNIT_TEST(aFullDiskRefusesAndRecovers);
-    CPPUNIT_TEST(aDeletedFileIsNoticedBeforeAnythingIsAcknowledged);
-    CPPUNIT_TEST(aReplacedFileIsNoticedAndLeftAlone);
-    CPPUNIT_TEST(aDeletedLogIsNoticed);
-    CPPUNIT_TEST(aDirectoryThatWasMovedAndPutBackGoesOn);
+    CPPUNIT_TEST(testWhatWasReportedDurableSurvivesAKill);
+    CPPUNIT_TEST(testAFullDatabaseRefusesAndRecovers);
+    CPPUNIT_TEST(testAFullDatabaseStillDeletes);
+    CPPUNIT_TEST(testARaisedLimitMakesRoom);
+    CPPUNIT_TEST(testAFullDiskRefusesAndRecovers);
+    CPPUNIT_TEST(testADeletedFileIsNoticedBeforeAnythingIsAcknowledged);
+    CPPUNIT_TEST(testAReplacedFileIsNoticedAndLeftAlone);
+    CPPUNIT_TEST(testADeletedLogIsNoticed);
+    CPPUNIT_TEST(testADirectoryThatWasMovedAndPutBackGoesOn);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void whatWasReportedDurableSurvivesAKill() {
+    void testWhatWasReportedDurableSurvivesAKill() {
         { createTable(*std::make_unique<Database>(options(), log_)); }
         const std::vector<std::int64_t> acknowledged = writeUntilKilled(500);
         CPPUNIT_ASSERT(acknowledged.size() >= 500);
@@ -52,7 +52,7 @@ public:
         database.write(insertion(std::int64_t{-1}));
     }
 
-    void aFullDatabaseRefusesAndRecovers() {
+    void testAFullDatabaseRefusesAndRecovers() {
         Database database(options(smallest), log_);
         createTable(database);
         const std::int64_t acknowledged = fill(database);
@@ -69,7 +69,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count("can be written again"));
     }
 
-    void aFullDatabaseStillDeletes() {
+    void testAFullDatabaseStillDeletes() {
         // In one group: the deletion makes room for what comes after it, not for what comes before.
         Database database(options(smallest), log_);
         createTable(database);
@@ -85,7 +85,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, countRows(database));
     }
 
-    void aRaisedLimitMakesRoom() {
+    void testARaisedLimitMakesRoom() {
         std::int64_t acknowledged = 0;
         {
             Database database(options(smallest), log_);
@@ -98,7 +98,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(acknowledged + 1, countRows(database));
     }
 
-    void aFullDiskRefusesAndRecovers() {
+    void testAFullDiskRefusesAndRecovers() {
         const std::string verdict = inChild([&]() -> std::string {
             Database database(options(), log_);
             createTable(database);
@@ -119,7 +119,7 @@ public:
         CPPUNIT_ASSERT(countRows(database) > 1);
     }
 
-    void aDeletedFileIsNoticedBeforeAnythingIsAcknowledged() {
+    void testADeletedFileIsNoticedBeforeAnythingIsAcknowledged() {
         Database database(options(), log_);
         createTable(database);
         database.write(insertion(std::int64_t{1}));
@@ -133,7 +133,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(directory_.file()));
     }
 
-    void aReplacedFileIsNoticedAndLeftAlone() {
+    void testAReplacedFileIsNoticedAndLeftAlone() {
         const std::string other = directory_.file("other.db");
         { createTable(*std::make_unique<Database>(Database::Options{.file = other}, log_)); }
         Database database(options(), log_);
@@ -145,7 +145,7 @@ public:
     }
 
     /// What is in the log and not in the file yet would be gone with the process.
-    void aDeletedLogIsNoticed() {
+    void testADeletedLogIsNoticed() {
         Database database(options(), log_);
         createTable(database);
         std::filesystem::remove(directory_.file() + "-wal");
@@ -153,7 +153,7 @@ public:
         CPPUNIT_ASSERT(!database.healthy());
     }
 
-    void aDirectoryThatWasMovedAndPutBackGoesOn() {
+    void testADirectoryThatWasMovedAndPutBackGoesOn() {
         const std::string home = directory_.file("home");
         std::filesystem::create_directory(home);
         Database database({.file = home + "/sallyport.db"}, log_);

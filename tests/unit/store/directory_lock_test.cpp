@@ -16,17 +16,17 @@ namespace sallyport::host::store {
 
 class DirectoryLockTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(DirectoryLockTest);
-    CPPUNIT_TEST(createsTheDirectoryForTheOwnerOnly);
-    CPPUNIT_TEST(refusesASecondProcessNamingTheFirst);
-    CPPUNIT_TEST(isFreeAgainWhenItsHolderIsGone);
-    CPPUNIT_TEST(takesOverWhatADeadProcessLeft);
-    CPPUNIT_TEST(tellsItsHolderWithoutTouchingIt);
-    CPPUNIT_TEST(explainsWhatCannotBeADirectory);
-    CPPUNIT_TEST(explainsADirectoryItMayNotWrite);
+    CPPUNIT_TEST(testCreatesTheDirectoryForTheOwnerOnly);
+    CPPUNIT_TEST(testRefusesASecondProcessNamingTheFirst);
+    CPPUNIT_TEST(testIsFreeAgainWhenItsHolderIsGone);
+    CPPUNIT_TEST(testTakesOverWhatADeadProcessLeft);
+    CPPUNIT_TEST(testTellsItsHolderWithoutTouchingIt);
+    CPPUNIT_TEST(testExplainsWhatCannotBeADirectory);
+    CPPUNIT_TEST(testExplainsADirectoryItMayNotWrite);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void createsTheDirectoryForTheOwnerOnly() {
+    void testCreatesTheDirectoryForTheOwnerOnly() {
         for (const char* name : {"new", "deep/er/", "new"}) {
             const DirectoryLock lock(directory_.file(name));
             struct stat status {};
@@ -35,7 +35,7 @@ public:
         }
     }
 
-    void refusesASecondProcessNamingTheFirst() {
+    void testRefusesASecondProcessNamingTheFirst() {
         const DirectoryLock lock(directory_.path());
         const std::string expected = "the data directory \"" + directory_.path() +
                                      "\" is in use by another sallyportd (process " +
@@ -46,7 +46,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(expected, second());
     }
 
-    void isFreeAgainWhenItsHolderIsGone() {
+    void testIsFreeAgainWhenItsHolderIsGone() {
         std::optional<DirectoryLock> lock(directory_.path());
         lock.reset();
         CPPUNIT_ASSERT_EQUAL(std::string(), second());
@@ -57,7 +57,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), second());
     }
 
-    void takesOverWhatADeadProcessLeft() {
+    void testTakesOverWhatADeadProcessLeft() {
         std::ofstream(directory_.file("sallyportd.lock")) << "123456789\n";
         const DirectoryLock lock(directory_.path());
         std::string pid;
@@ -65,7 +65,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::to_string(getpid()), pid);
     }
 
-    void tellsItsHolderWithoutTouchingIt() {
+    void testTellsItsHolderWithoutTouchingIt() {
         CPPUNIT_ASSERT(!DirectoryLock::holder(directory_.path()));
         {
             const DirectoryLock lock(directory_.path());
@@ -81,7 +81,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(sentence, contains(sentence, "Permission denied"));
     }
 
-    void explainsWhatCannotBeADirectory() {
+    void testExplainsWhatCannotBeADirectory() {
         std::ofstream(directory_.file("file")) << "x";
         for (const char* name : {"file", "file/below"}) {
             const std::string sentence = refusal([&] { const DirectoryLock lock(directory_.file(name)); });
@@ -90,7 +90,7 @@ public:
         }
     }
 
-    void explainsADirectoryItMayNotWrite() {
+    void testExplainsADirectoryItMayNotWrite() {
         std::filesystem::permissions(directory_.path(), std::filesystem::perms(0555));
         const std::string sentence = inChild([&] {
             becomeNobody();

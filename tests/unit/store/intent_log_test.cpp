@@ -17,19 +17,19 @@ namespace sallyport::host::store {
 
 class IntentLogTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(IntentLogTest);
-    CPPUNIT_TEST(notesOutlastTheProcess);
-    CPPUNIT_TEST(kindsAreKeptApart);
-    CPPUNIT_TEST(isForTheOwnerOnlyAndNeverGrows);
-    CPPUNIT_TEST(takesNotesWhereNoFileMayGrow);
-    CPPUNIT_TEST(refusesWhatDoesNotFit);
-    CPPUNIT_TEST(aHalfWrittenNoteIsNone);
-    CPPUNIT_TEST(whatIsNoIntentLogHoldsNothing);
-    CPPUNIT_TEST(withoutAFileNothingIsNoted);
-    CPPUNIT_TEST(reservesWhenThereIsRoom);
+    CPPUNIT_TEST(testNotesOutlastTheProcess);
+    CPPUNIT_TEST(testKindsAreKeptApart);
+    CPPUNIT_TEST(testIsForTheOwnerOnlyAndNeverGrows);
+    CPPUNIT_TEST(testTakesNotesWhereNoFileMayGrow);
+    CPPUNIT_TEST(testRefusesWhatDoesNotFit);
+    CPPUNIT_TEST(testAHalfWrittenNoteIsNone);
+    CPPUNIT_TEST(testWhatIsNoIntentLogHoldsNothing);
+    CPPUNIT_TEST(testWithoutAFileNothingIsNoted);
+    CPPUNIT_TEST(testReservesWhenThereIsRoom);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void notesOutlastTheProcess() {
+    void testNotesOutlastTheProcess() {
         CPPUNIT_ASSERT_EQUAL(std::string("noted"), inChild([this]() -> std::string {
                                  IntentLog log(directory_.file("intents"), log_);
                                  const auto first = log.add("job", "first");
@@ -44,7 +44,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(IntentLog(directory_.file("intents"), log_), "job"));
     }
 
-    void kindsAreKeptApart() {
+    void testKindsAreKeptApart() {
         IntentLog log(directory_.file("intents"), log_);
         CPPUNIT_ASSERT(log.add("job", "a"));
         CPPUNIT_ASSERT(log.add("jobs", "b"));
@@ -53,7 +53,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("job c"), joined(log, "operator"));
     }
 
-    void isForTheOwnerOnlyAndNeverGrows() {
+    void testIsForTheOwnerOnlyAndNeverGrows() {
         IntentLog log(directory_.file("intents"), log_);
         const auto size = std::filesystem::file_size(directory_.file("intents"));
         for (std::size_t note = 0; note < IntentLog::places; ++note) {
@@ -67,7 +67,7 @@ public:
         CPPUNIT_ASSERT(static_cast<std::uintmax_t>(status.st_blocks) * 512 >= size);
     }
 
-    void takesNotesWhereNoFileMayGrow() {
+    void testTakesNotesWhereNoFileMayGrow() {
         CPPUNIT_ASSERT_EQUAL(std::string("noted"), inChild([this]() -> std::string {
                                  IntentLog log(directory_.file("intents"), log_);
                                  limitFileSize(std::filesystem::file_size(directory_.file("intents")));
@@ -77,7 +77,7 @@ public:
                              joined(IntentLog(directory_.file("intents"), log_), "job"));
     }
 
-    void refusesWhatDoesNotFit() {
+    void testRefusesWhatDoesNotFit() {
         IntentLog log(directory_.file("intents"), log_);
         CPPUNIT_ASSERT(!log.add("job", std::string(IntentLog::longest, 'x')));
         for (std::size_t note = 0; note < IntentLog::places; ++note) {
@@ -88,7 +88,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(IntentLog::Place{7}, log.add("job", "y").value());
     }
 
-    void aHalfWrittenNoteIsNone() {
+    void testAHalfWrittenNoteIsNone() {
         {
             IntentLog log(directory_.file("intents"), log_);
             CPPUNIT_ASSERT(log.add("job", std::string(2000, 'a')));
@@ -102,7 +102,7 @@ public:
                              joined(IntentLog(directory_.file("intents"), log_), "job"));
     }
 
-    void whatIsNoIntentLogHoldsNothing() {
+    void testWhatIsNoIntentLogHoldsNothing() {
         std::ofstream(directory_.file("intents"), std::ios::binary) << std::string(100'001, 'x');
         IntentLog log(directory_.file("intents"), log_);
         CPPUNIT_ASSERT_EQUAL(std::string(), joined(log, "job"));
@@ -110,13 +110,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("a"), joined(IntentLog(directory_.file("intents"), log_), "job"));
     }
 
-    void withoutAFileNothingIsNoted() {
+    void testWithoutAFileNothingIsNoted() {
         IntentLog log(directory_.file("nowhere/intents"), log_);
         CPPUNIT_ASSERT(!log.add("job", "a"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, log_.count("no file to note revocations in"));
     }
 
-    void reservesWhenThereIsRoom() {
+    void testReservesWhenThereIsRoom() {
         CPPUNIT_ASSERT_EQUAL(std::string("noted"), inChild([this]() -> std::string {
                                  limitFileSize(8192);
                                  IntentLog log(directory_.file("intents"), log_);

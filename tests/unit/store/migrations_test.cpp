@@ -13,12 +13,12 @@ namespace sallyport::host::store {
 
 class MigrationsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MigrationsTest);
-    CPPUNIT_TEST(appliesOnlyWhatIsNew);
-    CPPUNIT_TEST(componentsAreCountedApart);
-    CPPUNIT_TEST(allStepsOrNone);
-    CPPUNIT_TEST(refusesAnOlderProgram);
-    CPPUNIT_TEST(refusesGapsInTheNumbers);
-    CPPUNIT_TEST(keysRiseAndAreNeverUsedTwice);
+    CPPUNIT_TEST(testAppliesOnlyWhatIsNew);
+    CPPUNIT_TEST(testComponentsAreCountedApart);
+    CPPUNIT_TEST(testAllStepsOrNone);
+    CPPUNIT_TEST(testRefusesAnOlderProgram);
+    CPPUNIT_TEST(testRefusesGapsInTheNumbers);
+    CPPUNIT_TEST(testKeysRiseAndAreNeverUsedTwice);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -28,7 +28,7 @@ public:
 
     void tearDown() override { database_.reset(); }
 
-    void appliesOnlyWhatIsNew() {
+    void testAppliesOnlyWhatIsNew() {
         database_->migrate("a", {first});
         database_->write(
             [](Transaction& transaction) { transaction.execute("INSERT INTO a_one (v) VALUES (1)"); });
@@ -40,13 +40,13 @@ public:
         CPPUNIT_ASSERT(number("SELECT min(applied_at) FROM schema_migrations") > 0);
     }
 
-    void componentsAreCountedApart() {
+    void testComponentsAreCountedApart() {
         database_->migrate("a", {first, second});
         database_->migrate("b", {{1, {"CREATE TABLE b_one (v)"}}});
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number("SELECT count(*) FROM b_one"));
     }
 
-    void allStepsOrNone() {
+    void testAllStepsOrNone() {
         const Migration broken{2, {"CREATE TABLE a_two (v)", "CREATE NONSENSE"}};
         CPPUNIT_ASSERT_THROW(database_->migrate("a", {first, broken}), StoreError);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0},
@@ -55,7 +55,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number("SELECT count(*) FROM a_two"));
     }
 
-    void refusesAnOlderProgram() {
+    void testRefusesAnOlderProgram() {
         database_->migrate("jobs", {first, second, {3, {"CREATE TABLE a_three (v)"}}});
         const std::string sentence = refusal([&] { database_->migrate("jobs", {first, second}); });
         CPPUNIT_ASSERT_EQUAL("the database \"" + directory_.file() +
@@ -64,12 +64,12 @@ public:
                              sentence);
     }
 
-    void refusesGapsInTheNumbers() {
+    void testRefusesGapsInTheNumbers() {
         CPPUNIT_ASSERT_THROW(database_->migrate("a", {second}), std::logic_error);
         CPPUNIT_ASSERT_THROW(database_->migrate("a", {first, {3, {}}}), std::logic_error);
     }
 
-    void keysRiseAndAreNeverUsedTwice() {
+    void testKeysRiseAndAreNeverUsedTwice() {
         database_->migrate("a", {{1, {"CREATE TABLE a_one (id {key}, v)"}}});
         std::vector<std::int64_t> keys;
         database_->write([&](Transaction& transaction) {

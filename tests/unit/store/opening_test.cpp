@@ -17,26 +17,26 @@ namespace sallyport::host::store {
 
 class OpeningTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(OpeningTest);
-    CPPUNIT_TEST(createsAFileForTheOwnerOnly);
-    CPPUNIT_TEST(setsWhatDurabilityNeeds);
-    CPPUNIT_TEST(opensAnEmptyFile);
-    CPPUNIT_TEST(explainsAMissingDirectory);
-    CPPUNIT_TEST(explainsAnUnwritableDirectory);
-    CPPUNIT_TEST(explainsAnUnreadableFile);
-    CPPUNIT_TEST(explainsAReadOnlyFile);
-    CPPUNIT_TEST(explainsAFileThatIsNone);
-    CPPUNIT_TEST(explainsALockedDatabase);
-    CPPUNIT_TEST(explainsALockOnAllOfIt);
-    CPPUNIT_TEST(explainsWhatIsNoDatabase);
-    CPPUNIT_TEST(explainsADamagedDatabase);
-    CPPUNIT_TEST(explainsATruncatedDatabase);
-    CPPUNIT_TEST(leavesTheDatabaseOfAnotherApplicationAlone);
-    CPPUNIT_TEST(knowsAnotherApplicationByItsNumber);
-    CPPUNIT_TEST(explainsAFullDatabase);
+    CPPUNIT_TEST(testCreatesAFileForTheOwnerOnly);
+    CPPUNIT_TEST(testSetsWhatDurabilityNeeds);
+    CPPUNIT_TEST(testOpensAnEmptyFile);
+    CPPUNIT_TEST(testExplainsAMissingDirectory);
+    CPPUNIT_TEST(testExplainsAnUnwritableDirectory);
+    CPPUNIT_TEST(testExplainsAnUnreadableFile);
+    CPPUNIT_TEST(testExplainsAReadOnlyFile);
+    CPPUNIT_TEST(testExplainsAFileThatIsNone);
+    CPPUNIT_TEST(testExplainsALockedDatabase);
+    CPPUNIT_TEST(testExplainsALockOnAllOfIt);
+    CPPUNIT_TEST(testExplainsWhatIsNoDatabase);
+    CPPUNIT_TEST(testExplainsADamagedDatabase);
+    CPPUNIT_TEST(testExplainsATruncatedDatabase);
+    CPPUNIT_TEST(testLeavesTheDatabaseOfAnotherApplicationAlone);
+    CPPUNIT_TEST(testKnowsAnotherApplicationByItsNumber);
+    CPPUNIT_TEST(testExplainsAFullDatabase);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void createsAFileForTheOwnerOnly() {
+    void testCreatesAFileForTheOwnerOnly() {
         const auto connection = opened();
         connection->run("CREATE TABLE t (v)");
         for (const char* suffix : {"", "-wal", "-shm"}) {
@@ -46,52 +46,52 @@ public:
         }
     }
 
-    void setsWhatDurabilityNeeds() {
+    void testSetsWhatDurabilityNeeds() {
         const auto connection = opened();
         CPPUNIT_ASSERT_EQUAL(std::string("wal"), connection->run("PRAGMA journal_mode").at(0).text(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, connection->run("PRAGMA synchronous").at(0).integer(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, connection->run("PRAGMA foreign_keys").at(0).integer(0));
     }
 
-    void opensAnEmptyFile() {
+    void testOpensAnEmptyFile() {
         write("");
         opened()->run("CREATE TABLE t (v)");
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, opened()->run("SELECT count(*) FROM t").at(0).integer(0));
     }
 
-    void explainsAMissingDirectory() {
+    void testExplainsAMissingDirectory() {
         const std::string sentence = refusal([&] { opened(directory_.file("nowhere/sallyport.db")); });
         CPPUNIT_ASSERT_EQUAL(
             "the directory \"" + directory_.file("nowhere") + "\" for the database does not exist", sentence);
     }
 
-    void explainsAnUnwritableDirectory() {
+    void testExplainsAnUnwritableDirectory() {
         std::filesystem::permissions(directory_.path(), std::filesystem::perms(0555));
         const std::string sentence = asNobody();
         CPPUNIT_ASSERT_MESSAGE(sentence, contains(sentence, "the directory \"" + directory_.path() +
                                                                 "\" for the database cannot be written"));
     }
 
-    void explainsAnUnreadableFile() {
+    void testExplainsAnUnreadableFile() {
         opened();
         std::filesystem::permissions(directory_.path(), std::filesystem::perms(0777));
         std::filesystem::permissions(directory_.file(), std::filesystem::perms(0));
         expect(asNobody(), "cannot be read");
     }
 
-    void explainsAReadOnlyFile() {
+    void testExplainsAReadOnlyFile() {
         opened();
         std::filesystem::permissions(directory_.path(), std::filesystem::perms(0777));
         std::filesystem::permissions(directory_.file(), std::filesystem::perms(0444));
         expect(asNobody(), "is read-only");
     }
 
-    void explainsAFileThatIsNone() {
+    void testExplainsAFileThatIsNone() {
         std::filesystem::create_directory(directory_.file());
         expect(refusal([&] { opened(); }), "is no regular file");
     }
 
-    void explainsALockedDatabase() {
+    void testExplainsALockedDatabase() {
         opened();
         SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         other.run("BEGIN IMMEDIATE");
@@ -100,7 +100,7 @@ public:
         opened();
     }
 
-    void explainsALockOnAllOfIt() {
+    void testExplainsALockOnAllOfIt() {
         opened();
         SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         other.run("PRAGMA locking_mode = EXCLUSIVE");
@@ -108,12 +108,12 @@ public:
         expect(refusal([&] { opened(); }), "is locked by another process");
     }
 
-    void explainsWhatIsNoDatabase() {
+    void testExplainsWhatIsNoDatabase() {
         write(std::string(8192, 'x'));
         expect(refusal([&] { opened(); }), "is not an SQLite database");
     }
 
-    void explainsADamagedDatabase() {
+    void testExplainsADamagedDatabase() {
         fill();
         std::fstream file(directory_.file(), std::ios::in | std::ios::out | std::ios::binary);
         file.seekp(20480);
@@ -122,13 +122,13 @@ public:
         expect(refusal([&] { opened(); }), "is damaged");
     }
 
-    void explainsATruncatedDatabase() {
+    void testExplainsATruncatedDatabase() {
         fill();
         std::filesystem::resize_file(directory_.file(), 12288);
         expect(refusal([&] { opened(); }), "is damaged");
     }
 
-    void leavesTheDatabaseOfAnotherApplicationAlone() {
+    void testLeavesTheDatabaseOfAnotherApplicationAlone() {
         SqlConnection(directory_.file(), std::chrono::milliseconds(0)).run("CREATE TABLE theirs (v)");
         expect(refusal([&] { opened(); }), "belongs to another application");
         SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
@@ -136,12 +136,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, other.run("PRAGMA application_id").at(0).integer(0));
     }
 
-    void knowsAnotherApplicationByItsNumber() {
+    void testKnowsAnotherApplicationByItsNumber() {
         SqlConnection(directory_.file(), std::chrono::milliseconds(0)).run("PRAGMA application_id = 42");
         expect(refusal([&] { opened(); }), "belongs to another application");
     }
 
-    void explainsAFullDatabase() {
+    void testExplainsAFullDatabase() {
         // A new database cannot take its first page where no file may grow.
         expect(inChild([&]() -> std::string {
                    limitFileSize(0);

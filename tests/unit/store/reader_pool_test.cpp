@@ -16,17 +16,17 @@ namespace sallyport::host::store {
 
 class ReaderPoolTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReaderPoolTest);
-    CPPUNIT_TEST(readersOnlyRead);
-    CPPUNIT_TEST(aFailedReadIsAnErrorOfItsOwn);
-    CPPUNIT_TEST(moreThreadsThanConnections);
-    CPPUNIT_TEST(readersSeeWholeTransactions);
-    CPPUNIT_TEST(aBrokenConnectionIsReplaced);
-    CPPUNIT_TEST(aConnectionThatCannotBeOpenedIsAnError);
-    CPPUNIT_TEST(aClosedPoolRefuses);
+    CPPUNIT_TEST(testReadersOnlyRead);
+    CPPUNIT_TEST(testAFailedReadIsAnErrorOfItsOwn);
+    CPPUNIT_TEST(testMoreThreadsThanConnections);
+    CPPUNIT_TEST(testReadersSeeWholeTransactions);
+    CPPUNIT_TEST(testABrokenConnectionIsReplaced);
+    CPPUNIT_TEST(testAConnectionThatCannotBeOpenedIsAnError);
+    CPPUNIT_TEST(testAClosedPoolRefuses);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void readersOnlyRead() {
+    void testReadersOnlyRead() {
         Database database({.file = directory_.file()}, log_);
         createTable(database);
         CPPUNIT_ASSERT_THROW(static_cast<void>(database.query("INSERT INTO t (v) VALUES (1)")), StoreError);
@@ -34,7 +34,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, countRows(database));
     }
 
-    void aFailedReadIsAnErrorOfItsOwn() {
+    void testAFailedReadIsAnErrorOfItsOwn() {
         Database database({.file = directory_.file(), .readers = 1}, log_);
         createTable(database);
         for (int round = 0; round < 3; ++round) {
@@ -45,7 +45,7 @@ public:
         CPPUNIT_ASSERT(database.healthy());
     }
 
-    void moreThreadsThanConnections() {
+    void testMoreThreadsThanConnections() {
         Database database({.file = directory_.file(), .readers = 2}, log_);
         createTable(database);
         std::atomic<int> answers = 0;
@@ -64,7 +64,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, answers.load());
     }
 
-    void readersSeeWholeTransactions() {
+    void testReadersSeeWholeTransactions() {
         Database database({.file = directory_.file()}, log_);
         createTable(database);
         std::atomic<bool> over = false;
@@ -95,7 +95,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{600}, countRows(database));
     }
 
-    void aBrokenConnectionIsReplaced() {
+    void testABrokenConnectionIsReplaced() {
         {
             Database database({.file = directory_.file()}, log_);
             createTable(database);
@@ -113,7 +113,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, pool.query("SELECT v FROM t", {}).at(0).integer(0));
     }
 
-    void aConnectionThatCannotBeOpenedIsAnError() {
+    void testAConnectionThatCannotBeOpenedIsAnError() {
         const FileIdentity identity(directory_.path());
         ReaderPool pool(directory_.path(), sqlite(), identity, 1, std::chrono::milliseconds(10), metrics_);
         for (int round = 0; round < 2; ++round) {
@@ -121,7 +121,7 @@ public:
         }
     }
 
-    void aClosedPoolRefuses() {
+    void testAClosedPoolRefuses() {
         const FileIdentity identity(directory_.file());
         ReaderPool pool(directory_.file(), sqlite(), identity, 1, std::chrono::milliseconds(10), metrics_);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, pool.query("SELECT 1", {}).at(0).integer(0));

@@ -28,17 +28,17 @@ constexpr const char* steps[] = {"copied", "checked", "set aside", "restored"};
 
 class RestoreTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(RestoreTest);
-    CPPUNIT_TEST(putsTheBackupInPlace);
-    CPPUNIT_TEST(restoresIntoAnEmptyDirectory);
-    CPPUNIT_TEST(keepsTheFormerDatabaseAndItsCompanions);
-    CPPUNIT_TEST(keepsWhatTheFormerDatabaseHadOnlyInItsLog);
-    CPPUNIT_TEST(replacesADamagedDatabaseAndItsLog);
-    CPPUNIT_TEST(takesNoLogThatIsNotItsOwn);
-    CPPUNIT_TEST(refusesWhatIsNoWholeBackup);
-    CPPUNIT_TEST(refusesWhileADaemonRuns);
-    CPPUNIT_TEST(refusesANewerBackupUnlessTold);
-    CPPUNIT_TEST(leavesTheFormerDatabaseOnAFullDisk);
-    CPPUNIT_TEST(killedAtAnyStepLeavesOneOrTheOther);
+    CPPUNIT_TEST(testPutsTheBackupInPlace);
+    CPPUNIT_TEST(testRestoresIntoAnEmptyDirectory);
+    CPPUNIT_TEST(testKeepsTheFormerDatabaseAndItsCompanions);
+    CPPUNIT_TEST(testKeepsWhatTheFormerDatabaseHadOnlyInItsLog);
+    CPPUNIT_TEST(testReplacesADamagedDatabaseAndItsLog);
+    CPPUNIT_TEST(testTakesNoLogThatIsNotItsOwn);
+    CPPUNIT_TEST(testRefusesWhatIsNoWholeBackup);
+    CPPUNIT_TEST(testRefusesWhileADaemonRuns);
+    CPPUNIT_TEST(testRefusesANewerBackupUnlessTold);
+    CPPUNIT_TEST(testLeavesTheFormerDatabaseOnAFullDisk);
+    CPPUNIT_TEST(testKilledAtAnyStepLeavesOneOrTheOther);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -50,7 +50,7 @@ public:
         static_cast<void>(backUp(source.file(), backup_));
     }
 
-    void putsTheBackupInPlace() {
+    void testPutsTheBackupInPlace() {
         makePresent();
         std::vector<std::string> told;
         const Restored restored =
@@ -63,12 +63,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(mode_t{0600}, mode_t{status.st_mode & 07777});
     }
 
-    void restoresIntoAnEmptyDirectory() {
+    void testRestoresIntoAnEmptyDirectory() {
         CPPUNIT_ASSERT_EQUAL(std::string(), restored_().former);
         CPPUNIT_ASSERT_EQUAL(std::string("of the backup"), present());
     }
 
-    void keepsTheFormerDatabaseAndItsCompanions() {
+    void testKeepsTheFormerDatabaseAndItsCompanions() {
         makePresent();
         std::ofstream(directory_.file("head")) << "of the former";
         std::ofstream(directory_.file("stays")) << "of both";
@@ -84,7 +84,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("former"), valueIn(first + "/sallyport.db"));
     }
 
-    void keepsWhatTheFormerDatabaseHadOnlyInItsLog() {
+    void testKeepsWhatTheFormerDatabaseHadOnlyInItsLog() {
         makeCrashed();
         CPPUNIT_ASSERT(std::filesystem::file_size(directory_.file() + "-wal") > 0);
         const std::string former = restored_().former;
@@ -92,7 +92,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("former"), valueIn(former + "/sallyport.db"));
     }
 
-    void replacesADamagedDatabaseAndItsLog() {
+    void testReplacesADamagedDatabaseAndItsLog() {
         makePresent();
         std::ofstream(directory_.file(), std::ios::binary) << std::string(8192, '\xa5');
         std::ofstream(directory_.file() + "-wal", std::ios::binary) << std::string(5000, '\x5a');
@@ -102,14 +102,14 @@ public:
     }
 
     /// A database was removed by hand, and its log was not.
-    void takesNoLogThatIsNotItsOwn() {
+    void testTakesNoLogThatIsNotItsOwn() {
         makeCrashed();
         std::filesystem::remove(directory_.file());
         CPPUNIT_ASSERT_EQUAL(std::string(), restored_().former);
         CPPUNIT_ASSERT_EQUAL(std::string("of the backup"), present());
     }
 
-    void refusesWhatIsNoWholeBackup() {
+    void testRefusesWhatIsNoWholeBackup() {
         makePresent();
         const auto whole = std::filesystem::file_size(backup_);
         for (const std::uintmax_t size : {std::uintmax_t{0}, std::uintmax_t{100}, whole / 2, whole - 1}) {
@@ -125,13 +125,13 @@ public:
         assertRefused("other.db", "is no database of Sallyport's");
     }
 
-    void refusesWhileADaemonRuns() {
+    void testRefusesWhileADaemonRuns() {
         makePresent();
         const DirectoryLock daemon(directory_.path());
         assertRefused("backup.db", "is in use by another sallyportd");
     }
 
-    void refusesANewerBackupUnlessTold() {
+    void testRefusesANewerBackupUnlessTold() {
         makePresent();
         DatabaseFile(backup_, DatabaseFile::Access::write)
             .run("INSERT INTO schema_migrations (component, version, applied_at) VALUES ('t', 2, 0)");
@@ -142,7 +142,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(atStart, contains(atStart, "was written by a newer version"));
     }
 
-    void leavesTheFormerDatabaseOnAFullDisk() {
+    void testLeavesTheFormerDatabaseOnAFullDisk() {
         makePresent();
         const std::string sentence = inChild([this] {
             limitFileSize(8192);
@@ -153,7 +153,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("sallyport.db sallyportd.lock"), namesIn(directory_.path()));
     }
 
-    void killedAtAnyStepLeavesOneOrTheOther() {
+    void testKilledAtAnyStepLeavesOneOrTheOther() {
         for (const std::string last : steps) {
             for (const bool crashed : {false, true}) {
                 std::filesystem::remove_all(directory_.path());

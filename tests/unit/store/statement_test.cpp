@@ -17,20 +17,20 @@ namespace sallyport::host::store {
 
 class StatementTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(StatementTest);
-    CPPUNIT_TEST(integersKeepTheirWholeRange);
-    CPPUNIT_TEST(realsKeepEveryBit);
-    CPPUNIT_TEST(textKeepsNulBytesAndUtf8);
-    CPPUNIT_TEST(bytesKeepNulBytesAndEmptyIsNotNull);
-    CPPUNIT_TEST(nullIsNull);
-    CPPUNIT_TEST(eachRowHasItsOwnTypes);
-    CPPUNIT_TEST(expressionsHaveTypes);
-    CPPUNIT_TEST(runsTheSameStatementAgainWithOtherValues);
-    CPPUNIT_TEST(runsMoreStatementsThanItKeeps);
-    CPPUNIT_TEST(aFailedStatementCanRunAgain);
-    CPPUNIT_TEST(countsChangedRowsOfThisStatementOnly);
-    CPPUNIT_TEST(refusesWrongNumberOfValues);
-    CPPUNIT_TEST(refusesAllButOneStatement);
-    CPPUNIT_TEST(tellsAFailingDatabaseFromAFailingStatement);
+    CPPUNIT_TEST(testIntegersKeepTheirWholeRange);
+    CPPUNIT_TEST(testRealsKeepEveryBit);
+    CPPUNIT_TEST(testTextKeepsNulBytesAndUtf8);
+    CPPUNIT_TEST(testBytesKeepNulBytesAndEmptyIsNotNull);
+    CPPUNIT_TEST(testNullIsNull);
+    CPPUNIT_TEST(testEachRowHasItsOwnTypes);
+    CPPUNIT_TEST(testExpressionsHaveTypes);
+    CPPUNIT_TEST(testRunsTheSameStatementAgainWithOtherValues);
+    CPPUNIT_TEST(testRunsMoreStatementsThanItKeeps);
+    CPPUNIT_TEST(testAFailedStatementCanRunAgain);
+    CPPUNIT_TEST(testCountsChangedRowsOfThisStatementOnly);
+    CPPUNIT_TEST(testRefusesWrongNumberOfValues);
+    CPPUNIT_TEST(testRefusesAllButOneStatement);
+    CPPUNIT_TEST(testTellsAFailingDatabaseFromAFailingStatement);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -41,20 +41,20 @@ public:
 
     void tearDown() override { connection_.reset(); }
 
-    void integersKeepTheirWholeRange() {
+    void testIntegersKeepTheirWholeRange() {
         for (const std::int64_t value : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1},
                                          std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
             CPPUNIT_ASSERT_EQUAL(value, roundTrip(value).integer(0));
         }
     }
 
-    void realsKeepEveryBit() {
+    void testRealsKeepEveryBit() {
         for (const double value : {0.1, -1e308, 5e-324, std::numeric_limits<double>::infinity()}) {
             CPPUNIT_ASSERT_EQUAL(value, roundTrip(value).real(0));
         }
     }
 
-    void textKeepsNulBytesAndUtf8() {
+    void testTextKeepsNulBytesAndUtf8() {
         using namespace std::string_literals;
         for (const std::string& value : {""s, "a\0b\0"s, "\0"s, "gr\xc3\xbc\xc3\x9f \xf0\x9f\x9a\xaa"s}) {
             CPPUNIT_ASSERT_EQUAL(value, roundTrip(value).text(0));
@@ -62,21 +62,21 @@ public:
         }
     }
 
-    void bytesKeepNulBytesAndEmptyIsNotNull() {
+    void testBytesKeepNulBytesAndEmptyIsNotNull() {
         for (const Bytes& value : {Bytes{}, Bytes{0}, Bytes{0, 255, 0, 128}}) {
             CPPUNIT_ASSERT(value == roundTrip(value).bytes(0));
             CPPUNIT_ASSERT(!roundTrip(value).isNull(0));
         }
     }
 
-    void nullIsNull() {
+    void testNullIsNull() {
         const Row row = roundTrip(SqlValue{});
         CPPUNIT_ASSERT(row.isNull(0));
         CPPUNIT_ASSERT(!row.optionalText(0));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, row.integer(0));
     }
 
-    void eachRowHasItsOwnTypes() {
+    void testEachRowHasItsOwnTypes() {
         const std::vector<SqlValue> written{SqlValue{}, std::int64_t{7}, 2.5, std::string("x")};
         for (const SqlValue& value : written) {
             connection_->run("INSERT INTO t (v) VALUES (?)", {value});
@@ -89,20 +89,20 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("x"), rows[3].text(0));
     }
 
-    void expressionsHaveTypes() {
+    void testExpressionsHaveTypes() {
         const Row row = connection_->run("SELECT count(*), max(v), 1.5 * 2 FROM t").at(0);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, row.integer(0));
         CPPUNIT_ASSERT(row.isNull(1));
         CPPUNIT_ASSERT_EQUAL(3.0, row.real(2));
     }
 
-    void runsTheSameStatementAgainWithOtherValues() {
+    void testRunsTheSameStatementAgainWithOtherValues() {
         for (std::int64_t value = 1; value <= 3; ++value) {
             CPPUNIT_ASSERT_EQUAL(value, connection_->run("SELECT ?", {value}).at(0).integer(0));
         }
     }
 
-    void runsMoreStatementsThanItKeeps() {
+    void testRunsMoreStatementsThanItKeeps() {
         for (int round = 0; round < 2; ++round) {
             for (int value = 0; value < 200; ++value) {
                 const Rows rows = connection_->run("SELECT " + std::to_string(value));
@@ -111,7 +111,7 @@ public:
         }
     }
 
-    void aFailedStatementCanRunAgain() {
+    void testAFailedStatementCanRunAgain() {
         connection_->run("CREATE UNIQUE INDEX t_v ON t (v)");
         const std::string insert = "INSERT INTO t (v) VALUES (?)";
         connection_->run(insert, {std::int64_t{1}});
@@ -120,7 +120,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, connection_->run("SELECT count(*) FROM t").at(0).integer(0));
     }
 
-    void countsChangedRowsOfThisStatementOnly() {
+    void testCountsChangedRowsOfThisStatementOnly() {
         connection_->run("INSERT INTO t (v) VALUES (1), (2)");
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, connection_->execute("UPDATE t SET v = 3"));
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, connection_->execute("UPDATE t SET v = 4 WHERE v = 9"));
@@ -128,19 +128,19 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, connection_->execute("CREATE TABLE u (v)"));
     }
 
-    void refusesWrongNumberOfValues() {
+    void testRefusesWrongNumberOfValues() {
         CPPUNIT_ASSERT_THROW(connection_->run("SELECT ?, ?", {std::int64_t{1}}), std::invalid_argument);
         CPPUNIT_ASSERT_THROW(connection_->run("SELECT 1", {std::int64_t{1}}), std::invalid_argument);
     }
 
-    void refusesAllButOneStatement() {
+    void testRefusesAllButOneStatement() {
         CPPUNIT_ASSERT_THROW(connection_->run(""), std::invalid_argument);
         CPPUNIT_ASSERT_THROW(connection_->run("INSERT INTO t VALUES (1); DELETE FROM t"),
                              std::invalid_argument);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, connection_->run("SELECT 1; ").at(0).integer(0));
     }
 
-    void tellsAFailingDatabaseFromAFailingStatement() {
+    void testTellsAFailingDatabaseFromAFailingStatement() {
         try {
             connection_->run("SELECT 1 FROM nowhere");
             CPPUNIT_FAIL("no such table");

@@ -22,10 +22,10 @@ namespace sallyport::host::store {
 
 class StoreMetricsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(StoreMetricsTest);
-    CPPUNIT_TEST(countsWhatBecomesOfWrites);
-    CPPUNIT_TEST(countsGroups);
-    CPPUNIT_TEST(showsHowManyWait);
-    CPPUNIT_TEST(showsReadsInProgress);
+    CPPUNIT_TEST(testCountsWhatBecomesOfWrites);
+    CPPUNIT_TEST(testCountsGroups);
+    CPPUNIT_TEST(testShowsHowManyWait);
+    CPPUNIT_TEST(testShowsReadsInProgress);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory directory_;
@@ -50,7 +50,7 @@ class StoreMetricsTest : public CppUnit::TestFixture {
 public:
     void setUp() override { createTable(database_); }
 
-    void countsWhatBecomesOfWrites() {
+    void testCountsWhatBecomesOfWrites() {
         const auto before = number("writes_total", {"stored"});
         database_.write(insertion(std::int64_t{1}));
         CPPUNIT_ASSERT_THROW(database_.write([](Transaction&) { throw std::runtime_error("no"); }),
@@ -74,7 +74,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, number("writes_total", {"refused"}));
     }
 
-    void countsGroups() {
+    void testCountsGroups() {
         const auto groups = number("groups_total");
         const auto settled = number("commit_seconds");
         {
@@ -89,7 +89,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(settled + 2, number("commit_seconds"));
     }
 
-    void showsHowManyWait() {
+    void testShowsHowManyWait() {
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number("writes_waiting"));
         Blockade blockade(database_);
         const auto one = submitted(database_, insertion(std::int64_t{1}));
@@ -101,7 +101,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, number("writes_waiting"));
     }
 
-    void showsReadsInProgress() {
+    void testShowsReadsInProgress() {
         const auto before = number("reads_total");
         std::atomic<bool> over{false};
         bool seen = false;

@@ -12,21 +12,21 @@ namespace sallyport::host::store {
 
 class WriteQueueTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WriteQueueTest);
-    CPPUNIT_TEST(aLineKeepsItsOrder);
-    CPPUNIT_TEST(groupsAreBoundedInNumber);
-    CPPUNIT_TEST(groupsAreBoundedInBytes);
-    CPPUNIT_TEST(aWriteLargerThanAGroupIsOneByItself);
-    CPPUNIT_TEST(aSingleWriteIsInTheNextGroupHoweverManyWait);
-    CPPUNIT_TEST(bytesAreSharedEvenly);
-    CPPUNIT_TEST(havingBeenIdleEarnsNothing);
-    CPPUNIT_TEST(whatOneTookIsRememberedWhileOthersWait);
-    CPPUNIT_TEST(aJobLeavesPlacesForOthers);
-    CPPUNIT_TEST(theHostMayAlwaysHaveAllPlaces);
-    CPPUNIT_TEST(aThreadWorksForWhomItSays);
+    CPPUNIT_TEST(testALineKeepsItsOrder);
+    CPPUNIT_TEST(testGroupsAreBoundedInNumber);
+    CPPUNIT_TEST(testGroupsAreBoundedInBytes);
+    CPPUNIT_TEST(testAWriteLargerThanAGroupIsOneByItself);
+    CPPUNIT_TEST(testASingleWriteIsInTheNextGroupHoweverManyWait);
+    CPPUNIT_TEST(testBytesAreSharedEvenly);
+    CPPUNIT_TEST(testHavingBeenIdleEarnsNothing);
+    CPPUNIT_TEST(testWhatOneTookIsRememberedWhileOthersWait);
+    CPPUNIT_TEST(testAJobLeavesPlacesForOthers);
+    CPPUNIT_TEST(testTheHostMayAlwaysHaveAllPlaces);
+    CPPUNIT_TEST(testAThreadWorksForWhomItSays);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void aLineKeepsItsOrder() {
+    void testALineKeepsItsOrder() {
         WriteQueue queue({.places = 10, .group = 10, .groupBytes = 1 << 20});
         for (const char* name : {"a1", "a2", "a3"}) {
             put(queue, a_, name);
@@ -35,7 +35,7 @@ public:
         CPPUNIT_ASSERT(queue.empty());
     }
 
-    void groupsAreBoundedInNumber() {
+    void testGroupsAreBoundedInNumber() {
         WriteQueue queue({.places = 10, .group = 2, .groupBytes = 1 << 20});
         for (const char* name : {"1", "2", "3"}) {
             put(queue, {}, name);
@@ -44,7 +44,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("3"), group(queue));
     }
 
-    void groupsAreBoundedInBytes() {
+    void testGroupsAreBoundedInBytes() {
         WriteQueue queue({.places = 10, .group = 10, .groupBytes = 100'000});
         for (const char* name : {"1", "2", "3"}) {
             put(queue, a_, name, 40'000);
@@ -53,7 +53,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("3"), group(queue));
     }
 
-    void aWriteLargerThanAGroupIsOneByItself() {
+    void testAWriteLargerThanAGroupIsOneByItself() {
         WriteQueue queue({.places = 10, .group = 10, .groupBytes = 1000});
         put(queue, a_, "large", 50'000);
         put(queue, a_, "small");
@@ -61,7 +61,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("small"), group(queue));
     }
 
-    void aSingleWriteIsInTheNextGroupHoweverManyWait() {
+    void testASingleWriteIsInTheNextGroupHoweverManyWait() {
         WriteQueue queue({.places = 10'000, .group = 256, .groupBytes = 1 << 20});
         for (int write = 0; write < 4000; ++write) {
             put(queue, a_, "a", 60'000);
@@ -77,7 +77,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(next, next.find("host") != std::string::npos);
     }
 
-    void bytesAreSharedEvenly() {
+    void testBytesAreSharedEvenly() {
         WriteQueue queue({.places = 10'000, .group = 256, .groupBytes = 1 << 20});
         for (int write = 0; write < 1000; ++write) {
             put(queue, a_, "A", 99'000);
@@ -92,7 +92,7 @@ public:
         CPPUNIT_ASSERT_MESSAGE(taken, small >= 8 * large && small <= 12 * large);
     }
 
-    void havingBeenIdleEarnsNothing() {
+    void testHavingBeenIdleEarnsNothing() {
         WriteQueue queue({.places = 100, .group = 4, .groupBytes = 1 << 20});
         for (int write = 0; write < 40; ++write) {
             put(queue, a_, "a");
@@ -108,7 +108,7 @@ public:
     }
 
     /// One that never has more than one write waiting gets no more than its share by that.
-    void whatOneTookIsRememberedWhileOthersWait() {
+    void testWhatOneTookIsRememberedWhileOthersWait() {
         WriteQueue queue({.places = 100, .group = 1, .groupBytes = 1 << 20});
         for (int write = 0; write < 12; ++write) {
             put(queue, a_, "a", 9'000);
@@ -123,14 +123,14 @@ public:
         CPPUNIT_ASSERT_MESSAGE(taken, std::count(taken.begin(), taken.end(), 'B') <= 2);
     }
 
-    void aJobLeavesPlacesForOthers() {
+    void testAJobLeavesPlacesForOthers() {
         WriteQueue queue({.places = 8, .group = 10, .groupBytes = 1 << 20});
         CPPUNIT_ASSERT_EQUAL(4, putAll(queue, a_));
         CPPUNIT_ASSERT_EQUAL(2, putAll(queue, b_));
         CPPUNIT_ASSERT_EQUAL(1, putAll(queue, c_));
     }
 
-    void theHostMayAlwaysHaveAllPlaces() {
+    void testTheHostMayAlwaysHaveAllPlaces() {
         WriteQueue queue({.places = 8, .group = 20, .groupBytes = 1 << 20});
         while (putAll(queue, JobId::random()) > 0) {
         }
@@ -141,7 +141,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(4, putAll(queue, a_));
     }
 
-    void aThreadWorksForWhomItSays() {
+    void testAThreadWorksForWhomItSays() {
         CPPUNIT_ASSERT(OnBehalfOf::current().job == JobId());
         const OnBehalfOf outer({a_, 5});
         {

@@ -20,26 +20,26 @@ namespace sallyport::host::store {
 
 class WriterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WriterTest);
-    CPPUNIT_TEST(insertReturnsTheKeyAndZeroForNothing);
-    CPPUNIT_TEST(aWorkSeesWhatItDid);
-    CPPUNIT_TEST(writeThrowsWhatItsWorkThrew);
-    CPPUNIT_TEST(aWriteThatFailsLeavesNothingBehind);
-    CPPUNIT_TEST(badWorksDoNotHarmTheirGroup);
-    CPPUNIT_TEST(aConstraintCheckedAtTheEndHarmsNoOther);
-    CPPUNIT_TEST(callbacksComeInTheOrderOfTheWrites);
-    CPPUNIT_TEST(whatIsReportedCanBeRead);
-    CPPUNIT_TEST(aGroupIsOneTransaction);
-    CPPUNIT_TEST(groupsAreBounded);
-    CPPUNIT_TEST(aJobWithManyWritesDelaysNoOther);
-    CPPUNIT_TEST(aFullQueueRefuses);
-    CPPUNIT_TEST(aThrowingCallbackIsLogged);
-    CPPUNIT_TEST(writingOnTheWritersThreadIsAMistake);
-    CPPUNIT_TEST(aWorkThatEndsItsTransactionFails);
-    CPPUNIT_TEST(worksAreGoneWhenTheirOutcomeIsKnown);
-    CPPUNIT_TEST(manyThreadsWrite);
-    CPPUNIT_TEST(closeCommitsWhatIsQueued);
-    CPPUNIT_TEST(closeLeavesOneFile);
-    CPPUNIT_TEST(aLockOfAnotherIsAnErrorAndPasses);
+    CPPUNIT_TEST(testInsertReturnsTheKeyAndZeroForNothing);
+    CPPUNIT_TEST(testAWorkSeesWhatItDid);
+    CPPUNIT_TEST(testWriteThrowsWhatItsWorkThrew);
+    CPPUNIT_TEST(testAWriteThatFailsLeavesNothingBehind);
+    CPPUNIT_TEST(testBadWorksDoNotHarmTheirGroup);
+    CPPUNIT_TEST(testAConstraintCheckedAtTheEndHarmsNoOther);
+    CPPUNIT_TEST(testCallbacksComeInTheOrderOfTheWrites);
+    CPPUNIT_TEST(testWhatIsReportedCanBeRead);
+    CPPUNIT_TEST(testAGroupIsOneTransaction);
+    CPPUNIT_TEST(testGroupsAreBounded);
+    CPPUNIT_TEST(testAJobWithManyWritesDelaysNoOther);
+    CPPUNIT_TEST(testAFullQueueRefuses);
+    CPPUNIT_TEST(testAThrowingCallbackIsLogged);
+    CPPUNIT_TEST(testWritingOnTheWritersThreadIsAMistake);
+    CPPUNIT_TEST(testAWorkThatEndsItsTransactionFails);
+    CPPUNIT_TEST(testWorksAreGoneWhenTheirOutcomeIsKnown);
+    CPPUNIT_TEST(testManyThreadsWrite);
+    CPPUNIT_TEST(testCloseCommitsWhatIsQueued);
+    CPPUNIT_TEST(testCloseLeavesOneFile);
+    CPPUNIT_TEST(testALockOfAnotherIsAnErrorAndPasses);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -50,7 +50,7 @@ public:
 
     void tearDown() override { database_.reset(); }
 
-    void insertReturnsTheKeyAndZeroForNothing() {
+    void testInsertReturnsTheKeyAndZeroForNothing() {
         std::int64_t key = 0;
         std::int64_t none = -1;
         database_->write([&](Transaction& transaction) {
@@ -61,7 +61,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, none);
     }
 
-    void aWorkSeesWhatItDid() {
+    void testAWorkSeesWhatItDid() {
         std::int64_t seen = 0;
         database_->write([&](Transaction& transaction) {
             transaction.insert("INSERT INTO t (v) VALUES (1)");
@@ -70,7 +70,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, seen);
     }
 
-    void writeThrowsWhatItsWorkThrew() {
+    void testWriteThrowsWhatItsWorkThrew() {
         CPPUNIT_ASSERT_THROW(database_->write(failure), std::range_error);
         CPPUNIT_ASSERT_THROW(
             database_->write([](Transaction& transaction) { transaction.execute("NONSENSE"); }), StoreError);
@@ -78,7 +78,7 @@ public:
         database_->write(insertion(std::int64_t{1}));
     }
 
-    void aWriteThatFailsLeavesNothingBehind() {
+    void testAWriteThatFailsLeavesNothingBehind() {
         CPPUNIT_ASSERT_THROW(database_->write([](Transaction& transaction) {
             transaction.insert("INSERT INTO t (v) VALUES (1)");
             throw std::range_error("late");
@@ -87,7 +87,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, countRows(*database_));
     }
 
-    void badWorksDoNotHarmTheirGroup() {
+    void testBadWorksDoNotHarmTheirGroup() {
         Blockade blockade(*database_);
         auto first = submitted(*database_, insertion(std::int64_t{1}));
         auto bad = submitted(*database_, [](Transaction& transaction) {
@@ -113,7 +113,7 @@ public:
         CPPUNIT_ASSERT(database_->healthy());
     }
 
-    void aConstraintCheckedAtTheEndHarmsNoOther() {
+    void testAConstraintCheckedAtTheEndHarmsNoOther() {
         database_->migrate(
             "u", {{1, {"CREATE TABLE u (t BIGINT REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)"}}});
         Blockade blockade(*database_);
@@ -130,7 +130,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1,2"), values());
     }
 
-    void callbacksComeInTheOrderOfTheWrites() {
+    void testCallbacksComeInTheOrderOfTheWrites() {
         constexpr int writes = 1000;
         std::vector<int> order;
         for (int write = 0; write < writes; ++write) {
@@ -147,14 +147,14 @@ public:
         }
     }
 
-    void whatIsReportedCanBeRead() {
+    void testWhatIsReportedCanBeRead() {
         for (std::int64_t row = 1; row <= 50; ++row) {
             database_->write(insertion(row));
             CPPUNIT_ASSERT_EQUAL(row, countRows(*database_));
         }
     }
 
-    void aGroupIsOneTransaction() {
+    void testAGroupIsOneTransaction() {
         // The first callback of a group already sees the rows of the last.
         std::int64_t seen = 0;
         {
@@ -167,7 +167,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, seen);
     }
 
-    void groupsAreBounded() {
+    void testGroupsAreBounded() {
         reopen({.file = directory_.file(), .group = 2});
         std::int64_t seen = 0;
         {
@@ -183,7 +183,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{5}, countRows(*database_));
     }
 
-    void aJobWithManyWritesDelaysNoOther() {
+    void testAJobWithManyWritesDelaysNoOther() {
         reopen({.file = directory_.file(), .groupBytes = 100'000});
         const JobId greedy = JobId::random();
         const JobId modest = JobId::random();
@@ -207,7 +207,7 @@ public:
         database_->write([](Transaction&) {});
     }
 
-    void aFullQueueRefuses() {
+    void testAFullQueueRefuses() {
         reopen({.file = directory_.file(), .queue = 3});
         Blockade blockade(*database_);
         std::vector<std::shared_ptr<Outcome>> accepted;
@@ -228,7 +228,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("0,1,2,3"), values());
     }
 
-    void aThrowingCallbackIsLogged() {
+    void testAThrowingCallbackIsLogged() {
         database_->submit(insertion(std::int64_t{1}),
                           [](const std::exception_ptr&) { throw std::range_error("callback"); });
         database_->submit(insertion(std::int64_t{2}), [](const std::exception_ptr&) { throw 42; });
@@ -238,7 +238,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1,2,3"), values());
     }
 
-    void writingOnTheWritersThreadIsAMistake() {
+    void testWritingOnTheWritersThreadIsAMistake() {
         std::promise<bool> refused;
         database_->submit([](Transaction&) {},
                           [&](const std::exception_ptr&) {
@@ -253,7 +253,7 @@ public:
         CPPUNIT_ASSERT_THROW(database_->write([&](Transaction&) { database_->close(); }), std::logic_error);
     }
 
-    void aWorkThatEndsItsTransactionFails() {
+    void testAWorkThatEndsItsTransactionFails() {
         Blockade blockade(*database_);
         auto first = submitted(*database_, insertion(std::int64_t{1}));
         auto rogue = submitted(*database_, [](Transaction& transaction) {
@@ -271,7 +271,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("1,2"), values());
     }
 
-    void worksAreGoneWhenTheirOutcomeIsKnown() {
+    void testWorksAreGoneWhenTheirOutcomeIsKnown() {
         auto kept = std::make_shared<int>(0);
         for (int round = 0; round < 100; ++round) {
             database_->write([kept](Transaction&) {});
@@ -279,7 +279,7 @@ public:
         }
     }
 
-    void manyThreadsWrite() {
+    void testManyThreadsWrite() {
         std::vector<std::thread> threads;
         for (std::int64_t thread = 0; thread < 8; ++thread) {
             threads.emplace_back([this, thread] {
@@ -296,7 +296,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{800}, row.integer(1));
     }
 
-    void closeCommitsWhatIsQueued() {
+    void testCloseCommitsWhatIsQueued() {
         std::atomic<int> durable = 0;
         {
             Blockade blockade(*database_);
@@ -315,7 +315,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1000}, countRows(*database_));
     }
 
-    void closeLeavesOneFile() {
+    void testCloseLeavesOneFile() {
         database_->write(insertion(std::int64_t{1}));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, countRows(*database_));
         CPPUNIT_ASSERT(std::filesystem::exists(directory_.file() + "-wal"));
@@ -323,7 +323,7 @@ public:
         CPPUNIT_ASSERT(!std::filesystem::exists(directory_.file() + "-wal"));
     }
 
-    void aLockOfAnotherIsAnErrorAndPasses() {
+    void testALockOfAnotherIsAnErrorAndPasses() {
         reopen({.file = directory_.file(), .lockWait = std::chrono::milliseconds(5)});
         SqlConnection other(directory_.file(), std::chrono::milliseconds(0));
         other.run("BEGIN IMMEDIATE");

@@ -104,54 +104,54 @@ Reply ok(const Call&) {
 /// That the host for tests treats a plugin as the daemon does.
 class FakeHostTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(FakeHostTest);
-    CPPUNIT_TEST(routesAsTheDaemonDoes);
-    CPPUNIT_TEST(givesParametersAndQueries);
-    CPPUNIT_TEST(limitsJsonAsTheDaemonDoes);
-    CPPUNIT_TEST(asksForThePermission);
-    CPPUNIT_TEST(letsInNobodyWhoseJobIsOver);
-    CPPUNIT_TEST(refusesRoutesThatTheDaemonRefuses);
-    CPPUNIT_TEST(fillsInTheDefaultsOfARoute);
-    CPPUNIT_TEST(givesABodyOnlyToRoutesThatTakeOne);
-    CPPUNIT_TEST(checksSettings);
-    CPPUNIT_TEST(letsATestSeeWhatIsThrown);
-    CPPUNIT_TEST(answersLater);
-    CPPUNIT_TEST(answers500WhenAPromiseIsDropped);
-    CPPUNIT_TEST(tellsThatNobodyWaits);
-    CPPUNIT_TEST(streams);
-    CPPUNIT_TEST(tellsAProducerThatItsClientIsSlowOrGone);
-    CPPUNIT_TEST(playsTheClientOfATunnel);
-    CPPUNIT_TEST(readsAbsoluteFormsAsTheDaemonDoes);
-    CPPUNIT_TEST(forgetsAPluginThatDoesNotStart);
-    CPPUNIT_TEST(takesBackWhatAPluginRegistered);
-    CPPUNIT_TEST(keepsLogLines);
-    CPPUNIT_TEST(hasExtensions);
-    CPPUNIT_TEST(saysWhichExtensionIsMissing);
-    CPPUNIT_TEST(hasALoopAsTheDaemons);
-    CPPUNIT_TEST(refusesOtherThreadsThanTheLoops);
-    CPPUNIT_TEST(keepsMetrics);
-    CPPUNIT_TEST(hasAPoolThatMayBeFull);
-    CPPUNIT_TEST(letsNothingWaitOnALoop);
-    CPPUNIT_TEST(letsNothingWaitOnTheStoresThread);
-    CPPUNIT_TEST(letsNoReceiverWait);
-    CPPUNIT_TEST(letsNothingWaitThatIsToldOnALoop);
-    CPPUNIT_TEST(refusesAfterTheStartWhatIsForTheStart);
-    CPPUNIT_TEST(keepsAnExaminationOnItsThread);
-    CPPUNIT_TEST(examinesAPlugin);
-    CPPUNIT_TEST(examinesInTheSurroundingsThatATestWants);
-    CPPUNIT_TEST(examinesWhatWasStored);
-    CPPUNIT_TEST(hasServicesForAnExamination);
-    CPPUNIT_TEST(letsATestSeeWhatAnExaminationThrows);
+    CPPUNIT_TEST(testRoutesAsTheDaemonDoes);
+    CPPUNIT_TEST(testGivesParametersAndQueries);
+    CPPUNIT_TEST(testLimitsJsonAsTheDaemonDoes);
+    CPPUNIT_TEST(testAsksForThePermission);
+    CPPUNIT_TEST(testLetsInNobodyWhoseJobIsOver);
+    CPPUNIT_TEST(testRefusesRoutesThatTheDaemonRefuses);
+    CPPUNIT_TEST(testFillsInTheDefaultsOfARoute);
+    CPPUNIT_TEST(testGivesABodyOnlyToRoutesThatTakeOne);
+    CPPUNIT_TEST(testChecksSettings);
+    CPPUNIT_TEST(testLetsATestSeeWhatIsThrown);
+    CPPUNIT_TEST(testAnswersLater);
+    CPPUNIT_TEST(testAnswers500WhenAPromiseIsDropped);
+    CPPUNIT_TEST(testTellsThatNobodyWaits);
+    CPPUNIT_TEST(testStreams);
+    CPPUNIT_TEST(testTellsAProducerThatItsClientIsSlowOrGone);
+    CPPUNIT_TEST(testPlaysTheClientOfATunnel);
+    CPPUNIT_TEST(testReadsAbsoluteFormsAsTheDaemonDoes);
+    CPPUNIT_TEST(testForgetsAPluginThatDoesNotStart);
+    CPPUNIT_TEST(testTakesBackWhatAPluginRegistered);
+    CPPUNIT_TEST(testKeepsLogLines);
+    CPPUNIT_TEST(testHasExtensions);
+    CPPUNIT_TEST(testSaysWhichExtensionIsMissing);
+    CPPUNIT_TEST(testHasALoopAsTheDaemons);
+    CPPUNIT_TEST(testRefusesOtherThreadsThanTheLoops);
+    CPPUNIT_TEST(testKeepsMetrics);
+    CPPUNIT_TEST(testHasAPoolThatMayBeFull);
+    CPPUNIT_TEST(testLetsNothingWaitOnALoop);
+    CPPUNIT_TEST(testLetsNothingWaitOnTheStoresThread);
+    CPPUNIT_TEST(testLetsNoReceiverWait);
+    CPPUNIT_TEST(testLetsNothingWaitThatIsToldOnALoop);
+    CPPUNIT_TEST(testRefusesAfterTheStartWhatIsForTheStart);
+    CPPUNIT_TEST(testKeepsAnExaminationOnItsThread);
+    CPPUNIT_TEST(testExaminesAPlugin);
+    CPPUNIT_TEST(testExaminesInTheSurroundingsThatATestWants);
+    CPPUNIT_TEST(testExaminesWhatWasStored);
+    CPPUNIT_TEST(testHasServicesForAnExamination);
+    CPPUNIT_TEST(testLetsATestSeeWhatAnExaminationThrows);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void hasExtensions() {
+    void testHasExtensions() {
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.extension<IoLoops>()->loops().size());
         CPPUNIT_ASSERT(host_.extension<Metrics>() == &host_.require<Metrics>());
         CPPUNIT_ASSERT(host_.extension<Unheard>() == nullptr);
         CPPUNIT_ASSERT(host_.extension<LaterMetrics>() == nullptr);
     }
 
-    void hasALoopAsTheDaemons() {
+    void testHasALoopAsTheDaemons() {
         std::shared_ptr<IoLoop> loop;
         std::unique_ptr<IoTimer> timer;
         std::promise<void> expired;
@@ -174,13 +174,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, host_.log().count("callback=IoLoop::timer error=too late"));
     }
 
-    void refusesOtherThreadsThanTheLoops() {
+    void testRefusesOtherThreadsThanTheLoops() {
         const auto loop = host_.require<IoLoops>().loops().front();
         CPPUNIT_ASSERT_THROW(loop->watch(0, [] {}), std::logic_error);
         CPPUNIT_ASSERT_THROW(static_cast<void>(loop->timer([] {})), std::logic_error);
     }
 
-    void saysWhichExtensionIsMissing() {
+    void testSaysWhichExtensionIsMissing() {
         try {
             static_cast<void>(host_.require<LaterMetrics>());
             CPPUNIT_FAIL("there is no such extension");
@@ -191,7 +191,7 @@ public:
         }
     }
 
-    void keepsMetrics() {
+    void testKeepsMetrics() {
         CPPUNIT_ASSERT_THROW(static_cast<void>(host_.metric("asked_total")), std::out_of_range);
         const auto count = [](Host& host) {
             host.require<Metrics>().counters("asked_total", "Asked", {{"how", {}}}).of({"well"}).add(2);
@@ -203,7 +203,7 @@ public:
         CPPUNIT_ASSERT_THROW(static_cast<void>(host_.metric("asked_total", {"badly"})), std::out_of_range);
     }
 
-    void hasAPoolThatMayBeFull() {
+    void testHasAPoolThatMayBeFull() {
         int ran = 0;
         host_.fillPool(true);
         CPPUNIT_ASSERT(!host_.run([&] { ++ran; }));
@@ -212,7 +212,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, ran);
     }
 
-    void letsNothingWaitOnALoop() {
+    void testLetsNothingWaitOnALoop() {
         start([](Host& host) {
             Store& store = host.store();
             store.migrate("things", {{1, {"CREATE TABLE things (id {key})"}}});
@@ -265,7 +265,7 @@ public:
         }
     }
 
-    void letsNothingWaitOnTheStoresThread() {
+    void testLetsNothingWaitOnTheStoresThread() {
         Store& store = host_.store();
         std::promise<std::string> complaint;
         store.submit(
@@ -277,7 +277,7 @@ public:
                         complaint.get_future().get());
     }
 
-    void letsNoReceiverWait() {
+    void testLetsNoReceiverWait() {
         std::string complaint;
         start([&](Host& host) {
             host.bus().subscribe<JobFinished>([&](const JobFinished& finished) {
@@ -288,7 +288,7 @@ public:
         ASSERT_CONTAINS("was called in a receiver of messages", complaint);
     }
 
-    void letsNothingWaitThatIsToldOnALoop() {
+    void testLetsNothingWaitThatIsToldOnALoop() {
         std::string complaint;
         const auto query = [&] {
             complaint = complaintOf([this] { static_cast<void>(host_.store().query("SELECT 1")); });
@@ -327,7 +327,7 @@ public:
         assertComplained();
     }
 
-    void refusesAfterTheStartWhatIsForTheStart() {
+    void testRefusesAfterTheStartWhatIsForTheStart() {
         Host* kept = nullptr;
         start([&](Host& host) { kept = &host; });
         const auto refused = [](const std::string& function, const std::function<void()>& call) {
@@ -347,7 +347,7 @@ public:
         start([](Host& host) { host.every(std::chrono::hours(1), [] {}); });
     }
 
-    void keepsAnExaminationOnItsThread() {
+    void testKeepsAnExaminationOnItsThread() {
         std::vector<std::string> complaints;
         const auto elsewhere = [&](Examination& examination, auto call) {
             complaints.push_back(std::async(std::launch::async, [&] {
@@ -365,7 +365,7 @@ public:
         CPPUNIT_ASSERT_EQUAL("Examination::find" + rule, complaints.at(2));
     }
 
-    void routesAsTheDaemonDoes() {
+    void testRoutesAsTheDaemonDoes() {
         start([](Host& host) {
             host.routes().worker("GET", "/a/{x}", [](const Call&) { return Reply::empty(201); });
             host.routes().worker("GET", "/a/b", [](const Call&) { return Reply::empty(202); });
@@ -382,7 +382,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, host_.operators("alice", Role::admin, "GET", "/a/b").status());
     }
 
-    void givesParametersAndQueries() {
+    void testGivesParametersAndQueries() {
         start([](Host& host) {
             host.routes().worker("POST", "/{x}", [](const Call& call) {
                 return Reply::text(200, "text/plain",
@@ -398,7 +398,7 @@ public:
             415, host_.worker(job_, "POST", "/a", "{}", {{"content-type", "text/plain"}}).status());
     }
 
-    void limitsJsonAsTheDaemonDoes() {
+    void testLimitsJsonAsTheDaemonDoes() {
         start([](Host& host) {
             host.routes().worker("POST", "/x", [](const Call& call) {
                 static_cast<void>(call.json());
@@ -420,7 +420,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("too_many_members"), more.code());
     }
 
-    void asksForThePermission() {
+    void testAsksForThePermission() {
         start([](Host& host) {
             host.routes().operators("GET", "/x", ok);
             host.routes().operators("POST", "/x", ok);
@@ -437,7 +437,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(403, host_.operators("a", Role::runner, "GET", "/x").status());
     }
 
-    void letsInNobodyWhoseJobIsOver() {
+    void testLetsInNobodyWhoseJobIsOver() {
         start([](Host& host) { host.routes().worker("GET", "/x", ok); });
         const auto caller = host_.callerOf(job_);
         host_.finish(job_.job->id, JobState::cancelled);
@@ -446,7 +446,7 @@ public:
         CPPUNIT_ASSERT_THROW(static_cast<void>(host_.callerOf(job_)), RequestError);
     }
 
-    void refusesRoutesThatTheDaemonRefuses() {
+    void testRefusesRoutesThatTheDaemonRefuses() {
         CPPUNIT_ASSERT_THROW(start([](Host& host) { host.routes().worker("GET", "x", ok); }),
                              std::invalid_argument);
         CPPUNIT_ASSERT_THROW(start([](Host& host) { host.routes().worker("TRACE", "/x", ok); }),
@@ -470,7 +470,7 @@ public:
         CPPUNIT_ASSERT_THROW(host_.routes().worker("GET", "/late", ok), std::logic_error);
     }
 
-    void fillsInTheDefaultsOfARoute() {
+    void testFillsInTheDefaultsOfARoute() {
         start([](Host& host) {
             host.routes().operators("GET", "/x", ok, {.run = Run::loop});
             host.routes().operators("POST", "/x", ok);
@@ -482,7 +482,7 @@ public:
         CPPUNIT_ASSERT_THROW(static_cast<void>(host_.options(Realm::worker, "GET", "/x")), std::out_of_range);
     }
 
-    void givesABodyOnlyToRoutesThatTakeOne() {
+    void testGivesABodyOnlyToRoutesThatTakeOne() {
         const auto echo = [](const Call& call) { return Reply::text(200, "text/plain", call.body()); };
         start([&](Host& host) {
             host.routes().worker("DELETE", "/x", echo);
@@ -492,7 +492,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("b"), host_.worker(job_, "POST", "/x", "b").body());
     }
 
-    void checksSettings() {
+    void testChecksSettings() {
         CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, host_.settings().integer("limit"));
         const FakeHost set("scripted", settings, {{"scripted.limit", "7"}});
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, set.settings().integer("limit"));
@@ -505,7 +505,7 @@ public:
         CPPUNIT_ASSERT_THROW(FakeHost("scripted", settings, {{"scripted.limit", "70"}}), std::runtime_error);
     }
 
-    void letsATestSeeWhatIsThrown() {
+    void testLetsATestSeeWhatIsThrown() {
         start([](Host& host) {
             host.routes().worker("GET", "/x", [](const Call&) -> Reply { throw std::domain_error("a bug"); });
             host.routes().worker("GET", "/y", [](const Call&) -> Reply { throw conflict("taken", "it is"); });
@@ -514,7 +514,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("taken"), get("/y").code());
     }
 
-    void answersLater() {
+    void testAnswersLater() {
         std::optional<Promise> promise;
         deferTo(promise);
         const Answer answer = get("/x");
@@ -524,7 +524,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(204, answer.status());
     }
 
-    void answers500WhenAPromiseIsDropped() {
+    void testAnswers500WhenAPromiseIsDropped() {
         std::optional<Promise> promise;
         deferTo(promise);
         const Answer answer = get("/x");
@@ -532,7 +532,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(500, answer.status());
     }
 
-    void tellsThatNobodyWaits() {
+    void testTellsThatNobodyWaits() {
         std::optional<Promise> promise;
         deferTo(promise);
         Answer answer = get("/x");
@@ -543,7 +543,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(1, told);
     }
 
-    void streams() {
+    void testStreams() {
         start([](Host& host) {
             host.routes().worker("GET", "/x", [](const Call&) {
                 return Reply::stream(200, "text/plain", [](const std::shared_ptr<Stream>& client) {
@@ -560,7 +560,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("ab"), client->written());
     }
 
-    static void tellsAProducerThatItsClientIsSlowOrGone() {
+    static void testTellsAProducerThatItsClientIsSlowOrGone() {
         RecordedStream client;
         int drained = 0;
         int gone = 0;
@@ -587,7 +587,7 @@ public:
         CPPUNIT_ASSERT(cut.aborted() && !cut.ended());
     }
 
-    void playsTheClientOfATunnel() {
+    void testPlaysTheClientOfATunnel() {
         std::vector<std::string> told;
         start([&told](Host& host) {
             const auto loop = host.require<IoLoops>().loops().front();
@@ -651,7 +651,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(405, host_.connect(host_.makeJob(), "h:1").status());
     }
 
-    void readsAbsoluteFormsAsTheDaemonDoes() {
+    void testReadsAbsoluteFormsAsTheDaemonDoes() {
         std::vector<std::string> told;
         std::string seen;
         start([&](Host& host) {
@@ -675,7 +675,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(400, host_.forward(job, "GET", "http://u@h/").status());
     }
 
-    void forgetsAPluginThatDoesNotStart() {
+    void testForgetsAPluginThatDoesNotStart() {
         bool stopped = false;
         CPPUNIT_ASSERT_THROW(
             host_.start(std::make_unique<Scripted>([](Host&) { throw std::runtime_error("no start"); },
@@ -686,7 +686,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, get("/x").status());
     }
 
-    void takesBackWhatAPluginRegistered() {
+    void testTakesBackWhatAPluginRegistered() {
         int ticks = 0;
         int finished = 0;
         start([&](Host& host) {
@@ -711,7 +711,7 @@ public:
                              std::logic_error);
     }
 
-    void keepsLogLines() {
+    void testKeepsLogLines() {
         host_.log().warn("it leaks", {{"where", "roof"}, {"drops", 3}});
         const auto line = host_.log().lines().back();
         CPPUNIT_ASSERT(LogLevel::warn == line.level);
@@ -727,7 +727,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, host_.log().count("snow"));
     }
 
-    void examinesAPlugin() {
+    void testExaminesAPlugin() {
         const auto findings = examine([](Examination& examination) {
             CPPUNIT_ASSERT(examination.scope() == Examination::Scope::everything);
             CPPUNIT_ASSERT(!examination.mayUseNetwork());
@@ -747,7 +747,7 @@ public:
         CPPUNIT_ASSERT(host_.examine(std::make_unique<Scripted>([](Host&) {})).empty());
     }
 
-    void examinesInTheSurroundingsThatATestWants() {
+    void testExaminesInTheSurroundingsThatATestWants() {
         using Presence = Examination::Given::Presence;
         const ExaminationOptions options{.scope = Examination::Scope::configuration,
                                          .network = true,
@@ -777,7 +777,7 @@ public:
         CPPUNIT_ASSERT(findings.empty());
     }
 
-    void examinesWhatWasStored() {
+    void testExaminesWhatWasStored() {
         host_.store().migrate("things", {{1, {"CREATE TABLE things (name TEXT NOT NULL)"}}});
         host_.store().write([](Transaction& transaction) {
             transaction.execute("INSERT INTO things (name) VALUES (?)", {std::string("one")});
@@ -790,7 +790,7 @@ public:
         }));
     }
 
-    void hasServicesForAnExamination() {
+    void testHasServicesForAnExamination() {
         static_cast<void>(examine(
             [](Examination& examination) {
                 CPPUNIT_ASSERT(!examination.find<Service>());
@@ -804,7 +804,7 @@ public:
             examine([](Examination& examination) { CPPUNIT_ASSERT(examination.find<Service>()); }));
     }
 
-    void letsATestSeeWhatAnExaminationThrows() {
+    void testLetsATestSeeWhatAnExaminationThrows() {
         CPPUNIT_ASSERT_THROW(static_cast<void>(examine([](Examination&) { throw std::range_error("no"); })),
                              std::range_error);
     }

@@ -46,11 +46,11 @@ std::vector<std::string> blocksOf(const std::string& guide) {
 
 class GuideTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(GuideTest);
-    CPPUNIT_TEST(showsCodeThatIsCompiled);
+    CPPUNIT_TEST(testShowsCodeThatIsCompiled);
     CPPUNIT_TEST_SUITE_END();
 
 public:
-    void showsCodeThatIsCompiled() {
+    void testShowsCodeThatIsCompiled() {
         const std::string root = SALLYPORT_SOURCE_DIR;
         std::string sources;
         for (const char* file : {"unit/testing/notes_plugin.cpp", "unit/testing/notes_test.cpp",

@@ -30,45 +30,45 @@ public:
 
 class NotesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(NotesTest);
-    CPPUNIT_TEST(keepsANote);
-    CPPUNIT_TEST(refusesANoteThatIsTooLarge);
-    CPPUNIT_TEST(answers503WhenTheDiskIsFull);
-    CPPUNIT_TEST(waitsForTheNextNote);
-    CPPUNIT_TEST(writesAllAsText);
-    CPPUNIT_TEST(showsThemToTheOwnerSigned);
-    CPPUNIT_TEST(erasesThemForAnAdmin);
-    CPPUNIT_TEST(tellsSubscribers);
-    CPPUNIT_TEST(deletesThemWithTheirJob);
-    CPPUNIT_TEST(deletesThemWhenTheyAreOld);
-    CPPUNIT_TEST(saysThatTheVaultIsMissing);
-    CPPUNIT_TEST(keepsThemOverARestart);
-    CPPUNIT_TEST(looksItselfOver);
-    CPPUNIT_TEST(countsLinesInATunnel);
+    CPPUNIT_TEST(testKeepsANote);
+    CPPUNIT_TEST(testRefusesANoteThatIsTooLarge);
+    CPPUNIT_TEST(testAnswers503WhenTheDiskIsFull);
+    CPPUNIT_TEST(testWaitsForTheNextNote);
+    CPPUNIT_TEST(testWritesAllAsText);
+    CPPUNIT_TEST(testShowsThemToTheOwnerSigned);
+    CPPUNIT_TEST(testErasesThemForAnAdmin);
+    CPPUNIT_TEST(testTellsSubscribers);
+    CPPUNIT_TEST(testDeletesThemWithTheirJob);
+    CPPUNIT_TEST(testDeletesThemWhenTheyAreOld);
+    CPPUNIT_TEST(testSaysThatTheVaultIsMissing);
+    CPPUNIT_TEST(testKeepsThemOverARestart);
+    CPPUNIT_TEST(testLooksItselfOver);
+    CPPUNIT_TEST(testCountsLinesInATunnel);
     CPPUNIT_TEST_SUITE_END();
 
 public:
     void setUp() override { host_.start(); }
 
-    void keepsANote() {
+    void testKeepsANote() {
         CPPUNIT_ASSERT_EQUAL(201, host_.worker(job_, "POST", "/notes", R"({"text":"one"})").status());
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.metric("stored_total"));
     }
 
-    void refusesANoteThatIsTooLarge() {
+    void testRefusesANoteThatIsTooLarge() {
         const Answer answer = host_.worker(job_, "POST", "/notes", R"({"text":"123456789"})");
         CPPUNIT_ASSERT_EQUAL(413, answer.status());
         CPPUNIT_ASSERT_EQUAL(std::string("too_large"), answer.code());
     }
 
-    void answers503WhenTheDiskIsFull() {
+    void testAnswers503WhenTheDiskIsFull() {
         host_.store().failWrites(true);
         CPPUNIT_ASSERT_EQUAL(503, host_.worker(job_, "POST", "/notes", R"({"text":"one"})").status());
         host_.store().failWrites(false);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM notes"));
     }
 
-    void waitsForTheNextNote() {
+    void testWaitsForTheNextNote() {
         Answer waiting = host_.worker(job_, "GET", "/notes/count?above=0");
         CPPUNIT_ASSERT(waiting.parked());
         CPPUNIT_ASSERT(!waiting.retry());
@@ -78,7 +78,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(204, waiting.statusOnTimeout());
     }
 
-    void writesAllAsText() {
+    void testWritesAllAsText() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         host_.worker(job_, "POST", "/notes", R"({"text":"two"})");
         const auto client = host_.worker(job_, "GET", "/notes/text").stream();
@@ -86,7 +86,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("one\ntwo\n"), client->written());
     }
 
-    void showsThemToTheOwnerSigned() {
+    void testShowsThemToTheOwnerSigned() {
         const std::string path = "/jobs/" + job_.job->id.str() + "/notes";
         CPPUNIT_ASSERT_EQUAL(503, host_.operators("alice", Role::viewer, "GET", path).status());
         host_.offer<SecretVault>(std::make_shared<FixedVault>());
@@ -96,7 +96,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(404, host_.operators("bob", Role::user, "GET", path).status());
     }
 
-    void erasesThemForAnAdmin() {
+    void testErasesThemForAnAdmin() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         const std::string path = "/jobs/" + job_.job->id.str() + "/notes";
         const Answer refused = host_.operators("alice", Role::user, "DELETE", path);
@@ -105,12 +105,12 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, host_.number("SELECT count(*) FROM notes"));
     }
 
-    void tellsSubscribers() {
+    void testTellsSubscribers() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         CPPUNIT_ASSERT_EQUAL(std::string("job_note"), host_.events().published().at(0).type);
     }
 
-    void deletesThemWithTheirJob() {
+    void testDeletesThemWithTheirJob() {
         const CreatedJob other = host_.makeJob("alice");
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         host_.worker(other, "POST", "/notes", R"({"text":"two"})");
@@ -122,7 +122,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, host_.number("SELECT count(*) FROM notes"));
     }
 
-    void deletesThemWhenTheyAreOld() {
+    void testDeletesThemWhenTheyAreOld() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         host_.worker(job_, "POST", "/notes", R"({"text":"two"})");
         host_.store().write([](Transaction& transaction) {
@@ -132,7 +132,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, host_.number("SELECT min(id) FROM notes"));
     }
 
-    void saysThatTheVaultIsMissing() {
+    void testSaysThatTheVaultIsMissing() {
         CPPUNIT_ASSERT(!host_.plugin().trouble());
         host_.tick();
         CPPUNIT_ASSERT(host_.plugin().trouble());
@@ -141,7 +141,7 @@ public:
         CPPUNIT_ASSERT(!host_.plugin().trouble());
     }
 
-    void keepsThemOverARestart() {
+    void testKeepsThemOverARestart() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         host_.crash();
         host_.start();
@@ -149,7 +149,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"notes":["one"]})"), host_.worker(job_, "GET", "/notes").body());
     }
 
-    void countsLinesInATunnel() {
+    void testCountsLinesInATunnel() {
         const auto client = host_.worker(job_, "GET", "/notes/lines").open();
         client->send("one\ntwo\n");
         client->finishSending();
@@ -157,7 +157,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("2\n"), client->received());
     }
 
-    void looksItselfOver() {
+    void testLooksItselfOver() {
         host_.worker(job_, "POST", "/notes", R"({"text":"one"})");
         const std::vector<Finding> findings = host_.examine();
         CPPUNIT_ASSERT(findings.at(0).verdict == Verdict::warning);
