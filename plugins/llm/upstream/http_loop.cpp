@@ -59,7 +59,14 @@ void HttpLoop::onLoop(F function) {
 
 void HttpLoop::attach() {
     onLoop([this] {
-        resolver_.emplace([loop = loop_](auto task) { loop->post(std::move(task)); });
+        // Like all that happens to calls: an answer may set deadlines.
+        resolver_.emplace([weak = weak_from_this(), loop = loop_](auto task) {
+            loop->post([weak, task = std::move(task)]() mutable {
+                if (const auto self = weak.lock()) {
+                    self->enter([&task] { task(); });
+                }
+            });
+        });
         timer_ = loop_->timer([this] {
             armed_ = Time::max();
             turn();
