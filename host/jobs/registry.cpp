@@ -319,7 +319,7 @@ void Registry::Impl::interrupt(std::span<const std::shared_ptr<auth::Lease>> sil
         [&](Transaction& transaction) {
             ended.clear();
             for (const auto& lease : silent) {
-                if (!isSilent(*lease, silence)) {
+                if (lease->revoked || !isSilent(*lease, silence)) {
                     continue;
                 }
                 const Rows rows =

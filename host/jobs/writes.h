@@ -24,7 +24,8 @@ public:
     void submit(Store::Work work, Store::Done done);
 
     /// Queues a write and waits until `then`, which follows it on the store's thread once it is durable, has
-    /// returned. Whatever is written later by the host finds both done. @throws StoreError
+    /// returned. Whatever is written later by the host finds both done.
+    /// @throws StoreError, std::logic_error on the store's own thread
     void writeThen(Store::Work work, std::function<void()> then);
 
 private:

@@ -8,6 +8,9 @@
 
 namespace sallyport::host::store {
 
+/// Whether this thread is a store's. It must not wait for a write, which would never come.
+inline thread_local bool isStoreThread = false;
+
 /// Hands the outcome of one write from the store's thread to the one that waits. Share it between both:
 /// the waiting thread may go on while the other is still in `set`.
 ///

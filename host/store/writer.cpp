@@ -94,7 +94,7 @@ void Writer::submit(Store::Work work, Store::Done done) {
 }
 
 void Writer::write(Store::Work work) {
-    if (std::this_thread::get_id() == thread_.get_id()) {
+    if (isStoreThread) {
         throw std::logic_error("Store::write was called on the store's own thread, which it would wait for");
     }
     const auto outcome = std::make_shared<Outcome>();
@@ -124,6 +124,7 @@ std::optional<std::string> Writer::trouble() const {
 }
 
 void Writer::run() {
+    isStoreThread = true;
     std::vector<Write> group;
     group.reserve(most_);
     while (take(group)) {

@@ -212,6 +212,8 @@ public:
                  CPPUNIT_ASSERT(tokens_->find(id) == nullptr);
                  CPPUNIT_ASSERT(bus_.created().empty());
                  order.emplace_back("stored");
+                 // It would wait for the thread that it is on.
+                 CPPUNIT_ASSERT_THROW(static_cast<void>(registry_->renewToken(id)), std::logic_error);
              }});
         CPPUNIT_ASSERT((std::vector<std::string>{"store", "stored"}) == order);
         CPPUNIT_ASSERT(std::vector<std::string>{id.str() + " anna"} == bus_.created());

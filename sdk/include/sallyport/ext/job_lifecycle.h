@@ -129,7 +129,8 @@ public:
     /// connection: requests under way are answered 401, what is held open is closed. Blocks until it is
     /// durable. [a pool thread]
     /// @return 64 lower-case hex characters, the only copy there will ever be.
-    /// @throws RequestError 404 if there is no such job, 409 if it is over; StoreError, and the last token
+    /// @throws std::logic_error on the store's thread, as in a receiver of JobCreated: Host::run leaves it;
+    /// RequestError 404 if there is no such job, 409 if it is over; StoreError, and the last token
     /// stays
     [[nodiscard]] virtual std::string renew(const JobId& job) = 0;
 };
