@@ -134,7 +134,7 @@ public:
           operators_(database_, &intents_),
           registry_(database_, tokens_, *hostBus_, *jobsLog_, options_.jobLimits, &intents_),
           terms_(registry_, tokens_, options_.server.limits.longestHold),
-          participants_(registry_, database_),
+          participants_(registry_, database_, options_.plugins.disabled),
           jobTokens_(registry_),
           retention_(registry_, database_, *jobsLog_, options_.keepJobs),
           sessions_(options_.sessions),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <future>
+#include <iterator>
 #include <stdexcept>
 
 #include <sallyport/errors.h>
@@ -15,9 +16,11 @@ namespace sallyport::host::plugins {
 
 namespace {
 
-/// What the plugin `jobs` reads by itself.
-constexpr std::array<std::string_view, 7> hostMembers{"task", "title",   "user_id", "project_dir",
-                                                      "mode", "timeout", "limits"};
+/// What the plugin `jobs` reads and shows by itself.
+constexpr std::array<std::string_view, 19> hostMembers{
+    "task",   "title",    "user_id",     "project_dir", "mode",          "timeout",   "limits",
+    "job_id", "state",    "created_at",  "started_at",  "finished_at",   "iteration", "restart_of",
+    "result", "deadline", "quarantined", "usage",       "status_message"};
 
 /// Members that Sallyport's own plugins take care of, and those: they are known where the plugin has never
 /// run, too.
@@ -143,8 +146,9 @@ private:
     bool stored_ = false;
 };
 
-JobParticipants::JobParticipants(jobs::Registry& registry, Store& store, std::chrono::milliseconds patience)
-    : registry_(registry), store_(store), patience_(patience) {
+JobParticipants::JobParticipants(jobs::Registry& registry, Store& store, std::vector<std::string> absent,
+                                 std::chrono::milliseconds patience)
+    : registry_(registry), store_(store), absent_(std::move(absent)), patience_(patience) {
     store.migrate("job_members", memberMigrations());
     known_.insert(bundledMembers.begin(), bundledMembers.end());
     for (const Row& row : store.query("SELECT member, plugin FROM job_members")) {
@@ -174,17 +178,39 @@ void JobParticipants::add(const void* owner, std::shared_ptr<http::Gate> gate,
         }
     }
     // Before it takes part: what is asked for of it from now on is never passed over.
+    remember(plugin, members);
+    const std::lock_guard lock(mutex_);
+    entries_.push_back(std::move(fresh));
+}
+
+/// A disk that takes nothing is no reason not to start again.
+void JobParticipants::remember(const std::string& plugin, const std::vector<std::string>& members) {
+    const auto before = known();
+    std::vector<std::string> fresh;
+    std::ranges::copy_if(members, std::back_inserter(fresh), [&](const std::string& member) {
+        const auto found = before.find(member);
+        return found == before.end() || found->second != plugin;
+    });
+    if (fresh.empty()) {
+        return;
+    }
     store_.write([&](Transaction& transaction) {
-        for (const std::string& member : members) {
+        for (const std::string& member : fresh) {
             transaction.execute("DELETE FROM job_members WHERE member = ?", {member});
             transaction.execute("INSERT INTO job_members (member, plugin) VALUES (?, ?)", {member, plugin});
         }
     });
     const std::lock_guard lock(mutex_);
-    for (const std::string& member : members) {
+    for (const std::string& member : fresh) {
         known_[member] = plugin;
     }
-    entries_.push_back(std::move(fresh));
+}
+
+void JobParticipants::begin(const void* owner) noexcept {
+    const std::lock_guard lock(mutex_);
+    for (Entry& entry : entries_) {
+        entry.started |= entry.owner == owner;
+    }
 }
 
 void JobParticipants::remove(const void* owner, bool replaced) {
@@ -205,42 +231,44 @@ void JobParticipants::remove(const void* owner, bool replaced) {
     std::erase_if(leaving_, [](const auto& gate) { return gate->enter().has_value(); });
 }
 
-std::vector<JobParticipants::Present> JobParticipants::present() const {
+std::variant<std::vector<JobParticipants::Present>, std::shared_ptr<http::Gate>> JobParticipants::present()
+    const {
     std::vector<Present> there;
     const std::lock_guard lock(mutex_);
     for (const Entry& entry : entries_) {
-        there.push_back({entry.gate->enterFromInside(), entry.members, entry.participant});
-    }
-    return there;
-}
-
-std::shared_ptr<http::Gate> JobParticipants::held() const {
-    const std::lock_guard lock(mutex_);
-    for (const Entry& entry : entries_) {
-        if (!entry.gate->enter()) {
+        if (!entry.started) {
+            continue;
+        }
+        auto ticket = entry.gate->enter();
+        if (!ticket) {
             return entry.gate;
         }
+        there.push_back({*std::move(ticket), entry.members, entry.participant});
     }
     for (const auto& gate : leaving_) {
         if (!gate->enter()) {
             return gate;
         }
     }
-    return nullptr;
+    return there;
 }
 
 /// A participant that is being replaced is there again soon. It is not entered meanwhile: who replaces it
 /// waits for those inside.
 std::vector<JobParticipants::Present> JobParticipants::awaitPresent() const {
     const auto until = std::chrono::steady_clock::now() + patience_;
-    while (const auto gate = held()) {
+    for (;;) {
+        auto found = present();
+        if (auto* const there = std::get_if<0>(&found)) {
+            return std::move(*there);
+        }
+        const auto gate = std::get<1>(found);
         const auto released = std::make_shared<std::promise<void>>();
         gate->whenReleased([released] { released->set_value(); });
         if (released->get_future().wait_until(until) == std::future_status::timeout) {
             throw notRunning(gate->plugin(), "and no job is created without it: it is being replaced");
         }
     }
-    return present();
 }
 
 std::map<std::string, std::string> JobParticipants::known() const {
@@ -273,9 +301,19 @@ void JobParticipants::requirePlugins(const Members& members, const NewJob& job,
         }
     }
     const auto last = job.restartOf ? registry_.find(*job.restartOf) : nullptr;
-    for (const std::string& plugin : last ? last->participants : std::vector<std::string>()) {
+    if (!last) {
+        return;
+    }
+    // Sallyport's own may have given the job a part later, or in an older version.
+    std::vector<std::string> needed = last->participants;
+    for (const auto& [member, plugin] : bundledMembers) {
+        if (std::ranges::find(absent_, plugin) == absent_.end()) {
+            needed.emplace_back(plugin);
+        }
+    }
+    for (const std::string& plugin : needed) {
         if (!runs(plugin)) {
-            throw notRunning(plugin, "which has stored a part of the job that is to be repeated");
+            throw notRunning(plugin, "which may have a part of the job that is to be repeated");
         }
     }
 }
@@ -303,16 +341,34 @@ CreatedJob JobParticipants::create(const NewJob& job, const Call& asked) {
 
 std::vector<std::pair<std::string, std::string>> JobParticipants::shown(const Job& job) const {
     std::vector<std::pair<std::string, std::string>> values;
-    for (const Present& each : present()) {
+    const auto found = present();
+    const auto* const there = std::get_if<0>(&found);
+    if (there == nullptr) {
+        return values;
+    }
+    for (const Present& each : *there) {
         for (const std::string& member : each.members) {
-            auto value = entered(each.ticket.gate(), "JobParticipant::shown",
-                                 [&] { return each.participant->shown(job, member); });
-            if (value) {
+            if (auto value = shownBy(each, job, member)) {
                 values.emplace_back(member, *std::move(value));
             }
         }
     }
     return values;
+}
+
+/// What a plugin cannot show is left out: the rest of the job is what one wants to see then.
+std::optional<std::string> JobParticipants::shownBy(const Present& each, const Job& job,
+                                                    const std::string& member) {
+    const http::Gate& gate = each.ticket.gate();
+    const entry::Entry entry(gate.owner(), "JobParticipant::shown");
+    try {
+        return each.participant->shown(job, member);
+    } catch (const StoreError&) {
+        throw;
+    } catch (...) {
+        entry::logFailure(entry, std::current_exception());
+        return std::nullopt;
+    }
 }
 
 std::string RegistryTokens::renew(const JobId& job) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <sallyport/ext/job_lifecycle.h>
@@ -25,18 +26,22 @@ namespace sallyport::host::plugins {
 /// thread]
 class JobParticipants {
 public:
+    /// @param absent   plugins that an operator does without: no job waits for a part of theirs.
     /// @param patience how long the creation of a job waits for a plugin that is being replaced.
     /// @throws StoreError
-    JobParticipants(jobs::Registry& registry, Store& store,
+    JobParticipants(jobs::Registry& registry, Store& store, std::vector<std::string> absent = {},
                     std::chrono::milliseconds patience = std::chrono::seconds(5));
     JobParticipants(const JobParticipants&) = delete;
     JobParticipants& operator=(const JobParticipants&) = delete;
 
-    /// @param owner for `remove`.
+    /// Notes who takes part once its plugin has started.
+    /// @param owner for `begin` and `remove`.
     /// @param gate  of the plugin.
     /// @throws std::logic_error for a member that another has, or the host; StoreError
     void add(const void* owner, std::shared_ptr<http::Gate> gate, const std::vector<std::string>& members,
              std::shared_ptr<JobParticipant> participant);
+    /// The owner's plugin has started.
+    void begin(const void* owner) noexcept;
     /// Takes back what the owner has added.
     /// @param replaced whether a successor may come: until the gate, if it is held, is released, whoever
     ///                 creates a job waits for that.
@@ -53,6 +58,7 @@ private:
         std::shared_ptr<http::Gate> gate;
         std::vector<std::string> members;
         std::shared_ptr<JobParticipant> participant;
+        bool started = false;
     };
     /// One that a job is created with: its plugin is not stopped before this goes.
     struct Present {
@@ -65,16 +71,20 @@ private:
     class Draft;
     class Parts;
 
-    [[nodiscard]] std::vector<Present> present() const;
-    /// A gate that is held, of a participant that is there or has just gone.
-    [[nodiscard]] std::shared_ptr<http::Gate> held() const;
+    /// All participants, or the gate of one that is being replaced.
+    [[nodiscard]] std::variant<std::vector<Present>, std::shared_ptr<http::Gate>> present() const;
     [[nodiscard]] std::vector<Present> awaitPresent() const;
+    /// Notes the members, where that is new. @throws StoreError
+    void remember(const std::string& plugin, const std::vector<std::string>& members);
     [[nodiscard]] std::map<std::string, std::string> known() const;
     void requirePlugins(const Members& members, const NewJob& job, const std::vector<Present>& there) const;
+    [[nodiscard]] static std::optional<std::string> shownBy(const Present& each, const Job& job,
+                                                            const std::string& member);
     [[nodiscard]] Members membersIn(const json::Object& body) const;
 
     jobs::Registry& registry_;
     Store& store_;
+    const std::vector<std::string> absent_;
     const std::chrono::milliseconds patience_;
     mutable std::mutex mutex_;
     std::vector<Entry> entries_;
@@ -102,9 +112,10 @@ public:
     }
 
     /// The plugin has started: it can declare nothing any more.
-    void started() {
+    void started() noexcept {
         starting_.end();
         started_ = true;
+        participants_.begin(this);
     }
     /// Takes its participant back.
     void end() { participants_.remove(this, started_); }

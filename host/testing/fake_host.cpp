@@ -289,7 +289,7 @@ public:
     host::auth::Filter filter{workers, operators};
     host::jobs::Registry registry;
     host::jobs::Terms terms{registry, workers, std::chrono::seconds(10)};
-    host::plugins::JobParticipants participants{registry, database};
+    host::plugins::JobParticipants participants{registry, database, {"credentials"}};
     host::plugins::RegistryTokens jobTokens{registry};
     std::map<std::string, std::unique_ptr<host::plugins::PluginJobLifecycle>>
         others;  ///< offered by the test

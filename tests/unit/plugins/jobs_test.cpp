@@ -1,4 +1,5 @@
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,11 +32,15 @@ public:
     }
     [[nodiscard]] std::optional<std::string> shown(const Job& job, std::string_view member) override {
         CPPUNIT_ASSERT_EQUAL(std::string("colour"), std::string(member));
+        if (blind) {
+            throw std::runtime_error("it is dark");
+        }
         const auto found = stored.find(job.id);
         return found == stored.end() ? std::nullopt : std::optional(found->second);
     }
 
     bool failing = false;
+    bool blind = false;
     bool withholding = false;
     int abandoned = 0;
     std::string owner;
@@ -365,6 +370,11 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("alice"), colours_->owner);
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"r": 1})"), shown(id, "colour"));
         CPPUNIT_ASSERT(std::vector<std::string>{"colours"} == host_.jobs().find(id)->participants);
+        // What a plugin cannot show keeps nobody from the rest.
+        colours_->blind = true;
+        CPPUNIT_ASSERT_EQUAL(200, get("/jobs/" + id.str()).status());
+        CPPUNIT_ASSERT(get("/jobs").json().find("colour") == nullptr);
+        colours_->blind = false;
         const JobId plain = *JobId::parse(created(R"({"task":"t"})"));
         CPPUNIT_ASSERT(get("/jobs/" + plain.str()).json().find("colour") == nullptr);
         CPPUNIT_ASSERT(host_.jobs().find(plain)->participants.empty());
