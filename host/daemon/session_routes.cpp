@@ -95,7 +95,12 @@ public:
     }
 
     [[nodiscard]] Reply makeCode(const Call& call) const {
-        const auto code = view_.codes.make(*identityOf(call).token);
+        const auto identity = identityOf(call);
+        // Or a session would outlive its end, again and again.
+        if (identity.browser) {
+            throw conflict("is_session", "a session hands nothing on: a code is made with the token itself");
+        }
+        const auto code = view_.codes.make(*identity.token);
         std::string text;
         json::Writer(text)
             .beginObject()

@@ -131,8 +131,9 @@ std::variant<Authenticated, RequestError> Exchange::authenticated(const Transpor
 
 std::optional<Reply> Exchange::admit(RequestHead head, const Transport& transport, Door::Place& place) {
     head_ = std::move(head);
-    // What follows a CONNECT may be meant for a tunnel, and must not be taken for requests.
-    keepAlive_ = head_.keepAlive && !head_.asksForTunnel() && !loop_.draining();
+    // What follows a CONNECT, of whatever form, may be meant for a tunnel, and must not be taken for
+    // requests.
+    keepAlive_ = head_.keepAlive && head_.method != "CONNECT" && !loop_.draining();
     place.asked();
     proxy_ = proxyKind(head_, door_.options().realm, loop_.routes());
     if (auto answer = answerOutside()) {
@@ -259,7 +260,7 @@ std::optional<Reply> Exchange::resume(const std::exception_ptr& error) {
 
 std::optional<Reply> Exchange::enterHandler() {
     if (isRevoked()) {
-        return refuse(unauthorized());
+        return refuse(unauthorized(isProxied()));
     }
     // A reload may have come between reading the head and now.
     if (routesVersion_ != loop_.routesVersion()) {
@@ -310,10 +311,14 @@ std::optional<Reply> Exchange::runHandler() {
     if (match_.route->run == Run::loop && small) {
         return handle(invoke(*call_, services.log));
     }
-    const bool queued = services.pool.submit(
-        originOf(*call_), [&loop = loop_, id = connection_, number = number_, call = call_] {
-            loop.postReply(id, number, call, invoke(*call, loop.services().log));
-        });
+    const bool queued = services.pool.submit(originOf(*call_), [&loop = loop_, id = connection_,
+                                                                number = number_, call = call_,
+                                                                proxied = isProxied()] {
+        // It may have waited while its token was revoked or replaced.
+        const bool revoked = call->lease() && call->lease()->revoked;
+        loop.postReply(id, number, call,
+                       revoked ? Reply::error(unauthorized(proxied)) : invoke(*call, loop.services().log));
+    });
     return queued ? std::nullopt : refuse(tooManyRequests());
 }
 
@@ -401,16 +406,16 @@ void Exchange::leaveTopic() {
 
 std::optional<Reply> Exchange::revoke() {
     if (state_ == State::held) {
-        return refuse(unauthorized());
+        return refuse(unauthorized(isProxied()));
     }
     if (isParked()) {
-        return unpark(refusal(unauthorized()));
+        return unpark(refusal(unauthorized(isProxied())));
     }
     if (!isWatched()) {
         return std::nullopt;
     }
     abandon();
-    return refuse(unauthorized());
+    return refuse(unauthorized(isProxied()));
 }
 
 void Exchange::abandon() {

@@ -130,7 +130,7 @@ private:
     [[nodiscard]] std::optional<Reply> unpark(Reply reply);
     [[nodiscard]] Reply tunnel(Reply reply);
     [[nodiscard]] std::optional<RequestError> tunnelProblem(const Reply::Tunnelled& tunnelled) const;
-    [[nodiscard]] RequestError unauthorized() const;
+    [[nodiscard]] static RequestError unauthorized(bool proxied);
     void abandon();
     void leaveTopic();
     [[nodiscard]] std::optional<Reply> refuse(const RequestError& error);

@@ -36,7 +36,7 @@ std::optional<RequestError> Exchange::tunnelProblem(const Reply::Tunnelled& tunn
                             "this is there for those who change to " + tunnelled.protocol);
     }
     if (isRevoked()) {
-        return unauthorized();
+        return unauthorized(isProxied());
     }
     // Its plugin has been told that all of its tunnels end.
     if (loop_.draining() || call_->route().gate->isHeld()) {
@@ -47,8 +47,8 @@ std::optional<RequestError> Exchange::tunnelProblem(const Reply::Tunnelled& tunn
     return std::nullopt;
 }
 
-RequestError Exchange::unauthorized() const {
-    return {isProxied() ? 407 : 401, isProxied() ? "proxy_unauthorized" : "unauthorized",
+RequestError Exchange::unauthorized(bool proxied) {
+    return {proxied ? 407 : 401, proxied ? "proxy_unauthorized" : "unauthorized",
             "the token has been revoked"};
 }
 

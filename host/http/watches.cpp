@@ -54,7 +54,8 @@ void Watches::change(std::uint64_t number, IoEvents interest) {
     }
     auto& watch = found->second;
     const auto wanted = askable(interest);
-    if (wanted == watch.interest) {
+    // What is so already is told again by an edge.
+    if (wanted == watch.interest && (watch.trigger == IoTrigger::level || wanted == IoEvents::none)) {
         return;
     }
     // The kernel tells of failures whatever is asked for, unless the descriptor is not in the set.
