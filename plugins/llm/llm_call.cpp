@@ -48,7 +48,8 @@ void LlmCall::crashed() {
     Lock lock(mutex_);
     busy_ = false;
     const RequestError error(500, "internal_error", "the request could not be served");
-    abandon(lock, CallOutcome::failed, error.code(), opened_ ? std::nullopt : std::optional(refusal(error)));
+    abandon(lock, CallOutcome::failed, error.code(),
+            client_.isOpened() ? std::nullopt : std::optional(refusal(error)));
 }
 
 // Before the first try
@@ -56,8 +57,8 @@ void LlmCall::crashed() {
 void LlmCall::use(std::unique_ptr<Translation> translation, std::vector<Candidate> candidates) {
     const Lock lock(mutex_);
     translation_ = std::move(translation);
-    candidates_ = std::move(candidates);
-    if (isLarge() && provider().type != ProviderType::echo) {
+    attempt_.setCandidates(std::move(candidates));
+    if (isLarge() && attempt_.provider().type != ProviderType::echo) {
         try {
             written_ = write();
         } catch (const RequestError&) {
@@ -130,7 +131,7 @@ void LlmCall::admit() {
             return;
         }
         try {
-            admission_ = gateway_.parts_.ledger.admit(job, Clock::now());
+            admission_.admit(gateway_.parts_.ledger.admit(job, Clock::now()));
         } catch (const RequestError& error) {
             refuse(lock, error);
             return;
@@ -147,7 +148,7 @@ void LlmCall::admit() {
          memory});
     Lock lock(mutex_);
     if (!ended_) {
-        ticket_ = ticket;
+        admission_.setTicket(ticket);
         return;
     }
     lock.unlock();
@@ -160,33 +161,24 @@ void LlmCall::takeTurn(FairQueue::Slot slot) {
         lock.unlock();  // before the slot goes to another call
         return;
     }
-    slot_ = std::move(slot);
+    admission_.takeSlot(std::move(slot));
     tryNext(lock);
 }
 
-// Tries
+// Attempts
 
 /// Asks the present candidate, or the next one that is not left alone for now.
 void LlmCall::tryNext(Lock& lock) {
     const auto time = Clock::now();
-    auto wait = std::chrono::milliseconds::max();
-    for (; at_ < candidates_.size(); ++at_, retries_ = 0) {
-        CircuitBreaker& breaker = candidate().state->breaker;
-        pass_ = breaker.pass(time);
-        if (pass_) {
-            break;
-        }
-        wait = std::min(wait, breaker.wait(time));
-    }
-    if (!pass_) {
+    if (const auto wait = attempt_.begin(time)) {
         RequestError error = badGateway("provider_unavailable", "no provider can be asked for now");
-        error.retryAfter(atLeastASecond(wait));
-        giveUp(lock, last_ ? *std::exchange(last_, std::nullopt) : Failure{.error = error});
+        error.retryAfter(atLeastASecond(*wait));
+        giveUp(lock, attempt_.takeFailure().value_or(Failure{.error = error}));
         return;
     }
-    if (provider().type == ProviderType::echo) {
+    if (attempt_.provider().type == ProviderType::echo) {
         playEcho(lock);
-    } else if (auto key = gateway_.keys_.kept(provider(), time)) {
+    } else if (auto key = gateway_.keys_.kept(attempt_.provider(), time)) {
         send(lock, std::move(key));
     } else {
         fetchKey(lock);
@@ -195,7 +187,7 @@ void LlmCall::tryNext(Lock& lock) {
 
 void LlmCall::fetchKey(Lock& lock) {
     lock.unlock();
-    gateway_.tasks_.run(call_->caller().job(), [self = shared_from_this(), &asked = provider()] {
+    gateway_.tasks_.run(call_->caller().job(), [self = shared_from_this(), &asked = attempt_.provider()] {
         KeyRing::Key key;
         std::string problem;
         try {
@@ -220,19 +212,13 @@ void LlmCall::fetchKey(Lock& lock) {
 
 /// For the present candidate. @throws RequestError
 UpstreamRequest LlmCall::write() {
-    return translation_->request(provider(), candidate().model,
-                                 gateway_.parts_.models.dropped(candidate().model));
+    const std::string& model = attempt_.candidate().model;
+    return translation_->request(attempt_.provider(), model, gateway_.parts_.models.dropped(model));
 }
 
 void LlmCall::send(Lock& lock, KeyRing::Key key) {
-    head_ = {};
-    body_.clear();
-    received_ = 0;
-    bad_.reset();
-    reader_ = nullptr;
-    key_ = std::move(key);
-    reader_ = translation_->reader(provider(), key_->mask);
-    if (auto written = std::exchange(written_, std::nullopt); written && at_ == 0) {
+    attempt_.prepare(std::move(key), *translation_);
+    if (auto written = std::exchange(written_, std::nullopt); written && attempt_.isFirstCandidate()) {
         send(lock, *std::move(written));
         return;
     }
@@ -243,12 +229,12 @@ void LlmCall::send(Lock& lock, KeyRing::Key key) {
 
 void LlmCall::send(Lock& lock, UpstreamRequest request) {
     try {
-        request.keyHeader = key_->line;
+        request.keyHeader = attempt_.keyLine();
         if (request.body) {
             requestBody_.clear();
             keep(requestBody_, *request.body);
         }
-        upstream_ = gateway_.parts_.upstream.start(std::move(request), shared_from_this());
+        attempt_.sent(gateway_.parts_.upstream.start(std::move(request), shared_from_this()));
     } catch (const std::invalid_argument& error) {
         failed(lock,
                {.error = badGateway("provider_request", "the provider cannot be asked"), .elsewhere = true},
@@ -260,57 +246,50 @@ void LlmCall::playEcho(Lock& lock) {
     makeOrRefuse(
         lock, call_->body().size() > loopEcho,
         [this] {
-            return translation_->echo(candidate().state->echo, call_->caller().job(), call_->requestId());
+            return translation_->echo(attempt_.candidate().state->echo, call_->caller().job(),
+                                      call_->requestId());
         },
         [this](Lock& later, EchoAnswer answer) { play(later, std::move(answer)); });
 }
 
 void LlmCall::play(Lock& lock, EchoAnswer answer) {
-    echoUsage_ = answer.usage;
+    attempt_.setEchoUsage(answer.usage);
     if (!translation_->streams()) {
         finish(lock, CallOutcome::ok, "", Reply::text(200, answer.contentType, std::move(answer.body)));
         return;
     }
     relay(answer.body);
-    endBody();
+    client_.end();
     finish(lock, CallOutcome::ok, "", std::nullopt);
 }
 
 Failure LlmCall::providersRefusal(const std::string& body) {
-    if (head_.status == 401 || head_.status == 403) {
-        gateway_.keys_.forget(provider());
+    const UpstreamHead& head = attempt_.head();
+    if (head.status == 401 || head.status == 403) {
+        gateway_.keys_.forget(attempt_.provider());
     }
-    return refusalOf(head_, body, translation_->relaysRefusals());
+    return refusalOf(head, body, translation_->relaysRefusals());
 }
 
 void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
-    gateway_.parts_.host.log().warn("a call of a model failed",
-                                    {{"provider", provider().name},
-                                     {"model", candidate().model},
-                                     {"status", head_.status},
-                                     {"reason", failure.error.code()},
-                                     {"detail", key_ ? key_->mask.maskedCut(detail) : detail},
-                                     {"try", retries_ + 1},
-                                     {"job", call_->caller().job().str()},
-                                     {"request", call_->requestId()}});
-    if (pass_) {
-        CircuitBreaker& breaker = candidate().state->breaker;
-        if (failure.blamesProvider) {
-            breaker.failed(*pass_, Clock::now());
-        } else {
-            breaker.succeeded(*pass_);
-        }
-        pass_.reset();
-    }
-    if (opened_) {  // what the client has seen cannot be taken back
+    gateway_.parts_.host.log().warn("a call of a model failed", {{"provider", attempt_.provider().name},
+                                                                 {"model", attempt_.candidate().model},
+                                                                 {"status", attempt_.head().status},
+                                                                 {"reason", failure.error.code()},
+                                                                 {"detail", attempt_.masked(detail)},
+                                                                 {"try", attempt_.retries() + 1},
+                                                                 {"job", call_->caller().job().str()},
+                                                                 {"request", call_->requestId()}});
+    attempt_.fail(failure.blamesProvider, Clock::now());
+    if (client_.isOpened()) {  // what the client has seen cannot be taken back
         giveUp(lock, std::move(failure));
         return;
     }
     const auto greatest = gateway_.options_.greatestDelay;
-    if (failure.again && retries_ < gateway_.options_.retries &&
+    if (failure.again && attempt_.retries() < gateway_.options_.retries &&
         failure.retryAfter.value_or(std::chrono::milliseconds(0)) <= greatest) {
-        const auto delay = gateway_.backoff_.delay(retries_++, failure.retryAfter, Backoff::random());
-        last_ = std::move(failure);
+        const auto delay = gateway_.backoff_.delay(attempt_.retries(), failure.retryAfter, Backoff::random());
+        attempt_.retry(std::move(failure));
         gateway_.parts_.upstream.after(delay, [self = shared_from_this()] {
             Lock later(self->mutex_);
             if (!self->ended_) {
@@ -319,10 +298,8 @@ void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
         });
         return;
     }
-    if (failure.elsewhere && at_ + 1 < candidates_.size()) {
-        last_ = std::move(failure);
-        ++at_;
-        retries_ = 0;
+    if (failure.elsewhere && !attempt_.isLastCandidate()) {
+        attempt_.moveOn(std::move(failure));
         tryNext(lock);
         return;
     }
@@ -333,9 +310,9 @@ void LlmCall::failed(Lock& lock, Failure failure, const std::string& detail) {
 
 void LlmCall::giveUp(Lock& lock, Failure failure) {
     const std::string reason = failure.error.code();
-    if (opened_) {
-        relay(heldBack() + translation_->brokenEvent(failure.error));
-        endBody();
+    if (client_.isOpened()) {
+        relay(attempt_.rest() + translation_->brokenEvent(failure.error));
+        client_.end();
         finish(lock, CallOutcome::failed, reason, std::nullopt);
     } else if (failure.relayed) {
         Reply reply = Reply::text(failure.relayed->status, failure.relayed->contentType,
@@ -367,9 +344,9 @@ void LlmCall::stop(Lock& lock) {
     }
     const RequestError error = unavailable("stopping", "the gateway is stopping; try again in a moment");
     std::optional<Reply> reply;
-    if (opened_) {
-        relay(heldBack() + translation_->brokenEvent(error));
-        endBody();
+    if (client_.isOpened()) {
+        relay(attempt_.rest() + translation_->brokenEvent(error));
+        client_.end();
     } else {
         reply = refusal(error);
     }
@@ -382,8 +359,8 @@ void LlmCall::abandon(Lock& lock, CallOutcome outcome, const std::string& reason
     if (ended_) {
         return;
     }
-    const auto upstream = upstream_;
-    const auto ticket = ticket_;
+    const auto upstream = attempt_.upstream();
+    const auto ticket = admission_.ticket();
     finish(lock, outcome, reason, std::move(reply));
     if (upstream) {
         gateway_.parts_.upstream.cancel(*upstream);
@@ -402,18 +379,13 @@ void LlmCall::refuse(Lock& lock, const RequestError& error) {
 /// Ends the call, releasing the lock: what is let go of here may call back.
 void LlmCall::finish(Lock& lock, CallOutcome outcome, const std::string& reason, std::optional<Reply> reply) {
     ended_ = true;
-    if (const auto pass = std::exchange(pass_, std::nullopt)) {
-        CircuitBreaker& breaker = candidate().state->breaker;
-        if (outcome == CallOutcome::ok) {
-            breaker.succeeded(*pass);
-        } else {
-            breaker.abandoned(*pass);
-        }
-    }
-    auto slot = std::exchange(slot_, std::nullopt);
-    const auto stream = std::exchange(stream_, nullptr);
+    const Usage usage = attempt_.end(outcome == CallOutcome::ok);
+    auto returned = admission_.giveBack();
+    const auto stream = client_.release();
     const auto promise = std::exchange(promise_, std::nullopt);
-    settle(outcome, reason);
+    if (returned.admission) {
+        settle(*std::move(returned.admission), outcome, reason, usage);
+    }
     lock.unlock();
     if (reply && promise) {
         promise->fulfil(*std::move(reply));
@@ -429,11 +401,9 @@ void LlmCall::keep(std::string& text, std::string_view piece) const {
 }
 
 /// Books what was used. A call that was not admitted never was.
-void LlmCall::settle(CallOutcome outcome, const std::string& reason) {
-    if (!admission_) {
-        return;
-    }
-    const Candidate& last = candidates_[std::min(at_, candidates_.size() - 1)];
+void LlmCall::settle(JobLedger::Admission admission, CallOutcome outcome, const std::string& reason,
+                     const Usage& usage) {
+    const Candidate& last = attempt_.candidate();
     CallRecord record;
     record.at = beganAt_;
     record.job = call_->caller().job();
@@ -443,16 +413,14 @@ void LlmCall::settle(CallOutcome outcome, const std::string& reason) {
     record.endpoint = translation_->endpoint();
     record.outcome = outcome;
     record.reason = reason;
-    // Who leaves before the answer begins has had the provider work all the same.
-    const bool leftEarly = upstream_ && head_.status == 0;
-    record.usage = reader_ && (leftEarly || isSuccess(head_.status)) ? reader_->usage() : echoUsage_;
+    record.usage = usage;
     record.costNano = gateway_.parts_.prices.cost(record.model, record.usage);
     record.latency = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
     record.requestId = call_->requestId();
     if (gateway_.options_.logContent) {
         record.content = CallContent{std::move(requestBody_), std::move(answerBody_)};
     }
-    gateway_.parts_.ledger.settle(*std::exchange(admission_, std::nullopt), record.usage, record.costNano,
+    gateway_.parts_.ledger.settle(std::move(admission), record.usage, record.costNano,
                                   outcome == CallOutcome::failed);
     gateway_.parts_.metrics.count(record);
     gateway_.parts_.log.record(std::move(record));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -17,7 +16,9 @@
 #include <sallyport/call.h>
 #include <sallyport/reply.h>
 
-#include "circuit_breaker.h"
+#include "attempt.h"
+#include "call_admission.h"
+#include "client_stream.h"
 #include "failure.h"
 #include "fair_queue.h"
 #include "gateway.h"
@@ -29,7 +30,9 @@
 namespace sallyport::plugins::llm {
 
 /// Leads a request past the job's budget and the queue to the first provider that answers it, tries again
-/// where that may help, hands the answer on, and has what was used recorded, however it ends.
+/// where that may help, hands the answer on, and has what was used recorded, however it ends. What it holds
+/// for that is in three parts: its admission, the attempt that is under way, and the client's stream. It
+/// keeps the order of what happens to them.
 ///
 /// It moves forward by callbacks on many threads: the connection's (its beginning, a client that leaves, a
 /// network that has taken what was written), the store's pool (reading what blocks), and the upstream's. A
@@ -62,9 +65,6 @@ private:
         std::string detail{};  ///< of the failure
     };
 
-    [[nodiscard]] Candidate& candidate() { return candidates_[at_]; }
-    [[nodiscard]] const Provider& provider() { return candidate().state->provider; }
-
     template <class Work, class Then>
     void doWork(Lock& lock, bool takesLong, Work work, Then then);
     template <class Make, class Then>
@@ -89,12 +89,8 @@ private:
     void play(Lock& lock, EchoAnswer answer);
 
     [[nodiscard]] bool isStreamed() const;
-    template <class Pass>
-    [[nodiscard]] std::optional<BadAnswer> feed(std::string_view piece, Pass pass);
     void goOn(Lock& lock, std::optional<BadAnswer> bad, bool held);
     void relay(std::string_view bytes);
-    [[nodiscard]] std::string heldBack();
-    void endBody();
     void attach(Lock& lock, const std::shared_ptr<Stream>& stream);
     void attached(Lock& lock, const std::shared_ptr<Stream>& stream);
     void awaitDrained(Stream& stream);
@@ -113,7 +109,8 @@ private:
     void refuse(Lock& lock, const RequestError& error);
     void finish(Lock& lock, CallOutcome outcome, const std::string& reason, std::optional<Reply> reply);
     void keep(std::string& text, std::string_view piece) const;
-    void settle(CallOutcome outcome, const std::string& reason);
+    void settle(JobLedger::Admission admission, CallOutcome outcome, const std::string& reason,
+                const Usage& usage);
 
     Gateway& gateway_;
     const std::shared_ptr<const Call> call_;
@@ -124,37 +121,17 @@ private:
     std::mutex mutex_;
     bool readOnPool_ = false;
     std::unique_ptr<const Translation> translation_;  ///< null until the request has been read
-    std::vector<Candidate> candidates_;
-    std::optional<UpstreamRequest> written_;  ///< for the first of them
-    std::size_t at_ = 0;                      ///< the candidate that is being tried
-    unsigned retries_ = 0;                    ///< of it
-    std::optional<Failure> last_;             ///< of an earlier try
+    std::optional<UpstreamRequest> written_;          ///< for the first candidate
     bool ended_ = false;
     bool busy_ = false;                                ///< the pool works for it, without the lock
     bool unwanted_ = false;                            ///< nobody waits for the answer any more
     std::deque<std::function<void(Lock&)>> happened_;  ///< while it was busy
     std::optional<Promise> promise_;
-    std::optional<JobLedger::Admission> admission_;
-    std::optional<FairQueue::Ticket> ticket_;
-    std::optional<FairQueue::Slot> slot_;
-    std::optional<CircuitBreaker::Pass> pass_;
 
-    // The try that is under way.
-    std::optional<Upstream::Id> upstream_;
-    KeyRing::Key key_;
-    UpstreamHead head_;
-    std::unique_ptr<AnswerReader> reader_;
-    std::vector<std::string> body_;  ///< of an answer that is read whole, in pieces
-    std::size_t received_ = 0;       ///< bytes of its body
-    std::optional<BadAnswer> bad_;
-    Usage echoUsage_;
-
-    // A stream to the client.
-    bool opened_ = false;
-    bool bodyEnded_ = false;
-    bool paused_ = false;
-    std::shared_ptr<Stream> stream_;
-    std::string unsent_;  ///< until there is a stream
+    // In this order: where nothing ends the call, its stream is let go of first, and the promise last.
+    CallAdmission admission_;
+    Attempt attempt_;
+    ClientStream client_;
 
     std::string requestBody_;  ///< for the record, where content is recorded
     std::string answerBody_;

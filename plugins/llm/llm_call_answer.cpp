@@ -5,49 +5,23 @@
 
 namespace sallyport::plugins::llm {
 
-namespace {
-
-/// The upstream waits while the client's network has more than this to take.
-constexpr std::size_t greatestBacklog = std::size_t{256} * 1024;
-/// A whole answer is gathered in pieces of about this: what grows as one is copied again and again.
-constexpr std::size_t pieceOfBody = std::size_t{64} * 1024;
-
-std::string joined(std::vector<std::string> pieces) {
-    if (pieces.size() == 1) {
-        return std::move(pieces.front());
-    }
-    std::string text;
-    for (const std::string& piece : pieces) {
-        text += piece;
-    }
-    return text;
-}
-
-}  // namespace
-
 void LlmCall::onHead(const UpstreamHead& head) {
     const Lock lock(mutex_);
-    head_ = head;
-    for (auto& [name, value] : head_.headers) {
-        key_->mask.apply(value);
-    }
+    attempt_.setHead(head);
 }
 
 void LlmCall::onBody(std::string_view piece) {
     Lock lock(mutex_);
-    if (ended_ || bad_) {
+    if (ended_ || attempt_.isRefuted()) {
         return;
     }
-    received_ += piece.size();
+    attempt_.count(piece.size());
     if (!isStreamed()) {
-        if (body_.empty() || body_.back().size() >= pieceOfBody) {
-            body_.emplace_back();
-        }
-        body_.back().append(piece);
+        attempt_.gather(piece);
         return;
     }
-    if (piece.size() + reader_->waiting() <= loopAnswer) {
-        auto bad = feed(piece, [this](std::string_view bytes) { relay(bytes); });
+    if (piece.size() + attempt_.reader().waiting() <= loopAnswer) {
+        auto bad = attempt_.feed(piece, [this](std::string_view bytes) { relay(bytes); });
         goOn(lock, std::move(bad), false);
         return;
     }
@@ -56,12 +30,12 @@ void LlmCall::onBody(std::string_view piece) {
         std::optional<BadAnswer> bad{};
     };
     // Nothing more is to come until this has been read.
-    gateway_.parts_.upstream.pause(*upstream_);
+    gateway_.parts_.upstream.pause(attempt_.upstream().value());
     doWork(
         lock, true,
         [this, piece = std::string(piece)] {
             Fed fed;
-            fed.bad = feed(piece, [&fed](std::string_view bytes) { fed.passed += bytes; });
+            fed.bad = attempt_.feed(piece, [&fed](std::string_view bytes) { fed.passed += bytes; });
             return fed;
         },
         [this](Lock& later, Fed fed) {
@@ -72,33 +46,20 @@ void LlmCall::onBody(std::string_view piece) {
         });
 }
 
-/// Has the reader take a piece of a stream. @return what is wrong with it
-template <class Pass>
-std::optional<BadAnswer> LlmCall::feed(std::string_view piece, Pass pass) {
-    try {
-        reader_->feed(piece, pass);
-        return std::nullopt;
-    } catch (const BadAnswer& error) {
-        return error;
-    }
-}
-
 /// A piece of a stream has been handed on. @param held whether the upstream was told to wait meanwhile
 void LlmCall::goOn(Lock& lock, std::optional<BadAnswer> bad, bool held) {
-    const auto id = *upstream_;
+    const auto id = attempt_.upstream().value();
     if (bad) {
-        bad_ = std::move(bad);
+        attempt_.refute(*std::move(bad));
         lock.unlock();
         gateway_.parts_.upstream.cancel(id);
         return;
     }
-    const std::size_t backlog = stream_ ? stream_->pending() : unsent_.size();
-    const bool waits = paused_;
-    paused_ = paused_ || backlog > greatestBacklog;
-    const auto stream = paused_ && !waits ? stream_ : nullptr;
-    const bool paused = paused_;
+    const bool fallsBehind = client_.pauseIfBehind();
+    const auto stream = fallsBehind ? client_.stream() : nullptr;
+    const bool paused = client_.isPaused();
     lock.unlock();
-    if (paused && !waits && !held) {
+    if (fallsBehind && !held) {
         gateway_.parts_.upstream.pause(id);
     } else if (!paused && held) {
         gateway_.parts_.upstream.resume(id);
@@ -111,20 +72,15 @@ void LlmCall::goOn(Lock& lock, std::optional<BadAnswer> bad, bool held) {
 /// Whether what comes is handed on as it comes. A provider that was asked for a stream may refuse, or answer
 /// in one piece.
 bool LlmCall::isStreamed() const {
-    const std::string_view type = headerOf(head_, "content-type");
-    return translation_->streams() && isSuccess(head_.status) &&
+    const std::string_view type = headerOf(attempt_.head(), "content-type");
+    return translation_->streams() && isSuccess(attempt_.head().status) &&
            (type.starts_with(eventStream) || type.starts_with("application/x-ndjson"));
 }
 
 /// Hands bytes on to the client; the first ones make the answer a stream. With the lock held.
 void LlmCall::relay(std::string_view bytes) {
     keep(answerBody_, bytes);
-    if (stream_) {
-        stream_->write(bytes);
-    } else {
-        unsent_.append(bytes);
-    }
-    if (std::exchange(opened_, true)) {
+    if (!client_.write(bytes)) {
         return;
     }
     // The last thing, as the connection's thread will want the lock.
@@ -135,38 +91,24 @@ void LlmCall::relay(std::string_view bytes) {
         }).header("X-Accel-Buffering", "no"));
 }
 
-/// What the client has not seen yet of a stream that breaks off. With the lock held.
-std::string LlmCall::heldBack() {
-    return reader_ ? reader_->rest() : std::string();
-}
-
-/// The last byte has been handed on. With the lock held.
-void LlmCall::endBody() {
-    bodyEnded_ = true;
-    if (stream_) {
-        stream_->end();
-    }
-}
-
 /// The connection can take the body. If the call has ended without one, the stream is cut by letting go of
 /// it.
 void LlmCall::attach(Lock& lock, const std::shared_ptr<Stream>& stream) {
-    if (ended_ && !bodyEnded_) {
+    if (client_.isCut()) {
         return;
     }
-    const bool takesLong = unsent_.size() > greatestBacklog;
+    std::string unsent = client_.takeUnsent();
+    const bool takesLong = unsent.size() > ClientStream::greatestBacklog;
     doWork(
-        lock, takesLong, [stream, text = std::exchange(unsent_, {})] { return stream->write(text); },
+        lock, takesLong, [stream, text = std::move(unsent)] { return stream->write(text); },
         [this, stream](Lock& later, bool /*open*/) { attached(later, stream); });
 }
 
 void LlmCall::attached(Lock& lock, const std::shared_ptr<Stream>& stream) {
-    if (bodyEnded_) {
-        stream->end();
+    if (!client_.attach(stream)) {
         return;
     }
-    stream_ = stream;
-    const bool paused = paused_;
+    const bool paused = client_.isPaused();
     lock.unlock();
     stream->onClosed([weak = weak_from_this()] {
         if (const auto self = weak.lock()) {
@@ -188,15 +130,15 @@ void LlmCall::awaitDrained(Stream& stream) {
 }
 
 void LlmCall::drained(Lock& lock) {
-    if (ended_ || !upstream_ || !std::exchange(paused_, false)) {
+    const auto id = attempt_.upstream();
+    if (ended_ || !id || !client_.resume()) {
         return;
     }
-    const auto id = *upstream_;
     lock.unlock();
-    gateway_.parts_.upstream.resume(id);
+    gateway_.parts_.upstream.resume(*id);
 }
 
-// The end of a try
+// The end of an attempt
 
 void LlmCall::onDone(UpstreamProblem problem, const std::string& detail) {
     Lock lock(mutex_);
@@ -207,10 +149,10 @@ void LlmCall::ended(Lock& lock, UpstreamProblem problem, const std::string& deta
     if (ended_) {
         return;
     }
-    upstream_.reset();
-    paused_ = false;
-    if (bad_) {
-        failed(lock, badAnswer(), bad_->what());
+    const auto bad = attempt_.done();
+    client_.resume();
+    if (bad) {
+        failed(lock, badAnswer(), bad->what());
     } else if (problem != UpstreamProblem::none) {
         failed(lock, failureOf(problem), detail);
     } else {
@@ -221,23 +163,22 @@ void LlmCall::ended(Lock& lock, UpstreamProblem problem, const std::string& deta
 /// The whole answer is there.
 void LlmCall::conclude(Lock& lock) {
     doWork(
-        lock, received_ > loopAnswer, [this] { return outcome(); },
+        lock, attempt_.received() > loopAnswer, [this] { return outcome(); },
         [this](Lock& later, Outcome outcome) { deliver(later, std::move(outcome)); });
 }
 
 LlmCall::Outcome LlmCall::outcome() {
     Outcome outcome;
-    std::string body = joined(std::exchange(body_, {}));
-    key_->mask.apply(body);
+    std::string body = attempt_.takeBody();
     try {
-        if (!isSuccess(head_.status)) {
+        if (!isSuccess(attempt_.head().status)) {
             outcome.failure = providersRefusal(body);
             outcome.detail = upstreamErrorText(body);
         } else if (isStreamed()) {
-            outcome.end = reader_->end();
+            outcome.end = attempt_.reader().end();
         } else {
             keep(answerBody_, body);
-            outcome.reply = reader_->whole(head_, std::move(body));
+            outcome.reply = attempt_.reader().whole(attempt_.head(), std::move(body));
         }
     } catch (const BadAnswer& error) {
         outcome.failure = badAnswer();
@@ -252,10 +193,10 @@ void LlmCall::deliver(Lock& lock, Outcome outcome) {
         return;
     }
     if (!outcome.reply) {
-        if (!outcome.end.empty() || !opened_) {
+        if (!outcome.end.empty() || !client_.isOpened()) {
             relay(outcome.end);
         }
-        endBody();
+        client_.end();
     }
     finish(lock, CallOutcome::ok, "", std::move(outcome.reply));
 }
