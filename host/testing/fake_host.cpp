@@ -535,6 +535,7 @@ void FakeHost::offerParticipant(const std::string& plugin, const std::vector<std
     auto other = std::make_unique<host::plugins::PluginJobLifecycle>(
         impl_->participants, nullptr, std::make_shared<host::http::Gate>(plugin));
     other->participate(members, std::move(participant));
+    other->started();
     impl_->others[plugin] = std::move(other);
 }
 

@@ -372,8 +372,9 @@ private:
         CPPUNIT_ASSERT(std::vector<std::string>{"colours"} == host_.jobs().find(id)->participants);
         // What a plugin cannot show keeps nobody from the rest.
         colours_->blind = true;
-        CPPUNIT_ASSERT_EQUAL(200, get("/jobs/" + id.str()).status());
-        CPPUNIT_ASSERT(get("/jobs").json().find("colour") == nullptr);
+        const Answer rest = get("/jobs/" + id.str());
+        CPPUNIT_ASSERT_EQUAL(200, rest.status());
+        CPPUNIT_ASSERT(rest.json().find("colour") == nullptr);
         colours_->blind = false;
         const JobId plain = *JobId::parse(created(R"({"task":"t"})"));
         CPPUNIT_ASSERT(get("/jobs/" + plain.str()).json().find("colour") == nullptr);
