@@ -98,7 +98,8 @@ std::variant<std::shared_ptr<const Session>, RequestError> BrowserDoor::session(
     if (values.size() > 1 || presented.browserRepeated) {
         return noSession("the session's cookie was sent more than once");
     }
-    // Pages can send no header of theirs with the handshake of a WebSocket, and browsers always tell its origin.
+    // Pages can send no header of theirs with the handshake of a WebSocket, and browsers always tell its
+    // origin.
     if (auto refusal = pageRefusal(presented, !isSafe(presented.method) || presented.upgrade)) {
         return *std::move(refusal);
     }
