@@ -1,78 +1,75 @@
 #include "host/daemon/host_routes.h"
 
+#include <algorithm>
 #include <charconv>
-#include <sstream>
+#include <chrono>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include <build_info.h>
 #include <unistd.h>
 
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
-
 #include <sallyport/errors.h>
+#include <sallyport/json_writer.h>
 #include <sallyport/permission.h>
 #include <sallyport/timestamp.h>
 #include <sallyport/user_id.h>
 
 #include "host/auth/permissions.h"
-#include "sdk/src/utf8.h"
 
 namespace sallyport::host {
 
 namespace {
 
-using Poco::JSON::Array;
-using Poco::JSON::Object;
-
 constexpr std::size_t mostText = 128;
 
-Object object() {
-    return Object(Poco::JSON_PRESERVE_KEY_ORDER);
+/// Null for none.
+std::optional<std::string> unlessEmpty(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
 }
 
-Reply treeReply(int status, const Object& tree) {
-    std::ostringstream text;
-    tree.stringify(text);
-    // Poco escapes what JSON wants escaped, and passes bytes that are no UTF-8 on as they are.
-    return Reply::jsonText(status, utf8::repaired(std::move(text).str()));
+std::optional<std::string> idOf(const std::optional<JobId>& job) {
+    return job ? std::optional(job->str()) : std::nullopt;
 }
 
-template <class T>
-Array array(const std::vector<T>& values) {
-    Array result;
-    for (const auto& value : values) {
-        result.add(value);
+void addNames(json::Writer& answer, const char* member, const std::vector<std::string>& names) {
+    answer.key(member).beginArray();
+    for (const std::string& name : names) {
+        answer.string(name);
     }
-    return result;
+    answer.endArray();
 }
 
-template <class T>
-Poco::Dynamic::Var orNull(const T& value, bool present) {
-    return present ? Poco::Dynamic::Var(value) : Poco::Dynamic::Var();
+/// An array of what `describe` writes of each, an object.
+template <class Each>
+void addAll(json::Writer& answer, const char* member, const std::vector<Each>& all,
+            void (*describe)(json::Writer&, const Each&)) {
+    answer.key(member).beginArray();
+    for (const Each& each : all) {
+        describe(answer.beginObject(), each);
+        answer.endObject();
+    }
+    answer.endArray();
 }
 
-Object describe(const entry::Running& call) {
-    auto result = object();
-    result.set("callback", call.callback);
-    result.set("route", orNull(call.route, !call.route.empty()));
-    result.set("request_id", orNull(call.request, !call.request.empty()));
-    result.set("job_id", orNull(call.job.value_or(JobId()).str(), call.job.has_value()));
-    result.set("running_ms", static_cast<std::int64_t>(call.time.count()));
-    return result;
+void describeCall(json::Writer& answer, const entry::Running& call) {
+    answer.member("callback", call.callback);
+    answer.member("route", unlessEmpty(call.route));
+    answer.member("request_id", unlessEmpty(call.request));
+    answer.member("job_id", idOf(call.job));
+    answer.member("running_ms", call.time.count());
 }
 
-Object describe(const entry::Crash& crash) {
-    auto result = object();
-    result.set("crashed_at", crash.time);
-    result.set("version", crash.version);
-    result.set("callback", orNull(crash.callback, !crash.callback.empty()));
-    result.set("route", orNull(crash.route, !crash.route.empty()));
-    result.set("request_id", orNull(crash.request, !crash.request.empty()));
-    result.set("job_id", orNull(crash.job.value_or(JobId()).str(), crash.job.has_value()));
-    result.set("signal", crash.signal);
-    result.set("error", orNull(crash.error, !crash.error.empty()));
-    return result;
+void describeCrash(json::Writer& answer, const entry::Crash& crash) {
+    answer.member("crashed_at", crash.time);
+    answer.member("version", crash.version);
+    answer.member("callback", unlessEmpty(crash.callback));
+    answer.member("route", unlessEmpty(crash.route));
+    answer.member("request_id", unlessEmpty(crash.request));
+    answer.member("job_id", idOf(crash.job));
+    answer.member("signal", crash.signal);
+    answer.member("error", unlessEmpty(crash.error));
 }
 
 /// What plugins do wrong, at this moment and in earlier runs.
@@ -80,76 +77,61 @@ struct Faults {
     std::vector<entry::Running> slow;
     entry::CrashHistory history;
 
-    [[nodiscard]] Array slowOf(const std::string& plugin) const {
-        Array list;
-        for (const auto& call : slow) {
-            if (call.plugin == plugin) {
-                list.add(describe(call));
-            }
-        }
-        return list;
+    [[nodiscard]] std::vector<entry::Running> slowOf(const std::string& plugin) const {
+        return those(slow, plugin);
     }
-    [[nodiscard]] Array crashesOf(const std::string& plugin) const {
-        Array list;
-        for (const auto& crash : history.crashes) {
-            if (crash.plugin == plugin) {
-                list.add(describe(crash));
-            }
-        }
-        return list;
+    [[nodiscard]] std::vector<entry::Crash> crashesOf(const std::string& plugin) const {
+        return those(history.crashes, plugin);
+    }
+
+private:
+    template <class Fault>
+    static std::vector<Fault> those(const std::vector<Fault>& all, const std::string& plugin) {
+        std::vector<Fault> found;
+        std::ranges::copy_if(all, std::back_inserter(found),
+                             [&plugin](const Fault& fault) { return fault.plugin == plugin; });
+        return found;
     }
 };
 
-Object describe(const plugins::PluginInfo& info, const Faults& faults) {
-    Array routes;
+void describe(json::Writer& answer, const plugins::PluginInfo& info, const Faults& faults) {
+    answer.member("name", info.name);
+    answer.member("version", info.version);
+    answer.member("summary", info.summary);
+    answer.member("file", info.file);
+    answer.member("sha256", unlessEmpty(info.sha256));
+    answer.member("state", info.running ? "running" : "refused");
+    answer.member("error", info.running ? std::nullopt : std::optional(info.error));
+    answer.member("retried", info.postponed);
+    answer.member("trouble", info.trouble);
+    addAll(answer, "slow", faults.slowOf(info.name), describeCall);
+    addAll(answer, "crashes", faults.crashesOf(info.name), describeCrash);
+    answer.key("routes").beginArray();
     for (std::size_t i = 0; i < info.paths.size(); ++i) {
-        auto route = object();
-        route.set("method", info.methods[i]);
-        route.set("path", info.paths[i]);
-        route.set("permission", orNull(info.permissions[i], !info.permissions[i].empty()));
-        routes.add(route);
+        answer.beginObject().member("method", info.methods[i]).member("path", info.paths[i]);
+        answer.member("permission", unlessEmpty(info.permissions[i])).endObject();
     }
-    auto result = object();
-    result.set("name", info.name);
-    result.set("version", info.version);
-    result.set("summary", info.summary);
-    result.set("file", info.file);
-    result.set("sha256", orNull(info.sha256, !info.sha256.empty()));
-    result.set("state", info.running ? "running" : "refused");
-    result.set("error", orNull(info.error, !info.running));
-    result.set("retried", info.postponed);
-    result.set("trouble", orNull(info.trouble.value_or(""), info.trouble.has_value()));
-    result.set("slow", faults.slowOf(info.name));
-    result.set("crashes", faults.crashesOf(info.name));
-    result.set("routes", routes);
-    return result;
+    answer.endArray();
 }
 
-Object describe(const plugins::ReloadReport& report) {
-    Array refused;
+void describe(json::Writer& answer, const plugins::ReloadReport& report) {
+    addNames(answer, "loaded", report.loaded);
+    addNames(answer, "reloaded", report.reloaded);
+    addNames(answer, "unloaded", report.unloaded);
+    addNames(answer, "unchanged", report.unchanged);
+    answer.key("refused").beginArray();
     for (const auto& refusal : report.refused) {
-        auto entry = object();
-        entry.set("file", refusal.file);
-        entry.set("reason", refusal.reason);
-        refused.add(entry);
+        answer.beginObject().member("file", refusal.file).member("reason", refusal.reason).endObject();
     }
-    auto result = object();
-    result.set("loaded", array(report.loaded));
-    result.set("reloaded", array(report.reloaded));
-    result.set("unloaded", array(report.unloaded));
-    result.set("unchanged", array(report.unchanged));
-    result.set("refused", refused);
-    return result;
+    answer.endArray();
 }
 
-Object describe(const auth::OperatorToken& token) {
-    auto result = object();
-    result.set("token_id", token.id);
-    result.set("name", token.name);
-    result.set("user_id", token.user);
-    result.set("role", name(token.role));
-    result.set("created_at", rfc3339(token.createdAt));
-    return result;
+void describeToken(json::Writer& answer, const auth::OperatorToken& token) {
+    answer.member("token_id", token.id);
+    answer.member("name", token.name);
+    answer.member("user_id", token.user);
+    answer.member("role", name(token.role));
+    answer.member("created_at", rfc3339(token.createdAt));
 }
 
 /// A field that a person typed and others will read.
@@ -173,58 +155,19 @@ public:
     [[nodiscard]] Logger& log() const { return view_.log; }
 
     [[nodiscard]] Reply status() const {
-        Array listeners;
-        for (const auto& [realm, address] : view_.listeners()) {
-            auto listener = object();
-            listener.set("realm", realm);
-            listener.set("address", address);
-            listeners.add(listener);
-        }
-        const auto known = faults();
-        Array running;
-        for (const auto& info : view_.plugins()) {
-            const auto slow = known.slowOf(info.name).size();
-            auto plugin = object();
-            plugin.set("name", info.name);
-            plugin.set("version", info.version);
-            plugin.set("healthy", info.running && !info.trouble && slow == 0);
-            plugin.set("slow_calls", static_cast<std::uint64_t>(slow));
-            plugin.set("crashes", static_cast<std::uint64_t>(known.crashesOf(info.name).size()));
-            running.add(plugin);
-        }
-        Array quarantined;
-        for (const auto& job : known.history.quarantined) {
-            if (view_.crashes.holds(job)) {
-                quarantined.add(job.str());
-            }
-        }
-        auto result = object();
-        result.set("version", version);
-        result.set("pid", static_cast<std::int64_t>(::getpid()));
-        result.set("started_at", rfc3339(startedAt_));
-        result.set("uptime_seconds",
-                   static_cast<std::int64_t>(
-                       std::chrono::duration_cast<std::chrono::seconds>(now() - startedAt_).count()));
-        result.set("listeners", listeners);
-        result.set("connections", static_cast<std::uint64_t>(view_.connections()));
-        result.set("subscribers", static_cast<std::uint64_t>(view_.subscribers()));
-        result.set("jobs", whileReadable([this] { return jobs(); }));
-        result.set("store", store());
-        result.set("plugins", running);
-        result.set("daemon_crashes", known.crashesOf(http::hostName));
-        result.set("quarantined_jobs", quarantined);
-        return treeReply(200, result);
+        return Reply::json(200, [this](json::Writer& answer) { describeStatus(answer); });
     }
 
     [[nodiscard]] Reply plugins() const {
         const auto known = faults();
-        Array list;
-        for (const auto& info : view_.plugins()) {
-            list.add(describe(info, known));
-        }
-        auto result = object();
-        result.set("plugins", list);
-        return treeReply(200, result);
+        return Reply::json(200, [&](json::Writer& answer) {
+            answer.key("plugins").beginArray();
+            for (const auto& info : view_.plugins()) {
+                describe(answer.beginObject(), info, known);
+                answer.endObject();
+            }
+            answer.endArray();
+        });
     }
 
     /// Needs no thread of those that it may have to wait for.
@@ -232,8 +175,10 @@ public:
         return Reply::deferred([this](const Promise& promise) {
             const bool accepted = view_.reload(
                 [promise](const plugins::ReloadReport* report, const std::exception_ptr& problem) {
-                    promise.fulfil(report != nullptr ? treeReply(200, describe(*report))
-                                                     : Reply::failure(problem));
+                    promise.fulfil(
+                        report != nullptr
+                            ? Reply::json(200, [&](json::Writer& answer) { describe(answer, *report); })
+                            : Reply::failure(problem));
                 });
             if (!accepted) {
                 promise.fulfil(Reply::error(RequestError(503, "stopping", "the daemon is stopping")));
@@ -247,11 +192,9 @@ public:
         if (count == 0) {
             throw notFound("no crash of that plugin waits to be acknowledged");
         }
-        auto result = object();
-        result.set("status", "acknowledged");
-        result.set("plugin", plugin);
-        result.set("crashes", static_cast<std::uint64_t>(count));
-        return treeReply(200, result);
+        return Reply::json(200, [&](json::Writer& answer) {
+            answer.member("status", "acknowledged").member("plugin", plugin).member("crashes", count);
+        });
     }
 
     [[nodiscard]] Reply release(const Call& call) const {
@@ -262,20 +205,15 @@ public:
         if (!view_.crashes.release(*job)) {
             throw notFound("the job is not quarantined");
         }
-        auto result = object();
-        result.set("status", "released");
-        result.set("job_id", job->str());
-        return treeReply(200, result);
+        return Reply::json(200, [&job](json::Writer& answer) {
+            answer.member("status", "released").member("job_id", job->str());
+        });
     }
 
     [[nodiscard]] Reply tokens() const {
-        Array list;
-        for (const auto& token : view_.operators.list()) {
-            list.add(describe(token));
-        }
-        auto result = object();
-        result.set("tokens", list);
-        return treeReply(200, result);
+        return Reply::json(200, [this](json::Writer& answer) {
+            addAll(answer, "tokens", view_.operators.list(), describeToken);
+        });
     }
 
     [[nodiscard]] Reply createToken(const Call& call) const {
@@ -286,13 +224,13 @@ public:
         }
         const auto created =
             view_.operators.create(label(body, "name"), userIn(body).value_or("default"), *chosen);
-        auto result = object();
-        result.set("token_id", created.token.id);
-        result.set("token", created.secret);
-        result.set("name", created.token.name);
-        result.set("user_id", created.token.user);
-        result.set("role", name(created.token.role));
-        return treeReply(201, result);
+        return Reply::json(201, [&created](json::Writer& answer) {
+            answer.member("token_id", created.token.id);
+            answer.member("token", created.secret);
+            answer.member("name", created.token.name);
+            answer.member("user_id", created.token.user);
+            answer.member("role", name(created.token.role));
+        });
     }
 
     [[nodiscard]] Reply revokeToken(const Call& call) const {
@@ -305,54 +243,83 @@ public:
         if (!view_.operators.revoke(id)) {
             throw notFound("there is no such token");
         }
-        auto result = object();
-        result.set("status", "revoked");
-        result.set("token_id", id);
-        if (!view_.operators.durable(id)) {
-            result.set("durable", false);
-        }
-        return treeReply(200, result);
+        return Reply::json(200, [&](json::Writer& answer) {
+            answer.member("status", "revoked").member("token_id", id);
+            if (!view_.operators.durable(id)) {
+                answer.member("durable", false);
+            }
+        });
     }
 
 private:
     [[nodiscard]] Faults faults() const { return {entry::running(view_.slowAfter), view_.crashes.history()}; }
 
-    [[nodiscard]] Object jobs() const {
-        auto counts = object();
-        std::uint64_t total = 0;
-        for (const auto& [state, count] : view_.jobs.count(std::nullopt)) {
-            counts.set(name(state), count);
-            total += count;
+    void describeStatus(json::Writer& answer) const {
+        const auto known = faults();
+        const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(now() - startedAt_);
+        answer.member("version", version);
+        answer.member("pid", ::getpid());
+        answer.member("started_at", rfc3339(startedAt_));
+        answer.member("uptime_seconds", uptime.count());
+        answer.key("listeners").beginArray();
+        for (const auto& [realm, address] : view_.listeners()) {
+            answer.beginObject().member("realm", realm).member("address", address).endObject();
         }
-        counts.set("total", total);
-        return counts;
-    }
-
-    [[nodiscard]] Object store() const {
-        auto store = object();
-        const auto trouble = view_.storeTrouble();
-        store.set("healthy", !trouble);
-        store.set("trouble", orNull(trouble.value_or(""), trouble.has_value()));
-        store.set("unwritten", static_cast<std::uint64_t>(view_.storeUnwritten()));
-        try {
-            const auto space = view_.storeSpace();
-            store.set("size_bytes", space.size);
-            store.set("free_bytes", space.free);
-        } catch (const StoreError&) {
-            store.set("size_bytes", Poco::Dynamic::Var());
-            store.set("free_bytes", Poco::Dynamic::Var());
+        answer.endArray();
+        answer.member("connections", view_.connections());
+        answer.member("subscribers", view_.subscribers());
+        addJobs(answer.key("jobs"));
+        addStore(answer.key("store"));
+        answer.key("plugins").beginArray();
+        for (const auto& info : view_.plugins()) {
+            const auto slow = known.slowOf(info.name).size();
+            answer.beginObject().member("name", info.name).member("version", info.version);
+            answer.member("healthy", info.running && !info.trouble && slow == 0);
+            answer.member("slow_calls", slow);
+            answer.member("crashes", known.crashesOf(info.name).size()).endObject();
         }
-        return store;
+        answer.endArray();
+        addAll(answer, "daemon_crashes", known.crashesOf(http::hostName), describeCrash);
+        answer.key("quarantined_jobs").beginArray();
+        for (const auto& job : known.history.quarantined) {
+            if (view_.crashes.holds(job)) {
+                answer.string(job.str());
+            }
+        }
+        answer.endArray();
     }
 
     /// Null when the database cannot be read: the rest of the status is what one wants to see then.
-    template <class F>
-    static Poco::Dynamic::Var whileReadable(F describe) {
+    void addJobs(json::Writer& answer) const {
+        std::vector<JobCount> counts;
         try {
-            return describe();
+            counts = view_.jobs.count(std::nullopt);
         } catch (const StoreError&) {
-            return {};
+            answer.null();
+            return;
         }
+        std::uint64_t total = 0;
+        answer.beginObject();
+        for (const auto& [state, count] : counts) {
+            answer.member(name(state), count);
+            total += count;
+        }
+        answer.member("total", total).endObject();
+    }
+
+    void addStore(json::Writer& answer) const {
+        const auto trouble = view_.storeTrouble();
+        answer.beginObject();
+        answer.member("healthy", !trouble);
+        answer.member("trouble", trouble);
+        answer.member("unwritten", view_.storeUnwritten());
+        try {
+            const auto space = view_.storeSpace();
+            answer.member("size_bytes", space.size).member("free_bytes", space.free);
+        } catch (const StoreError&) {
+            answer.key("size_bytes").null().key("free_bytes").null();
+        }
+        answer.endObject();
     }
 
     HostView view_;

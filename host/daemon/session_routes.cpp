@@ -35,11 +35,6 @@ std::optional<SecretText> secretIn(const json::Object& body, const char* field) 
     return text ? std::optional(SecretText::taken(*text)) : std::nullopt;
 }
 
-/// Neither a browser nor anything between may keep it.
-Reply unkept(int status, std::string json) {
-    return Reply::jsonText(status, std::move(json)).header("Cache-Control", "no-store");
-}
-
 class SessionHandlers {
 public:
     explicit SessionHandlers(SessionView view) : view_(view) {}
@@ -69,7 +64,7 @@ public:
         view_.log.info(
             "a browser signed in",
             {{"user", session.token.user}, {"token", session.token.id}, {"request", call.requestId()}});
-        return unkept(201, describe(session.token, &session))
+        return described(201, session.token, &session)
             .header("Set-Cookie", auth::cookieFor(opened.secret, identity.secure,
                                                   std::chrono::duration_cast<std::chrono::seconds>(
                                                       view_.sessions.options().lifetime)));
@@ -77,7 +72,7 @@ public:
 
     [[nodiscard]] Reply show(const Call& call) const {
         const auto& identity = identityOf(call);
-        return unkept(200, describe(*identity.token, identity.browser.get()));
+        return described(200, *identity.token, identity.browser.get());
     }
 
     [[nodiscard]] Reply signOut(const Call& call) const {
@@ -89,34 +84,33 @@ public:
         view_.log.info(
             "a browser signed out",
             {{"user", call.caller().user()}, {"token", identity.token->id}, {"request", call.requestId()}});
-        std::string text;
-        json::Writer(text).beginObject().member("status", "signed_out").endObject();
-        return unkept(200, std::move(text)).header("Set-Cookie", auth::expiredCookie(identity.secure));
+        return Reply::json(200, [](json::Writer& answer) { answer.member("status", "signed_out"); })
+            .header("Set-Cookie", auth::expiredCookie(identity.secure));
     }
 
     [[nodiscard]] Reply makeCode(const Call& call) const {
-        const auto identity = identityOf(call);
+        const auto& identity = identityOf(call);
         // Or a session would outlive its end, again and again.
         if (identity.browser) {
             throw conflict("is_session", "a session hands nothing on: a code is made with the token itself");
         }
         const auto code = view_.codes.make(*identity.token);
-        std::string text;
-        json::Writer(text)
-            .beginObject()
-            .member("code", code)
-            .member("expires_at", rfc3339(now() + auth::SignInCodes::lifetime))
-            .endObject();
-        return unkept(201, std::move(text));
+        return Reply::json(201, [&code](json::Writer& answer) {
+            answer.member("code", code);
+            answer.member("expires_at", rfc3339(now() + auth::SignInCodes::lifetime));
+        });
     }
 
 private:
     /// @param session null where the token itself was sent.
-    [[nodiscard]] std::string describe(const auth::OperatorToken& token, const auth::Session* session) const {
-        std::string text;
-        json::Writer writer(text);
-        writer.beginObject()
-            .member("user_id", token.user)
+    [[nodiscard]] Reply described(int status, const auth::OperatorToken& token,
+                                  const auth::Session* session) const {
+        return Reply::json(status, [&](json::Writer& answer) { describe(answer, token, session); });
+    }
+
+    void describe(json::Writer& writer, const auth::OperatorToken& token,
+                  const auth::Session* session) const {
+        writer.member("user_id", token.user)
             .member("role", name(token.role))
             .member("token_id", token.id)
             .key("permissions")
@@ -138,8 +132,6 @@ private:
         } else {
             writer.key("csrf_token").null().key("expires_at").null().key("idle_timeout_seconds").null();
         }
-        writer.endObject();
-        return text;
     }
 
     const SessionView view_;

@@ -113,14 +113,9 @@ Reply PromptsPlugin::push(const Call& call) {
             }
             queued_->add();
             host_->bus().wake(topicOf(job));
-            std::string text;
-            json::Writer(text)
-                .beginObject()
-                .member("status", "queued")
-                .member("job_id", job.str())
-                .member("prompt_id", id)
-                .endObject();
-            return Reply::jsonText(200, std::move(text));
+            return Reply::json(200, [&](json::Writer& answer) {
+                answer.member("status", "queued").member("job_id", job.str()).member("prompt_id", id);
+            });
         });
 }
 
@@ -143,15 +138,11 @@ std::optional<Reply> PromptsPlugin::deliver(const JobId& job) {
         return std::nullopt;
     }
     const Prompt& prompt = delivery->prompt();
-    std::string body;
-    json::Writer(body)
-        .beginObject()
-        .member("content", prompt.content)
-        .member("done", prompt.done)
-        .endObject();
-    return Reply::jsonText(200, std::move(body)).onDelivered([this, job, delivery](bool delivered) {
-        settle(job, *delivery, delivered);
-    });
+    return Reply::json(200,
+                       [&prompt](json::Writer& answer) {
+                           answer.member("content", prompt.content).member("done", prompt.done);
+                       })
+        .onDelivered([this, job, delivery](bool delivered) { settle(job, *delivery, delivered); });
 }
 
 void PromptsPlugin::settle(const JobId& job, PromptQueues::Delivery& delivery, bool delivered) {
