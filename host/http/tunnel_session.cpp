@@ -1,8 +1,8 @@
 #include "host/http/tunnel_session.h"
 
-#include <stdexcept>
 #include <utility>
 
+#include "host/entry/rules.h"
 #include "host/http/connection.h"
 
 namespace sallyport::host::http {
@@ -21,13 +21,6 @@ TunnelSession::TunnelSession(EventLoop& loop, Connection& connection, std::share
 
 TunnelSession::~TunnelSession() {
     entry::destroy(gate_->owner(), "destructor of a tunnel", tunnel_);
-}
-
-void TunnelSession::requireThread() const {
-    if (!loop_.isCurrent()) {
-        throw std::logic_error(
-            "a TunnelPeer is used on the thread of its connection's loop alone: post to that loop");
-    }
 }
 
 /// Runs a function of the plugin's, after which the connection looks at what it wants.
@@ -49,7 +42,7 @@ void TunnelSession::want(TunnelEnd reason, bool cut) {
 // For the plugin
 
 bool TunnelSession::send(std::string_view bytes) {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::send");
     if (connection_ == nullptr || finished_ || wish_) {
         return false;
     }
@@ -64,7 +57,7 @@ bool TunnelSession::send(std::string_view bytes) {
 }
 
 std::size_t TunnelSession::room() const {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::room");
     if (connection_ == nullptr || finished_ || wish_) {
         return 0;
     }
@@ -73,31 +66,31 @@ std::size_t TunnelSession::room() const {
 }
 
 void TunnelSession::pauseReading() {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::pauseReading");
     paused_ = true;
 }
 
 void TunnelSession::resumeReading() {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::resumeReading");
     if (std::exchange(paused_, false) && connection_ != nullptr) {
         connection_->serveSoon();
     }
 }
 
 void TunnelSession::finish() {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::finish");
     if (connection_ != nullptr && !std::exchange(finished_, true)) {
         connection_->serveSoon();
     }
 }
 
 void TunnelSession::close() {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::close");
     want(TunnelEnd::closed, false);
 }
 
 void TunnelSession::abort() {
-    requireThread();
+    entry::requireLoop(loop_.isCurrent(), "TunnelPeer::abort");
     want(TunnelEnd::closed, true);
 }
 

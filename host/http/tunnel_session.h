@@ -67,7 +67,6 @@ public:
     [[nodiscard]] const std::optional<Wish>& wish() const noexcept { return wish_; }
 
 private:
-    void requireThread() const;
     void want(TunnelEnd reason, bool cut);
     template <class F>
     void enter(const char* callback, F function);

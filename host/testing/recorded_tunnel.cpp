@@ -9,6 +9,7 @@
 
 #include <sallyport/testing/recorded_tunnel.h>
 
+#include "host/entry/rules.h"
 #include "host/entry/waiting.h"
 #include "host/testing/on_loop.h"
 
@@ -29,7 +30,7 @@ public:
         : loop_(std::move(loop)), tunnel_(std::move(tunnel)) {}
 
     bool send(std::string_view bytes) override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::send");
         const std::lock_guard lock(mutex_);
         if (!tunnel_ || finished_ || wish_) {
             return false;
@@ -44,34 +45,34 @@ public:
         return !full_;
     }
     [[nodiscard]] std::size_t room() const override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::room");
         const std::lock_guard lock(mutex_);
         return !tunnel_ || finished_ || wish_ ? 0 : buffer - std::min(buffer, kept_.size());
     }
     void pauseReading() override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::pauseReading");
         paused_ = true;
     }
     void resumeReading() override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::resumeReading");
         if (std::exchange(paused_, false)) {
             serveSoon();
         }
     }
     void finish() override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::finish");
         const std::lock_guard lock(mutex_);
         finished_ = true;
         serveSoon();
     }
     void close() override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::close");
         const std::lock_guard lock(mutex_);
         received_ += std::exchange(kept_, {});
         want(TunnelEnd::closed);
     }
     void abort() override {
-        requireThread();
+        host::entry::requireLoop(loop_->isCurrent(), "TunnelPeer::abort");
         const std::lock_guard lock(mutex_);
         kept_.clear();
         want(TunnelEnd::closed);
@@ -183,12 +184,6 @@ public:
 private:
     friend class RecordedTunnel;
 
-    void requireThread() const {
-        if (!loop_->isCurrent()) {
-            throw std::logic_error(
-                "a TunnelPeer is used on the thread of its connection's loop alone: post to that loop");
-        }
-    }
     /// Called with the lock held.
     void want(TunnelEnd reason) {
         wish_ = wish_.value_or(reason);
