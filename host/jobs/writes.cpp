@@ -2,7 +2,6 @@
 
 #include <exception>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 
 #include "host/store/outcome.h"
@@ -43,10 +42,6 @@ void Writes::submit(Store::Work work, Store::Done done) {
 }
 
 void Writes::writeThen(Store::Work work, std::function<void()> then) {
-    if (store::isStoreThread) {
-        throw std::logic_error(
-            "a change of a job was to be awaited on the store's own thread, which makes it: use Host::run");
-    }
     const auto outcome = std::make_shared<store::Outcome>();
     submit(std::move(work), [outcome, then = std::move(then)](std::exception_ptr error) {
         if (!error) {

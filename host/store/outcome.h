@@ -4,11 +4,12 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 namespace sallyport::host::store {
 
-/// Whether this thread is a store's. It must not wait for a write, which would never come.
+/// Whether this thread is a store's.
 inline thread_local bool isStoreThread = false;
 
 /// Hands the outcome of one write from the store's thread to the one that waits. Share it between both:
@@ -17,6 +18,18 @@ inline thread_local bool isStoreThread = false;
 /// Not std::promise, which leaves it open on which of the threads the exception dies.
 class Outcome {
 public:
+    /// To be made before the write is queued, by the thread that is to wait for it.
+    /// @throws std::logic_error on a store's thread, which would wait for itself
+    Outcome() {
+        if (isStoreThread) {
+            throw std::logic_error(
+                "a write was to be awaited on the store's own thread, which does it: use Store::submit or "
+                "Host::run");
+        }
+    }
+    Outcome(const Outcome&) = delete;
+    Outcome& operator=(const Outcome&) = delete;
+
     /// @param error null for success. Pass on the only reference.
     void set(std::exception_ptr error) {
         const std::lock_guard lock(mutex_);

@@ -94,9 +94,6 @@ void Writer::submit(Store::Work work, Store::Done done) {
 }
 
 void Writer::write(Store::Work work) {
-    if (isStoreThread) {
-        throw std::logic_error("Store::write was called on the store's own thread, which it would wait for");
-    }
     const auto outcome = std::make_shared<Outcome>();
     submit(std::move(work), [outcome](std::exception_ptr error) { outcome->set(std::move(error)); });
     outcome->await();
