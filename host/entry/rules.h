@@ -12,6 +12,7 @@ class StartPhase {
 public:
     /// The start has returned.
     void end() noexcept { over_ = true; }
+    [[nodiscard]] bool isOver() const noexcept { return over_; }
 
     /// @param function as its caller knows it, such as `Host::every`. @throws std::logic_error after the end.
     void require(const char* function) const;

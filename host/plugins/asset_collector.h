@@ -21,11 +21,12 @@ namespace sallyport::host::plugins {
 class AssetCollector final : public Assets {
 public:
     /// @param directory where they are, if there are any.
-    AssetCollector(std::string plugin, std::string directory)
-        : plugin_(std::move(plugin)), directory_(std::move(directory)) {}
+    AssetCollector(std::string plugin, std::string directory,
+                   std::shared_ptr<const entry::StartPhase> starting)
+        : plugin_(std::move(plugin)), directory_(std::move(directory)), starting_(std::move(starting)) {}
 
     void serve() override {
-        starting_.require("Assets::serve");
+        starting_->require("Assets::serve");
         if (std::find(taken.begin(), taken.end(), plugin_) != taken.end()) {
             throw std::runtime_error("a plugin of the name " + plugin_ + " can serve no files: /" + plugin_ +
                                      " is the daemon's");
@@ -33,19 +34,16 @@ public:
         tree_ = std::make_shared<const http::AssetTree>(plugin_, directory_, trust::Trust());
     }
 
-    /// What is served, or null. After this nothing can be added.
-    [[nodiscard]] std::shared_ptr<const http::AssetTree> seal() {
-        starting_.end();
-        return tree_;
-    }
+    /// What is served, or null. [after the start]
+    [[nodiscard]] const std::shared_ptr<const http::AssetTree>& tree() const noexcept { return tree_; }
 
 private:
     static constexpr std::array<std::string_view, 3> taken{"api", "worker", "health"};
 
     const std::string plugin_;
     const std::string directory_;
+    const std::shared_ptr<const entry::StartPhase> starting_;
     std::shared_ptr<const http::AssetTree> tree_;
-    entry::StartPhase starting_;
 };
 
 }  // namespace sallyport::host::plugins

@@ -102,13 +102,13 @@ Context::Context(const Facilities& facilities, std::string plugin, std::shared_p
       settings_(std::move(settings)),
       log_(facilities.log.logger(plugin)),
       bus_(guardedBus()),
-      routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken))),
+      routes_(std::make_unique<RouteCollector>(code_, gate_, std::move(taken), starting_)),
       store_(std::make_unique<GuardedStore>(facilities.store, code_, gate_, starting_)),
       jobs_(std::make_unique<GuardedJobs>(facilities.jobs, code_, gate_)),
       loops_(pluginLoops()),
       metrics_(facilities.metrics.of(plugin)),
-      assets_(plugin, facilities.assetDirectory + "/" + plugin),
-      lifecycle_(facilities.participants, code_, gate_) {
+      assets_(plugin, facilities.assetDirectory + "/" + plugin, starting_),
+      lifecycle_(facilities.participants, code_, gate_, starting_) {
     extensions_.add<Assets>(assets_);
     extensions_.add<IoLoops>(loops_);
     extensions_.add<JobLifecycle>(lifecycle_);
@@ -177,10 +177,6 @@ void Context::Loops::end() {
     }
 }
 
-std::vector<std::shared_ptr<const http::Route>> Context::sealRoutes() {
-    return routes_->seal();
-}
-
 void Context::withdraw() {
     *withdrawn_ = true;
     facilities_.ticker.end(this);
@@ -196,21 +192,8 @@ void Context::release() {
 
 void Context::provideRaw(std::string_view service, std::shared_ptr<void> provider) {
     starting_->require("Host::provide");
-    auto* const pointer = provider.get();
-    struct Held {
-        std::shared_ptr<void> code;
-        std::shared_ptr<http::Gate> gate;
-        std::shared_ptr<void> provider;
-
-        Held(std::shared_ptr<void> library, std::shared_ptr<http::Gate> itsGate,
-             std::shared_ptr<void> service)
-            : code(std::move(library)), gate(std::move(itsGate)), provider(std::move(service)) {}
-        ~Held() { entry::destroy(gate->owner(), "destructor of a service", provider); }
-        Held(const Held&) = delete;
-        Held& operator=(const Held&) = delete;
-    };
     facilities_.services.add(service, this, gate_,
-                             {std::make_shared<Held>(code_, gate_, std::move(provider)), pointer});
+                             heldObject(code_, gate_, "destructor of a service", std::move(provider)));
 }
 
 std::shared_ptr<void> Context::findRaw(std::string_view service) const {

@@ -78,12 +78,14 @@ public:
     /// The plugin's start has returned: what is `[during start]` is refused from now on.
     void started() noexcept {
         starting_->end();
-        lifecycle_.started();
+        lifecycle_.begin();
     }
-    /// The routes registered so far. After this no more can be.
-    [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> sealRoutes();
-    /// The files that it serves, or null. After this it cannot begin to.
-    [[nodiscard]] std::shared_ptr<const http::AssetTree> sealAssets() { return assets_.seal(); }
+    /// The routes that it has registered. [after `started`, once]
+    [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> takeRoutes() { return routes_->take(); }
+    /// The files that it serves, or null. [after `started`]
+    [[nodiscard]] const std::shared_ptr<const http::AssetTree>& assets() const noexcept {
+        return assets_.tree();
+    }
 
     /// Ends subscriptions, timers and services: none is called any more. What is running goes on, and is
     /// counted at the gate.

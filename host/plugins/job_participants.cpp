@@ -11,6 +11,7 @@
 
 #include "host/entry/entry.h"
 #include "host/entry/waiting.h"
+#include "host/plugins/kept.h"
 
 namespace sallyport::host::plugins {
 
@@ -68,7 +69,7 @@ public:
             return std::nullopt;
         }
         const auto found = members_.find(name);
-        return found == members_.end() ? std::nullopt : std::optional(found->second);
+        return found == members_.end() ? std::nullopt : std::optional(found->second.value);
     }
     [[nodiscard]] const Call& asked() const override { return asked_; }
 
@@ -97,9 +98,9 @@ public:
     }
 
     void add(const Present& present, const JobDraft& draft) {
-        const http::Gate& gate = present.ticket.gate();
+        const http::Gate& gate = *present.of->gate;
         auto part =
-            entered(gate, "JobParticipant::prepare", [&] { return present.participant->prepare(draft); });
+            entered(gate, "JobParticipant::prepare", [&] { return present.of->participant->prepare(draft); });
         if (part) {
             parts_.push_back({gate, std::move(part)});
         }
@@ -160,17 +161,18 @@ void JobParticipants::add(const void* owner, std::shared_ptr<http::Gate> gate,
                           const std::vector<std::string>& members,
                           std::shared_ptr<JobParticipant> participant) {
     const std::string plugin = gate->plugin();
-    Entry fresh{owner, std::move(gate), members, std::move(participant)};
+    const auto fresh = std::make_shared<const Participation>(
+        Participation{owner, std::move(gate), members, std::move(participant)});
     {
         const std::lock_guard lock(mutex_);
         for (const Entry& entry : entries_) {
-            if (entry.owner == owner) {
+            if (entry.of->owner == owner) {
                 throw std::logic_error("the plugin takes part in the creation of jobs already");
             }
         }
         for (const std::string& member : members) {
             const bool taken = std::ranges::any_of(entries_, [&](const Entry& entry) {
-                return std::ranges::find(entry.members, member) != entry.members.end();
+                return std::ranges::find(entry.of->members, member) != entry.of->members.end();
             });
             if (taken || std::ranges::find(hostMembers, member) != hostMembers.end()) {
                 throw std::logic_error("the member " + member + " of new jobs is taken already");
@@ -180,7 +182,7 @@ void JobParticipants::add(const void* owner, std::shared_ptr<http::Gate> gate,
     // Before it takes part: what is asked for of it from now on is never passed over.
     remember(plugin, members);
     const std::lock_guard lock(mutex_);
-    entries_.push_back(std::move(fresh));
+    entries_.push_back({fresh});
 }
 
 /// A disk that takes nothing is no reason not to start again.
@@ -209,7 +211,7 @@ void JobParticipants::remember(const std::string& plugin, const std::vector<std:
 void JobParticipants::begin(const void* owner) noexcept {
     const std::lock_guard lock(mutex_);
     for (Entry& entry : entries_) {
-        entry.started |= entry.owner == owner;
+        entry.started |= entry.of->owner == owner;
     }
 }
 
@@ -218,12 +220,12 @@ void JobParticipants::remove(const void* owner, bool replaced) {
     std::vector<Entry> removed;
     const std::lock_guard lock(mutex_);
     for (auto entry = entries_.begin(); entry != entries_.end();) {
-        if (entry->owner != owner) {
+        if (entry->of->owner != owner) {
             ++entry;
             continue;
         }
         if (replaced) {
-            leaving_.push_back(entry->gate);
+            leaving_.push_back(entry->of->gate);
         }
         removed.push_back(std::move(*entry));
         entry = entries_.erase(entry);
@@ -239,11 +241,11 @@ std::variant<std::vector<JobParticipants::Present>, std::shared_ptr<http::Gate>>
         if (!entry.started) {
             continue;
         }
-        auto ticket = entry.gate->enter();
+        auto ticket = entry.of->gate->enter();
         if (!ticket) {
-            return entry.gate;
+            return entry.of->gate;
         }
-        there.push_back({*std::move(ticket), entry.members, entry.participant});
+        there.push_back({*std::move(ticket), entry.of});
     }
     for (const auto& gate : leaving_) {
         if (!gate->enter()) {
@@ -280,7 +282,7 @@ JobParticipants::Members JobParticipants::membersIn(const json::Object& body) co
     Members members;
     for (const auto& [member, plugin] : known()) {
         if (const json::Value* const value = body.optional(member)) {
-            members.emplace(member, value->raw());
+            members.emplace(member, Member{value->raw(), plugin});
         }
     }
     return members;
@@ -290,14 +292,12 @@ JobParticipants::Members JobParticipants::membersIn(const json::Object& body) co
 void JobParticipants::requirePlugins(const Members& members, const NewJob& job,
                                      const std::vector<Present>& there) const {
     const auto runs = [&](const std::string& plugin) {
-        return std::ranges::any_of(
-            there, [&](const Present& each) { return each.ticket.gate().plugin() == plugin; });
+        return std::ranges::any_of(there,
+                                   [&](const Present& each) { return each.of->gate->plugin() == plugin; });
     };
-    const auto plugins = known();
-    for (const auto& [member, value] : members) {
-        const auto& plugin = plugins.at(member);
-        if (!runs(plugin)) {
-            throw notRunning(plugin, "which takes care of the member '" + member + "'");
+    for (const auto& [name, member] : members) {
+        if (!runs(member.plugin)) {
+            throw notRunning(member.plugin, "which takes care of the member '" + name + "'");
         }
     }
     const auto last = job.restartOf ? registry_.find(*job.restartOf) : nullptr;
@@ -327,7 +327,7 @@ CreatedJob JobParticipants::create(const NewJob& job, const Call& asked) {
     const JobId id = JobId::random();
     Parts parts;
     for (const Present& each : there) {
-        parts.add(each, Draft(id, job, members, each.members, asked));
+        parts.add(each, Draft(id, job, members, each.of->members, asked));
     }
     CreatedJob created = registry_.create(
         job, id,
@@ -347,7 +347,7 @@ std::vector<std::pair<std::string, std::string>> JobParticipants::shown(const Jo
         return values;
     }
     for (const Present& each : *there) {
-        for (const std::string& member : each.members) {
+        for (const std::string& member : each.of->members) {
             if (auto value = shownBy(each, job, member)) {
                 values.emplace_back(member, *std::move(value));
             }
@@ -359,10 +359,9 @@ std::vector<std::pair<std::string, std::string>> JobParticipants::shown(const Jo
 /// What a plugin cannot show is left out: the rest of the job is what one wants to see then.
 std::optional<std::string> JobParticipants::shownBy(const Present& each, const Job& job,
                                                     const std::string& member) {
-    const http::Gate& gate = each.ticket.gate();
-    const entry::Entry entry(gate.owner(), "JobParticipant::shown");
+    const entry::Entry entry(each.of->gate->owner(), "JobParticipant::shown");
     try {
-        return each.participant->shown(job, member);
+        return each.of->participant->shown(job, member);
     } catch (const StoreError&) {
         throw;
     } catch (...) {
@@ -377,27 +376,18 @@ std::string RegistryTokens::renew(const JobId& job) {
 }
 
 PluginJobLifecycle::PluginJobLifecycle(JobParticipants& participants, std::shared_ptr<void> code,
-                                       std::shared_ptr<http::Gate> gate)
-    : participants_(participants), code_(std::move(code)), gate_(std::move(gate)) {}
+                                       std::shared_ptr<http::Gate> gate,
+                                       std::shared_ptr<const entry::StartPhase> starting)
+    : participants_(participants),
+      code_(std::move(code)),
+      gate_(std::move(gate)),
+      starting_(std::move(starting)) {}
 
 void PluginJobLifecycle::participate(const std::vector<std::string>& members,
                                      std::shared_ptr<JobParticipant> participant) {
-    starting_.require("JobLifecycle::participate");
-    struct Held {
-        Held(std::shared_ptr<void> library, std::shared_ptr<http::Gate> itsGate,
-             std::shared_ptr<JobParticipant> object)
-            : code(std::move(library)), gate(std::move(itsGate)), participant(std::move(object)) {}
-        ~Held() { entry::destroy(gate->owner(), "destructor of a JobParticipant", participant); }
-        Held(const Held&) = delete;
-        Held& operator=(const Held&) = delete;
-
-        std::shared_ptr<void> code;
-        std::shared_ptr<http::Gate> gate;
-        std::shared_ptr<JobParticipant> participant;
-    };
-    auto* const pointer = participant.get();
+    starting_->require("JobLifecycle::participate");
     participants_.add(this, gate_, members,
-                      {std::make_shared<Held>(code_, gate_, std::move(participant)), pointer});
+                      heldObject(code_, gate_, "destructor of a JobParticipant", std::move(participant)));
 }
 
 }  // namespace sallyport::host::plugins

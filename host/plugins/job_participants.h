@@ -53,21 +53,27 @@ public:
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> shown(const Job& job) const;
 
 private:
-    struct Entry {
+    struct Participation {
         const void* owner;
         std::shared_ptr<http::Gate> gate;
         std::vector<std::string> members;
         std::shared_ptr<JobParticipant> participant;
+    };
+    struct Entry {
+        std::shared_ptr<const Participation> of;
         bool started = false;
     };
     /// One that a job is created with: its plugin is not stopped before this goes.
     struct Present {
         http::Gate::Ticket ticket;
-        std::vector<std::string> members;
-        std::shared_ptr<JobParticipant> participant;
+        std::shared_ptr<const Participation> of;
     };
-    /// Members of a body, and their values as they were sent.
-    using Members = std::map<std::string, std::string_view, std::less<>>;
+    /// A member of a body.
+    struct Member {
+        std::string_view value;  ///< as it was sent
+        std::string plugin;      ///< takes care of it
+    };
+    using Members = std::map<std::string, Member, std::less<>>;
     class Draft;
     class Parts;
 
@@ -97,7 +103,7 @@ class PluginJobLifecycle final : public JobLifecycle {
 public:
     /// @param code keeps the plugin's code loaded.
     PluginJobLifecycle(JobParticipants& participants, std::shared_ptr<void> code,
-                       std::shared_ptr<http::Gate> gate);
+                       std::shared_ptr<http::Gate> gate, std::shared_ptr<const entry::StartPhase> starting);
     ~PluginJobLifecycle() override { end(); }
     PluginJobLifecycle(const PluginJobLifecycle&) = delete;
     PluginJobLifecycle& operator=(const PluginJobLifecycle&) = delete;
@@ -111,21 +117,16 @@ public:
         return participants_.shown(job);
     }
 
-    /// The plugin has started: it can declare nothing any more.
-    void started() noexcept {
-        starting_.end();
-        started_ = true;
-        participants_.begin(this);
-    }
+    /// The plugin has started: it takes part from now on.
+    void begin() noexcept { participants_.begin(this); }
     /// Takes its participant back.
-    void end() { participants_.remove(this, started_); }
+    void end() { participants_.remove(this, starting_->isOver()); }
 
 private:
     JobParticipants& participants_;
     const std::shared_ptr<void> code_;
     const std::shared_ptr<http::Gate> gate_;
-    entry::StartPhase starting_;
-    bool started_ = false;
+    const std::shared_ptr<const entry::StartPhase> starting_;
 };
 
 /// The extension `job_tokens`.

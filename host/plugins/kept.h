@@ -61,6 +61,29 @@ private:
     std::shared_ptr<Held> held_;
 };
 
+/// An object of the plugin's for the host to hold, whose destruction enters the plugin. It keeps the plugin's
+/// code loaded.
+/// @param destructor what that is, for the log.
+template <class T>
+[[nodiscard]] std::shared_ptr<T> heldObject(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate,
+                                            const char* destructor, std::shared_ptr<T> object) {
+    struct Held {
+        Held(std::shared_ptr<void> library, std::shared_ptr<http::Gate> itsGate, const char* name,
+             std::shared_ptr<T> its)
+            : code(std::move(library)), gate(std::move(itsGate)), destructor(name), object(std::move(its)) {}
+        ~Held() { entry::destroy(gate->owner(), destructor, object); }
+        Held(const Held&) = delete;
+        Held& operator=(const Held&) = delete;
+
+        std::shared_ptr<void> code;
+        std::shared_ptr<http::Gate> gate;
+        const char* destructor;
+        std::shared_ptr<T> object;
+    };
+    auto* const pointer = object.get();
+    return {std::make_shared<Held>(std::move(code), std::move(gate), destructor, std::move(object)), pointer};
+}
+
 /// A callback that is to be called once. As long as it exists it counts as a call in progress, so that the
 /// plugin is not stopped before.
 template <class F>

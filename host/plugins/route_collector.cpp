@@ -22,8 +22,12 @@ RouteOptions whole(const RouteOptions& given) {
 
 }  // namespace
 
-RouteCollector::RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken)
-    : code_(std::move(code)), gate_(std::move(gate)), taken_(std::move(taken)) {}
+RouteCollector::RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken,
+                               std::shared_ptr<const entry::StartPhase> starting)
+    : code_(std::move(code)),
+      gate_(std::move(gate)),
+      taken_(std::move(taken)),
+      starting_(std::move(starting)) {}
 
 void RouteCollector::worker(std::string_view method, std::string_view pattern, Handler handler,
                             const RouteOptions& options) {
@@ -33,11 +37,6 @@ void RouteCollector::worker(std::string_view method, std::string_view pattern, H
 void RouteCollector::operators(std::string_view method, std::string_view pattern, Handler handler,
                                const RouteOptions& options) {
     add(Realm::operators, method, pattern, std::move(handler), whole(options));
-}
-
-std::vector<std::shared_ptr<const http::Route>> RouteCollector::seal() {
-    starting_.end();
-    return std::move(routes_);
 }
 
 void RouteCollector::checkPermission(Realm realm, std::string_view permission) const {
@@ -65,7 +64,7 @@ void RouteCollector::forward(ProxyHandler handler, Run run) {
 
 void RouteCollector::add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
                          const RouteOptions& options) {
-    starting_.require(realm == Realm::worker ? "Routes::worker" : "Routes::operators");
+    starting_->require(realm == Realm::worker ? "Routes::worker" : "Routes::operators");
     constexpr std::array<std::string_view, 5> methods{"GET", "POST", "PUT", "PATCH", "DELETE"};
     if (std::find(methods.begin(), methods.end(), method) == methods.end()) {
         throw std::invalid_argument("\"" + std::string(method) + "\" is not GET, POST, PUT, PATCH or DELETE");
@@ -90,12 +89,12 @@ void RouteCollector::add(Realm realm, std::string_view method, std::string_view 
     route->secret = options.secret;
     route->loopBody = options.loopBody;
     route->handler = std::move(handler);
-    take(std::move(route));
+    collect(std::move(route));
 }
 
 void RouteCollector::addProxy(http::RouteKind kind, const char* method, const char* pattern,
                               ProxyHandler handler, Run run) {
-    starting_.require(kind == http::RouteKind::connect ? "Tunnels::connect" : "Tunnels::forward");
+    starting_->require(kind == http::RouteKind::connect ? "Tunnels::connect" : "Tunnels::forward");
     if (!handler) {
         throw std::invalid_argument("a proxy needs a handler");
     }
@@ -104,7 +103,7 @@ void RouteCollector::addProxy(http::RouteKind kind, const char* method, const ch
     route->label = route->method + " " + http::mountedPath(*route);
     route->run = run;
     route->proxy = std::move(handler);
-    take(std::move(route));
+    collect(std::move(route));
 }
 
 std::shared_ptr<http::Route> RouteCollector::made(Realm realm, std::string_view method,
@@ -118,7 +117,7 @@ std::shared_ptr<http::Route> RouteCollector::made(Realm realm, std::string_view 
     return route;
 }
 
-void RouteCollector::take(std::shared_ptr<http::Route> route) {
+void RouteCollector::collect(std::shared_ptr<http::Route> route) {
     if (const auto owner = taken_(*route); !owner.empty()) {
         throw std::invalid_argument(route->label + " is already a route of " + owner);
     }

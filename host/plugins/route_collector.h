@@ -23,7 +23,8 @@ public:
     using Taken = std::function<std::string(const http::Route&)>;
 
     /// @param code keeps the plugin's code loaded.
-    RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken);
+    RouteCollector(std::shared_ptr<void> code, std::shared_ptr<http::Gate> gate, Taken taken,
+                   std::shared_ptr<const entry::StartPhase> starting);
 
     void worker(std::string_view method, std::string_view pattern, Handler handler,
                 const RouteOptions& options) override;
@@ -33,8 +34,8 @@ public:
     void connect(ProxyHandler handler, Run run) override;
     void forward(ProxyHandler handler, Run run) override;
 
-    /// The routes so far. After this no more can be named.
-    [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> seal();
+    /// The routes that were named. [after the start, once]
+    [[nodiscard]] std::vector<std::shared_ptr<const http::Route>> take() { return std::move(routes_); }
 
 private:
     void add(Realm realm, std::string_view method, std::string_view pattern, Handler handler,
@@ -44,13 +45,13 @@ private:
                   Run run);
     [[nodiscard]] std::shared_ptr<http::Route> made(Realm realm, std::string_view method,
                                                     std::string_view pattern) const;
-    void take(std::shared_ptr<http::Route> route);
+    void collect(std::shared_ptr<http::Route> route);
 
     std::shared_ptr<void> code_;
     std::shared_ptr<http::Gate> gate_;
     Taken taken_;
+    const std::shared_ptr<const entry::StartPhase> starting_;
     std::vector<std::shared_ptr<const http::Route>> routes_;
-    entry::StartPhase starting_;
 };
 
 }  // namespace sallyport::host::plugins

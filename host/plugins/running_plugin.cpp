@@ -92,8 +92,8 @@ void RunningPlugin::makeAndStart() {
         plugin_->start(*context_);
     }
     context_->started();
-    routes_ = context_->sealRoutes();
-    assets_ = context_->sealAssets();
+    routes_ = context_->takeRoutes();
+    assets_ = context_->assets();
     started_ = true;
 }
 

@@ -140,18 +140,19 @@ public:
         table.reset();
         const auto gate = std::make_shared<host::http::Gate>(name, std::string(), &log);
         io.begin(gate);
+        const auto next = std::make_shared<host::entry::StartPhase>();
         routes = std::make_unique<host::plugins::RouteCollector>(
-            nullptr, gate, [](const host::http::Route&) { return std::string(); });
-        assets = std::make_unique<host::plugins::AssetCollector>(name, assetDirectory);
+            nullptr, gate, [](const host::http::Route&) { return std::string(); }, next);
+        assets = std::make_unique<host::plugins::AssetCollector>(name, assetDirectory, next);
         extensions.add<Assets>(*assets);
-        lifecycle = std::make_unique<host::plugins::PluginJobLifecycle>(participants, nullptr, gate);
+        lifecycle = std::make_unique<host::plugins::PluginJobLifecycle>(participants, nullptr, gate, next);
         extensions.add<JobLifecycle>(*lifecycle);
         extensions.add<Tunnels>(*routes);
         timers.clear();
         provided.clear();
         pluginBus.reset();
         plugin.reset();
-        starting = std::make_shared<host::entry::StartPhase>();
+        starting = next;
         ownStore.begin(starting);
         pluginBus = messages.group([phase = starting](host::bus::MessageBus::Receiver receive) {
             phase->require("Bus::subscribe");
@@ -171,13 +172,13 @@ public:
             takeBack();
             throw;
         }
-        lifecycle->started();
         starting->end();
+        lifecycle->begin();
         host::http::RouteTable::AssetTrees trees;
-        if (auto tree = assets->seal()) {
-            trees.push_back(std::move(tree));
+        if (const auto& tree = assets->tree()) {
+            trees.push_back(tree);
         }
-        table = std::make_unique<host::http::RouteTable>(routes->seal(), 0, std::move(trees));
+        table = std::make_unique<host::http::RouteTable>(routes->take(), 0, std::move(trees));
     }
 
     void stop() {
@@ -532,10 +533,12 @@ std::vector<std::pair<std::string, std::string>> FakeHost::shownMembers(const Jo
 
 void FakeHost::offerParticipant(const std::string& plugin, const std::vector<std::string>& members,
                                 std::shared_ptr<JobParticipant> participant) {
+    const auto phase = std::make_shared<host::entry::StartPhase>();
     auto other = std::make_unique<host::plugins::PluginJobLifecycle>(
-        impl_->participants, nullptr, std::make_shared<host::http::Gate>(plugin));
+        impl_->participants, nullptr, std::make_shared<host::http::Gate>(plugin), phase);
     other->participate(members, std::move(participant));
-    other->started();
+    phase->end();
+    other->begin();
     impl_->others[plugin] = std::move(other);
 }
 
