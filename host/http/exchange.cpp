@@ -311,14 +311,13 @@ std::optional<Reply> Exchange::runHandler() {
     if (match_.route->run == Run::loop && small) {
         return handle(invoke(*call_, services.log));
     }
-    const bool queued = services.pool.submit(originOf(*call_), [&loop = loop_, id = connection_,
-                                                                number = number_, call = call_,
-                                                                proxied = isProxied()] {
-        // It may have waited while its token was revoked or replaced.
-        const bool revoked = call->lease() && call->lease()->revoked;
-        loop.postReply(id, number, call,
-                       revoked ? Reply::error(unauthorized(proxied)) : invoke(*call, loop.services().log));
-    });
+    const bool queued = services.pool.submit(
+        originOf(*call_), [&loop = loop_, id = connection_, number = number_, call = call_] {
+            // It may have waited while its token was revoked or replaced.
+            loop.postReply(id, number, call,
+                           call->identity().revoked() ? Reply::error(unauthorized(call->target() != nullptr))
+                                                      : invoke(*call, loop.services().log));
+        });
     return queued ? std::nullopt : refuse(tooManyRequests());
 }
 

@@ -1,6 +1,7 @@
 // Connections, exchanges and their loop, without a socket.
 #include "host/http/connection.h"
 
+#include <atomic>
 #include <future>
 
 #include <cppunit/TestFixture.h>
@@ -42,6 +43,7 @@ class ConnectionTest : public LoopFixture {
     CPPUNIT_TEST(testRevokedTokenEndsAWait);
     CPPUNIT_TEST(testRevokedTokenEndsAStream);
     CPPUNIT_TEST(testRevokedTokenEndsASubscription);
+    CPPUNIT_TEST(testRevokedWhileItWaitsForThePool);
     CPPUNIT_TEST(testRevocationDuringTheHandlerIsNotMissed);
     CPPUNIT_TEST(testStream);
     CPPUNIT_TEST(testStreamOfAClosedConnection);
@@ -297,6 +299,33 @@ public:
         revokeToken();
         peer_.awaitGone();
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, hub_.subscribers());
+    }
+
+    /// What waits there is not carried out for a token that is good for nothing any more.
+    void testRevokedWhileItWaitsForThePool() {
+        std::promise<void> end;
+        const std::shared_future<void> ended = end.get_future().share();
+        // All that one plugin may have of the pool.
+        for (int i = 0; i < 2; ++i) {
+            CPPUNIT_ASSERT(pool_.submit({Lane::background, "x", "test"}, [ended] { ended.wait(); }));
+        }
+        std::atomic<bool> ran = false;
+        addRoute(
+            "GET", "/pool",
+            [&ran](const Call&) {
+                ran = true;
+                return Reply::empty(204);
+            },
+            Run::pool);
+        connect();
+        peer_.send(request("GET", "/pool"));
+        while (gate_->quiet()) {
+            letTurn();
+        }
+        operators_.revoke(made_.token.id);
+        end.set_value();
+        peer_.await("HTTP/1.1 401 ");
+        CPPUNIT_ASSERT(!ran);
     }
 
     /// The loop is told of it before there is anything to end.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,13 +60,13 @@ protected:
     std::shared_ptr<Gate> gate_ = std::make_shared<Gate>("test");
     RouteTable::Routes routes_;
 
-    void addRoute(std::string method, std::string pattern, Handler handler) {
+    void addRoute(std::string method, std::string pattern, Handler handler, Run run = Run::loop) {
         auto route = std::make_shared<Route>();
         route->gate = gate_;
         route->realm = door_->options().realm;
         route->method = std::move(method);
         route->pattern = std::move(pattern);
-        route->run = Run::loop;
+        route->run = run;
         route->handler = std::move(handler);
         routes_.push_back(std::move(route));
     }
@@ -77,6 +78,13 @@ protected:
         loop_->post(
             [this, routes = std::make_shared<const RouteTable>(routes_)] { loop_->setRoutes(routes); });
         loop_->adopt(std::make_unique<MemoryTransport>(peer_, piece), door_->enter("memory"), *door_);
+    }
+
+    /// Returns when the loop has done what it was given before.
+    void letTurn() {
+        std::promise<void> turned;
+        loop_->post([&turned] { turned.set_value(); });
+        turned.get_future().wait();
     }
 
     void revokeToken() {
