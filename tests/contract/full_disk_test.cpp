@@ -22,6 +22,7 @@ class FullDiskTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testAnOperatorsTokenIsRevokedAtOnceAndAfterAKill);
     CPPUNIT_TEST(testARevocationIsWrittenBeforeAnOrderlyEnd);
     CPPUNIT_TEST(testADeletedDatabaseIsNoticed);
+    CPPUNIT_TEST(testPluginsAreReloadedAllTheSame);
     CPPUNIT_TEST(testLinesAboutItNameTheJobAndAreCountedByIt);
     CPPUNIT_TEST_SUITE_END();
 
@@ -181,6 +182,21 @@ public:
         std::filesystem::rename(aside, file);
         ASSERT_STATUS(200, worker.post("/event", event(1)));
         ASSERT_FIELD("true", operators.get("/status"), "store.healthy");
+    }
+
+    /// Its keys have changed, so that it starts anew.
+    void testPluginsAreReloadedAllTheSame() {
+        Daemon daemon;
+        Client operators = operatorClient(daemon);
+        ASSERT_STATUS(201, operators.send("PUT", "/secrets/s", R"({"value":"v"})"));
+        const CreatedJob job = createJob(operators);
+        static_cast<void>(fill(daemon, job));
+        writeFile(daemon.directory() / "sallyport.properties", "credentials.rate = 7\n");
+        const Response reloaded = operators.post("/plugins/reload", "");
+        ASSERT_STATUS(200, reloaded);
+        ASSERT_FIELD("credentials", reloaded, "reloaded.0");
+        ASSERT_STATUS(200, operators.get("/secrets/s"));
+        limitFiles(daemon, RLIM_INFINITY);
     }
 
     void testLinesAboutItNameTheJobAndAreCountedByIt() {

@@ -257,8 +257,12 @@ public:
     void testConnectOpensNoTunnel() {
         const Response response = exchangeRaw("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n");
         CPPUNIT_ASSERT_MESSAGE(response.describe(), response.status >= 400 && response.status < 600);
-        const Response routed = exchangeRaw("CONNECT /health HTTP/1.1\r\nHost: x\r\n\r\n");
+        // What follows it may be meant for a tunnel, and is no request.
+        Connection connection(daemon().worker());
+        connection.send("CONNECT /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+        const Response routed = connection.receive();
         CPPUNIT_ASSERT_MESSAGE(routed.describe(), routed.status >= 400 && routed.status < 600);
+        CPPUNIT_ASSERT(connection.closedByPeer());
     }
 
     void testPipelinedRequestsAreAnsweredInOrder() {

@@ -22,6 +22,7 @@ class SamplesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testLabelsAreStoredWithTheJob);
     CPPUNIT_TEST(testNoJobComesWithoutItsLabels);
     CPPUNIT_TEST(testLabelsAreTakenAlong);
+    CPPUNIT_TEST(testGrantsThatCameLaterAreNotLost);
     CPPUNIT_TEST(testJobsAwaitAPluginThatIsReplaced);
     CPPUNIT_TEST(testMembersBelongToOnePlugin);
     CPPUNIT_TEST(testLaunchersGiveNewTokens);
@@ -80,6 +81,27 @@ public:
         const Response again = admin().post("/jobs/" + job.id + "/restart", "");
         ASSERT_STATUS(201, again);
         ASSERT_FIELD("a", admin().get("/jobs/" + again.at("new_job_id")), "labels.team");
+    }
+
+    /// They are no part of what the job was created with.
+    void testGrantsThatCameLaterAreNotLost() {
+        start({"labels"});
+        ASSERT_STATUS(201, admin().put("/secrets/s", R"({"value":"v"})"));
+        const CreatedJob job = createJob(*daemon_);
+        ASSERT_STATUS(200, admin().put("/jobs/" + job.id + "/credentials",
+                                       R"({"credentials":[{"secret_name":"s","env_var":"S"}]})"));
+        ASSERT_STATUS(200, admin().post("/jobs/" + job.id + "/cancel", ""));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon_->log(), 0, daemon_->terminate());
+        // Nobody has turned the plugin off, and it is not there.
+        const PluginFiles few;
+        std::filesystem::copy_file(std::filesystem::path(SALLYPORT_PLUGIN_PATH) / "jobs.so", few / "jobs.so");
+        daemon_->options().settings["plugins.dir"] = few.path().string();
+        daemon_->start();
+        ASSERT_ERROR(503, "plugin_unavailable", admin().post("/jobs/" + job.id + "/restart", ""));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(daemon_->log(), 0, daemon_->terminate());
+        daemon_->options().settings["plugins.disabled"] = "credentials";
+        daemon_->start();
+        ASSERT_STATUS(201, admin().post("/jobs/" + job.id + "/restart", ""));
     }
 
     /// None is refused, and none lacks what was asked for.

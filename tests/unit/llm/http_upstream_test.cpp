@@ -26,6 +26,7 @@
 #include "tests/support/deadline.h"
 #include "tests/support/fake_upstream.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/unit/llm/two_addresses.h"
 
 /// Shows a problem by its name where an assertion fails.
 template <>
@@ -213,6 +214,7 @@ class HttpUpstreamTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(testUnresolved);
     CPPUNIT_TEST(testRefused);
     CPPUNIT_TEST(testConnectTimeout);
+    CPPUNIT_TEST(testNextAddressOfANameWhoseFirstDoesNotAnswer);
     CPPUNIT_TEST(testTlsHandshakeIsPartOfConnecting);
     CPPUNIT_TEST(testFirstByteTimeout);
     CPPUNIT_TEST(testSendingIsNotWaiting);
@@ -556,6 +558,16 @@ private:
         UpstreamRequest request = get(port.url());
         request.endpoint.connect = 50ms;
         assertEnds(UpstreamProblem::connectTimeout, request);
+    }
+
+    /// The answer to the lookup sets the time at which the next one is tried.
+    void testNextAddressOfANameWhoseFirstDoesNotAnswer() {
+        const UnreachablePort unreachable;
+        const TwoAddresses name(unreachable.url(), server_.url(""));
+        server_.next(scripts::answer(200, "{}"));
+        UpstreamRequest request = get(std::string("http://") + TwoAddresses::name + "/");
+        request.endpoint.connect = 5s;
+        assertServed(request);
     }
 
     void testTlsHandshakeIsPartOfConnecting() {

@@ -90,6 +90,7 @@ class PluginLoopTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PluginLoopTest);
     CPPUNIT_TEST(testTellsForAsLongAsItIsSo);
     CPPUNIT_TEST(testTellsOnceOnAnEdge);
+    CPPUNIT_TEST(testTellsAgainWhereTheSameIsAskedFor);
     CPPUNIT_TEST(testTellsWhenItTakesBytesAgain);
     CPPUNIT_TEST(testChangesWhatItWatchesForInTheCallback);
     CPPUNIT_TEST(testTellsNothingWhereNothingIsAskedFor);
@@ -218,6 +219,20 @@ public:
             CPPUNIT_ASSERT(told_[0] == IoEvents::writable);
             CPPUNIT_ASSERT(has(told_[1], IoEvents::readable));
         });
+    }
+
+    void testTellsAgainWhereTheSameIsAskedFor() {
+        Happening first;
+        Happening again;
+        int times = 0;
+        onLoop([&] {
+            loop_->watch(sockets_.get(), IoEvents::readable, IoTrigger::edge,
+                         [&](IoEvents) { ++times == 1 ? first.happens() : again.happens(); });
+        });
+        sockets_.peerSends();
+        first.await();
+        onLoop([&] { loop_->change(sockets_.get(), IoEvents::readable); });
+        again.await();
     }
 
     void testTellsWhenItTakesBytesAgain() {
